@@ -1,0 +1,104 @@
+# Everything runs in .venv, built from requirements*.txt when a target needs it.
+#   PYTHON=/path/to/python   the interpreter for .venv (default: 3.13, else another of 3.11 to 3.14)
+#   ARGS="-k login -x"       arguments for pytest (make test) or uv (make requirements)
+
+VENV := .venv
+PY := $(VENV)/bin/python
+INTERPRETERS := $(or $(PYTHON),python3.13 python3.14 python3.12 python3.11 python3)
+
+# A venv whose interpreter is gone, whose installation was interrupted, or which was made with
+# another interpreter than the one asked for now is built anew.
+STALE := $(shell test -e $(VENV)/.created || exit 0; \
+	test ! -e $(VENV)/.installing \
+	&& $(PY) -c '' 2>/dev/null \
+	&& test -z "$(PYTHON)" -o "$(PYTHON)" = "$$(cat $(VENV)/.created)" \
+	|| echo rebuild)
+
+SERVING := $(VENV)/.installed/requirements.txt \
+	$(if $(DATABASE_URL)$(DATABASE_URL_FILE),,$(VENV)/.installed/requirements-embedded.txt)
+DEVELOPING := $(VENV)/.installed/requirements-dev.txt
+
+MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run test check format requirements clean rebuild
+
+help: ## list the targets
+	@echo "usage: make TARGET [PYTHON=...] [ARGS=...]"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+		printf '%-20s %s\n' "$$target" "$$text"; done
+
+run: $(SERVING) ## serve on http://127.0.0.1:8000 with a PostgreSQL of its own, or on DATABASE_URL
+	@$(PY) -m app.run
+
+test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DATABASE_URL
+	$(PY) -m pytest --numprocesses=logical --maxprocesses=8 --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)
+
+check: $(DEVELOPING) ## lint and type-check Python and SQL
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m sqlfluff lint --disable-progress-bar sql migrations
+	$(VENV)/bin/squawk $(MIGRATIONS)
+
+format: $(DEVELOPING) ## format Python and SQL
+	$(PY) -m ruff check --fix-only --quiet .
+	$(PY) -m ruff format .
+	$(PY) -m sqlfluff format --disable-progress-bar sql migrations
+
+requirements: $(DEVELOPING) ## pin requirements*.in with hashes; ARGS=--upgrade takes the newest
+	$(call pin,requirements)
+	$(call pin,requirements-embedded)
+	$(call pin,requirements-dev)
+
+clean: ## remove .venv and caches; .data, the database, stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis htmlcov .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+define pin
+$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" \
+	$(ARGS) $(1).in --output-file $(1).txt
+endef
+
+$(VENV)/.created: $(STALE)
+	@rm -rf $(VENV)
+	@missing=; \
+	for python in $(INTERPRETERS); do \
+		"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || continue; \
+		if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+			echo "Creating $(VENV) with $$("$$python" -V) ($$python)"; \
+			"$$python" -m venv $(VENV) && echo "$$python" >$@ && exit 0; \
+			exit 1; \
+		fi; \
+		missing="$$missing $$python"; \
+	done; \
+	if test -n "$$missing"; then \
+		echo "No venv module in:$$missing. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	else \
+		echo "No Python 3.11, 3.12, 3.13 or 3.14 among: $(INTERPRETERS)." >&2; \
+		echo "On Debian and Ubuntu: apt-get install python3 python3-venv;" >&2; \
+		echo "or name one: make PYTHON=/path/to/python3.13 $(MAKECMDGOALS)" >&2; \
+	fi; \
+	exit 1
+
+# pip's own output is a hundred long lines: each package becomes a short one, and whatever is
+# not progress is shown as it is.
+$(VENV)/.installed/%: % $(VENV)/.created
+	@echo "Installing $<"
+	@mkdir -p $(@D) && touch $(VENV)/.installing
+	@{ $(PY) -m pip install --disable-pip-version-check --no-input --progress-bar off \
+		--only-binary :all: --require-hashes -r $< 2>&1; echo "status $$?"; } \
+	| { while read -r word rest; do case "$$word $$rest" in \
+		"Collecting "* | "Processing "*) name="$${rest%% *}"; echo "  $${name##*/}";; \
+		"Downloading "*.metadata* | "Using cached "*.metadata* | "Downloading "*" kB)" | "Using "* | "Ignoring "* \
+			| "Looking "* | "Requirement "* | "WARNING: Location "* | "Successfully "* \
+			| "Attempting "* | "Found "* | "Uninstalling "*) ;; \
+		"Installing collected"*) echo "  unpacking";; \
+		"status "*) exit "$$rest";; \
+		*) echo "  $$word $$rest";; \
+	esac; done; exit 1; }
+	@rm $(VENV)/.installing
+	@touch $@
