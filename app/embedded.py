@@ -164,7 +164,7 @@ def _start(
     resources: ExitStack,
 ) -> EmbeddedPostgres:
     data_dir = data_dir.resolve()
-    data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o701 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     resources.enter_context(_starter_lock(data_dir))
     cluster = data_dir / "postgres"
     installation = _Installation(version, _find(version), _server_user(cluster))

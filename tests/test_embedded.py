@@ -1,0 +1,320 @@
+"""The PostgreSQL that development and tests start: it keeps its data and never blocks a start."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app import embedded
+
+ROOT = Path(__file__).parent.parent
+QUICK = {"fsync": "off", "max_connections": "10", "shared_buffers": "1MB"}
+SUPERUSER = {"database": "postgres", "user": embedded.SUPERUSER}
+
+# Starts a server and reports its pid; what happens to it afterwards is the test's affair.
+STARTER = """
+import sys, time
+from pathlib import Path
+from app import embedded
+server = embedded.start(Path(sys.argv[1]), settings={"fsync": "off"})
+print(server.pid, flush=True)
+time.sleep(600)
+"""
+
+# The same with nothing but the standard library, for an interpreter without our packages.
+START_AND_STOP = f"""
+import sys, types
+from pathlib import Path
+sys.path.append({str(Path(psycopg.__file__).parent.parent)!r})
+package = types.ModuleType("app")
+package.__path__ = ["app"]
+sys.modules["app"] = package
+from app import embedded
+embedded.start(Path(sys.argv[1]), settings={{"fsync": "off"}}).stop()
+"""
+
+as_root_only = pytest.mark.skipif(os.geteuid() != 0, reason="changes users: run the tests as root")
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-embedded-"))
+    yield directory / "data"
+    shutil.rmtree(directory)
+
+
+def query(url: str, statement: str) -> object:
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    """Ended, although perhaps not yet collected by the process that adopted it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def processes_in(directory: Path) -> list[int]:
+    """Every process whose working directory is there, such as PostgreSQL's own."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and not is_gone(int(entry.name)):
+            try:
+                if (entry / "cwd").readlink().is_relative_to(directory):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+@pytest.fixture
+def starter(data_dir: Path) -> Iterator[Callable[[], tuple[subprocess.Popen[str], int]]]:
+    """Starts another process that starts a server; gives that process and the server's pid."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> tuple[subprocess.Popen[str], int]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", STARTER, str(data_dir)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        return process, int(process.stdout.readline())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+    until(lambda: not processes_in(data_dir))
+
+
+def test_it_makes_the_database_for_a_role_that_is_no_superuser(data_dir: Path) -> None:
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert query(server.url(), "SELECT current_database()") == "ownrow"
+        assert query(server.url(), "SELECT current_setting('is_superuser')") == "off"
+        assert query(server.url(), "SELECT lower('ÄÉЖΩ')") == "äéжω"
+        assert query(server.url(), "SHOW server_encoding") == "UTF8"
+        query(server.url(), "CREATE TABLE made_by_its_owner (id integer)")
+
+
+def test_the_data_outlives_a_restart(data_dir: Path) -> None:
+    with embedded.start(data_dir, settings=QUICK) as server:
+        query(server.url(), "CREATE TABLE kept AS SELECT 42 AS answer")
+    assert is_gone(server.pid)
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert query(server.url(), "SELECT answer FROM kept") == 42
+
+
+def test_a_database_that_was_dropped_is_made_again(data_dir: Path) -> None:
+    with embedded.start(data_dir, settings=QUICK) as server:
+        query(server.url(**SUPERUSER), "DROP DATABASE ownrow")
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert query(server.url(), "SELECT 1") == 1
+
+
+def test_nothing_listens_on_the_network_unless_asked(data_dir: Path) -> None:
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert query(server.url(), "SHOW listen_addresses") == ""
+        with pytest.raises(embedded.EmbeddedError, match="listen_tcp"):
+            server.tcp_url()
+
+
+def test_the_network_needs_the_password(data_dir: Path) -> None:
+    with embedded.start(data_dir, settings=QUICK, listen_tcp=True) as server:
+        url = server.tcp_url()
+        assert query(url, "SELECT 1") == 1
+        assert query(url, "SELECT host(inet_client_addr())") == "127.0.0.1"
+        password = url.split(":")[2].split("@")[0]
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            query(url.replace(password, "guessed"), "SELECT 1")
+
+
+def test_nobody_else_can_reach_the_cluster_the_socket_or_the_log(data_dir: Path) -> None:
+    with embedded.start(data_dir, settings=QUICK):
+        for name in ("postgres", "socket", "postgres.log", "postgres.lock"):
+            assert (data_dir / name).stat().st_mode & 0o077 == 0, name
+        assert data_dir.stat().st_mode & 0o066 == 0
+
+
+def test_settings_reach_the_server(data_dir: Path) -> None:
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert query(server.url(), "SHOW fsync") == "off"
+    with embedded.start(data_dir) as server:
+        assert query(server.url(), "SHOW fsync") == "on"
+
+
+def test_a_wrong_setting_is_shown_with_the_end_of_the_log(data_dir: Path) -> None:
+    with pytest.raises(embedded.EmbeddedError, match="unrecognized configuration parameter"):
+        embedded.start(data_dir, settings={"fsync": "off", "no_such_setting": "1"})
+    assert not processes_in(data_dir)
+    embedded.start(data_dir, settings=QUICK).stop()
+
+
+def test_a_second_start_on_the_same_directory_is_refused(data_dir: Path) -> None:
+    with embedded.start(data_dir, settings=QUICK) as server:
+        with pytest.raises(embedded.EmbeddedError, match=f"already running.*{os.getpid()}"):
+            embedded.start(data_dir, settings=QUICK)
+        assert query(server.url(), "SELECT 1") == 1
+
+
+def test_two_directories_run_side_by_side(data_dir: Path) -> None:
+    with (
+        embedded.start(data_dir / "one", settings=QUICK) as one,
+        embedded.start(data_dir / "two", settings=QUICK) as two,
+    ):
+        query(one.url(), "CREATE TABLE only_here (id integer)")
+        assert query(two.url(), "SELECT to_regclass('only_here')") is None
+
+
+def test_killing_its_starter_ends_it_and_the_next_start_finds_the_data(
+    data_dir: Path, starter: Callable[[], tuple[subprocess.Popen[str], int]]
+) -> None:
+    process, _ = starter()
+    process.kill()
+    process.wait()
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert processes_in(data_dir)
+        query(server.url(), "CREATE TABLE kept (id integer)")
+    assert not processes_in(data_dir)
+
+
+def test_killing_the_server_does_not_block_the_next_start(data_dir: Path) -> None:
+    server = embedded.start(data_dir, settings=QUICK)
+    query(server.url(), "CREATE TABLE kept AS SELECT 42 AS answer")
+    os.kill(server.pid, signal.SIGKILL)
+    until(lambda: server.poll() is not None)
+    assert (data_dir / "postgres" / "postmaster.pid").exists()
+    server.stop()
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert query(server.url(), "SELECT answer FROM kept") == 42
+
+
+def test_a_stale_pid_file_with_the_pid_of_another_process_does_not_block(data_dir: Path) -> None:
+    embedded.start(data_dir, settings=QUICK).stop()
+    pid = os.getppid()
+    stale = f"{pid}\n{data_dir}/postgres\n1700000000\n5432\n{data_dir}/socket\n\n0 0\nready\n"
+    (data_dir / "postgres" / "postmaster.pid").write_text(stale)
+    (data_dir / "socket" / ".s.PGSQL.5432.lock").write_text(stale)
+    with socket.socket(socket.AF_UNIX) as leftover:
+        leftover.bind(str(data_dir / "socket" / ".s.PGSQL.5432"))
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert query(server.url(), "SELECT 1") == 1
+
+
+def test_an_interrupted_initialisation_is_begun_again(data_dir: Path) -> None:
+    unfinished = data_dir / "postgres.unfinished"
+    unfinished.mkdir(parents=True)
+    (unfinished / "PG_VERSION").write_text("18\n")
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert query(server.url(), "SELECT 1") == 1
+    assert not unfinished.exists()
+
+
+def test_a_path_too_long_for_a_socket_is_no_hindrance(data_dir: Path) -> None:
+    deep = data_dir / "/".join(["deep" * 10] * 4)
+    with embedded.start(deep, settings=QUICK) as server:
+        directory = Path(str(query(server.url(**SUPERUSER), "SHOW unix_socket_directories")))
+        assert directory.stat().st_mode & 0o077 == 0
+        assert query(server.url(), "SELECT 1") == 1
+    assert not directory.exists()
+
+
+def test_a_path_with_blanks_and_percent_signs_is_no_hindrance(data_dir: Path) -> None:
+    with embedded.start(data_dir / "50% of my data", settings=QUICK) as server:
+        assert query(server.url(), "SELECT 1") == 1
+
+
+def test_another_major_version_in_the_directory_is_explained(data_dir: Path) -> None:
+    with embedded.start(data_dir, version=16, settings=QUICK) as server:
+        assert str(query(server.url(), "SHOW server_version")).startswith("16.")
+    with pytest.raises(embedded.EmbeddedError, match=r"made by PostgreSQL 16.*this is 18.*pg_dump"):
+        embedded.start(data_dir, settings=QUICK)
+
+
+def test_a_version_that_is_not_installed_says_what_to_install(data_dir: Path) -> None:
+    with pytest.raises(embedded.EmbeddedError, match="apt-get install postgresql-9"):
+        embedded.start(data_dir, version=9)
+
+
+def test_a_directory_that_is_a_file_is_explained(data_dir: Path) -> None:
+    data_dir.write_text("not a directory")
+    with pytest.raises(embedded.EmbeddedError, match=str(data_dir)):
+        embedded.start(data_dir)
+
+
+@as_root_only
+def test_below_a_closed_directory_it_opens_only_the_way(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = data_dir.parent
+    home.chmod(0o700)
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert Path(f"/proc/{server.pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+        assert home.stat().st_mode & 0o777 == 0o701
+    (message,) = caplog.messages
+    assert message == f"PostgreSQL runs as nobody: let others pass through (not read) {home}"
+
+
+@as_root_only
+def test_an_ordinary_user_can_start_it_and_root_later(data_dir: Path) -> None:
+    user = pwd.getpwnam("daemon")
+    data_dir.parent.chmod(0o711)
+    data_dir.mkdir()
+    os.chown(data_dir, user.pw_uid, user.pw_gid)
+    done = start_as(user, data_dir)
+    assert done.returncode == 0, done.stderr
+    assert (data_dir / "postgres").stat().st_uid == user.pw_uid
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert Path(f"/proc/{server.pid}").stat().st_uid == user.pw_uid
+
+
+@as_root_only
+def test_a_directory_of_another_user_is_explained(data_dir: Path) -> None:
+    embedded.start(data_dir, settings=QUICK).stop()
+    refused = start_as(pwd.getpwnam("daemon"), data_dir)
+    assert "made by another user" in refused.stderr
+
+
+def start_as(user: pwd.struct_passwd, data_dir: Path) -> subprocess.CompletedProcess[str]:
+    """Starts and stops a server as that user, with a Python that the user may run."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if run_as(user, python, "import sys; sys.exit(sys.version_info < (3, 11))").returncode == 0:
+            return run_as(user, python, START_AND_STOP, str(data_dir))
+    pytest.skip(f"needs a Python 3.11 that {user.pw_name} may run: apt-get install python3")
+
+
+def run_as(
+    user: pwd.struct_passwd, python: str, program: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    return subprocess.run(
+        [*become, python, "-c", program, *arguments],
+        cwd=ROOT,
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
