@@ -1,0 +1,43 @@
+"""Ownrow: a todo service in which every row has an owner, and every statement says so."""
+
+import hashlib
+import hmac
+
+from flask import Flask
+
+from app import db
+from app.auth import refresh
+from app.auth.passwords import Passwords
+from app.auth.revocations import Revocations
+from app.auth.tokens import AccessTokens
+from app.config import Config
+
+__version__ = "1.0.0"
+
+
+def create_app(config: Config) -> Flask:
+    """The WSGI application; connects to nothing until the pool is opened."""
+    from app import cli, handlers
+    from app.auth.routes import account
+    from app.auth.routes import blueprint as auth
+    from app.operations.routes import blueprint as operations
+    from app.tasks.routes import blueprint as tasks
+
+    app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+    secrets = list(config.jwt_secrets.values())
+    app.config["REFRESH_KEYS"] = refresh.keys(secrets)
+    app.config["CURSOR_KEYS"] = [
+        hmac.digest(secret.encode(), b"cursor", hashlib.sha256) for secret in secrets
+    ]
+    app.extensions["settings"] = config
+    app.extensions["access_tokens"] = AccessTokens(config)
+    app.extensions["passwords"] = Passwords(config.bcrypt_cost, config.web_threads)
+    app.extensions["revocations"] = Revocations()
+    db.configure(config)
+    handlers.register(app)
+    for blueprint in (auth, account, tasks, operations):
+        app.register_blueprint(blueprint)
+    app.cli.add_command(cli.database)
+    return app

@@ -1,0 +1,61 @@
+"""Refresh tokens: which session one belongs to, its hash, and the successor it is spent for."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class RefreshToken:
+    """Owner, session and 256 bits that only the client has; `text` is what travels."""
+
+    owner_id: UUID
+    session_id: UUID
+    secret: bytes
+
+    @property
+    def text(self) -> str:
+        raw = self.owner_id.bytes + self.session_id.bytes + self.secret
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    @property
+    def hash(self) -> bytes:
+        """The SHA-256 that the database knows the token by."""
+        return hashlib.sha256(self.secret).digest()
+
+    def successor(self, key: bytes) -> "RefreshToken":
+        """The same one each time, so that a lost answer can be given again without storing it."""
+        secret = hmac.digest(key, b"refresh" + self.secret, hashlib.sha256)
+        return RefreshToken(self.owner_id, self.session_id, secret)
+
+
+def new(owner_id: UUID, session_id: UUID) -> RefreshToken:
+    """A session's first refresh token."""
+    return RefreshToken(owner_id, session_id, secrets.token_bytes(SECRET_BYTES))
+
+
+def parse(text: str) -> RefreshToken | None:
+    """The token, or None where the text can't be one."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    if len(raw) != 32 + SECRET_BYTES:
+        return None
+    token = RefreshToken(UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:])
+    return token if token.text == text else None
+
+
+def keys(secrets_by_id: Sequence[str]) -> list[bytes]:
+    """Keys for successors, made from the signing secrets; the first one is in use."""
+    return [
+        hmac.digest(secret.encode(), b"refresh token successor", hashlib.sha256)
+        for secret in secrets_by_id
+    ]

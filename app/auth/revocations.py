@@ -1,0 +1,41 @@
+"""Which sessions have ended: every worker knows within two seconds, at one query a second."""
+
+import threading
+import time
+from uuid import UUID
+
+from app import db
+from app.auth.tokens import LEEWAY, LIFETIME
+
+LIST_ENDED = db.load("auth/list_ended_sessions")
+FRESH = 1.0  # seconds that an answer of the database is good for
+OVERLAP = 30  # seconds read again each time: longer than any transaction that ends a session
+MEMORY = LIFETIME + LEEWAY + OVERLAP  # seconds after which the tokens have expired by themselves
+
+
+class Revocations:
+    """Ended sessions, read anew by the first request of each second that needs them."""
+
+    def __init__(self) -> None:
+        self._ended: dict[UUID, float] = {}
+        self._read_at = float("-inf")
+        self._reading = threading.Lock()
+
+    def is_ended(self, session_id: UUID) -> bool:
+        """Whether the session is over; raises as the database does when that can't be known."""
+        age = time.monotonic() - self._read_at
+        if age > FRESH and self._reading.acquire(blocking=age > 2 * FRESH):
+            try:
+                if time.monotonic() - self._read_at > FRESH:
+                    self._read()
+            finally:
+                self._reading.release()
+        return session_id in self._ended
+
+    def _read(self) -> None:
+        now = time.monotonic()
+        since = min(now - self._read_at + OVERLAP, MEMORY)
+        for row in db.fetch_all(LIST_ENDED, {"seconds": since}):
+            self._ended[row.session_id] = now
+        self._ended = {ended: at for ended, at in self._ended.items() if at > now - MEMORY}
+        self._read_at = now

@@ -1,0 +1,108 @@
+"""Access tokens: JSON Web Tokens as RFC 9068 profiles them, signed with HS256."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+from jwt.utils import base64url_decode, base64url_encode
+
+from app.config import Config
+from app.errors import Unauthenticated
+from app.fields import canonical_uuid
+from app.web import Identity
+
+ALGORITHM = "HS256"
+TYPE = "at+jwt"
+LIFETIME = 15 * 60  # seconds
+LEEWAY = 5  # seconds
+LONGEST = 2048  # characters; ours have about 450
+CLAIMS = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
+REMEMBERED = 10_000  # verified tokens, so that each costs its verification once
+
+
+class AccessTokens:
+    """Issues and verifies the tokens of one deployment."""
+
+    def __init__(self, config: Config) -> None:
+        self._keys = {key_id: secret.encode() for key_id, secret in config.jwt_secrets.items()}
+        self._signing_key_id = next(iter(self._keys))
+        self._issuer, self._audience = config.jwt_issuer, config.jwt_audience
+        self._verified: dict[str, tuple[Identity, int]] = {}
+
+    def issue(self, owner_id: UUID, session_id: UUID) -> str:
+        """A token for that user's session, valid for LIFETIME."""
+        now = int(time.time())
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": str(owner_id),
+            "sid": str(session_id),
+            "jti": str(uuid4()),
+            "iat": now,
+            "exp": now + LIFETIME,
+        }
+        key_id = self._signing_key_id
+        return jwt.encode(
+            claims, self._keys[key_id], ALGORITHM, headers={"kid": key_id, "typ": TYPE}
+        )
+
+    def verify(self, token: str) -> Identity:
+        """Whose token it is; Unauthenticated unless every rule holds. Asks no database."""
+        known = self._verified.get(token)
+        if known is None:
+            known = self._decode(token)
+            if len(self._verified) >= REMEMBERED:
+                self._verified.clear()
+            self._verified[token] = known
+        caller, expires = known
+        if expires + LEEWAY <= time.time():
+            self._verified.pop(token, None)
+            raise Unauthenticated(invalid=True)
+        return caller
+
+    def _decode(self, token: str) -> tuple[Identity, int]:
+        try:
+            if len(token) > LONGEST or not _canonical_signature(token):
+                raise Unauthenticated(invalid=True)
+            key = self._key(jwt.get_unverified_header(token))
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[ALGORITHM],
+                issuer=self._issuer,
+                audience=self._audience,
+                leeway=LEEWAY,
+                options={"require": list(CLAIMS), "strict_aud": True},
+            )
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            raise Unauthenticated(invalid=True) from error
+        return _identity(claims), claims["exp"]
+
+    def _key(self, header: Mapping[str, Any]) -> bytes:
+        """The key that the header names, where it names nothing else that changes the rules."""
+        key_id = header.get("kid")
+        if header.keys() != {"alg", "typ", "kid"} or header["typ"] != TYPE:
+            raise Unauthenticated(invalid=True)
+        if not isinstance(key_id, str) or key_id not in self._keys:
+            raise Unauthenticated(invalid=True)
+        return self._keys[key_id]
+
+
+def _canonical_signature(token: str) -> bool:
+    """Base64url's last character has spare bits: only one of its four spellings is ours."""
+    signature = token.rpartition(".")[2].encode("ascii")
+    return base64url_encode(base64url_decode(signature)) == signature
+
+
+def _identity(claims: Mapping[str, Any]) -> Identity:
+    owner_id, session_id = _uuid(claims["sub"]), _uuid(claims["sid"])
+    numeric = type(claims["iat"]) is int and type(claims["exp"]) is int
+    if owner_id is None or session_id is None or not numeric or not isinstance(claims["jti"], str):
+        raise Unauthenticated(invalid=True)
+    return Identity(owner_id, session_id)
+
+
+def _uuid(claim: Any) -> UUID | None:
+    return canonical_uuid(claim) if isinstance(claim, str) else None

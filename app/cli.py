@@ -1,0 +1,54 @@
+"""The command line: `flask db`, for whoever may change the schema."""
+
+from typing import cast
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from app import migrations
+from app.config import Config
+
+database = AppGroup("db", help="Apply, take back and write migrations.")
+
+
+def _url() -> str:
+    config = cast("Config", current_app.extensions["settings"])
+    if config.migration_database_url is None:
+        raise click.ClickException(
+            "Set DATABASE_URL (or MIGRATION_DATABASE_URL) to the database to migrate."
+        )
+    return config.migration_database_url
+
+
+@database.command()
+def upgrade() -> None:
+    """Apply every migration that is missing."""
+    applied = migrations.upgrade(_url())
+    click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
+
+
+@database.command()
+@click.option("--count", default=1, type=click.IntRange(1), help="How many to take back.")
+def rollback(count: int) -> None:
+    """Take the newest migration back, with the data that only it has room for."""
+    undone = migrations.rollback(_url(), count)
+    click.echo("\n".join(f"rolled back {name}" for name in undone) or "nothing to roll back")
+
+
+@database.command()
+def status() -> None:
+    """List the migrations and whether they have been applied."""
+    for name, is_applied in migrations.status(_url()).items():
+        click.echo(f"{'applied' if is_applied else 'missing':8} {name}")
+
+
+@database.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write the files of a new migration."""
+    try:
+        for file in migrations.new(name):
+            click.echo(file.relative_to(migrations.DIRECTORY.parent))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error

@@ -1,0 +1,276 @@
+"""The settings, read once from the environment; every mistake in it is reported at once."""
+
+import ipaddress
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+ENVIRONMENTS = ("development", "test", "staging", "production")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("console", "json")
+SECRET_BYTES = 32
+KNOWN_SECRETS = ("change-me", "changeme", "secret", "your-256-bit-secret", "example")
+RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
+KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class ConfigError(Exception):
+    """What is wrong with the environment, one mistake and its fix per line."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of the service; the field's name in capitals is its variable."""
+
+    app_env: str
+    database_url: str | None = field(repr=False)
+    migration_database_url: str | None = field(repr=False)
+    data_dir: Path
+    db_prepare: bool
+    db_row_security: bool
+    db_pool_size: int
+    db_statement_timeout_ms: int
+    jwt_secrets: Mapping[str, str] = field(repr=False)
+    jwt_issuer: str
+    jwt_audience: str
+    host: str
+    port: int
+    web_concurrency: int
+    web_threads: int
+    forwarded_allow_ips: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
+    rate_limit: str | None
+    rate_limit_storage_url: str = field(repr=False)
+    metrics_token: str | None = field(repr=False)
+    cors_origins: tuple[str, ...]
+    log_level: str
+    log_format: str
+    sentry_dsn: str | None = field(repr=False)
+    bcrypt_cost: int
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Config":
+        """Reads and checks all settings; raises ConfigError with every mistake found."""
+        env = _Reader(environ)
+        app_env = env.get("APP_ENV", "development", _one_of(ENVIRONMENTS))
+        production = app_env in ("staging", "production")
+        data_dir = env.get("DATA_DIR", ".data", Path)
+        threads = env.get("WEB_THREADS", "4", _integer(1, 256))
+        database_url = env.optional("DATABASE_URL", _postgresql_url)
+        if app_env == "production" and database_url is None:
+            env.mistake("DATABASE_URL", "must be set in production", "postgresql://user@host/name")
+        config = cls(
+            app_env=app_env,
+            database_url=database_url,
+            migration_database_url=env.optional("MIGRATION_DATABASE_URL", _postgresql_url)
+            or database_url,
+            data_dir=data_dir,
+            db_prepare=env.get("DB_PREPARE", "on", _switch),
+            db_row_security=env.get("DB_ROW_SECURITY", "off", _switch),
+            db_pool_size=env.get("DB_POOL_SIZE", str(threads), _integer(1, 1000)),
+            db_statement_timeout_ms=env.get(
+                "DB_STATEMENT_TIMEOUT_MS", "2000", _integer(100, 60000)
+            ),
+            jwt_secrets=_jwt_secrets(env, production, data_dir),
+            jwt_issuer=env.get("JWT_ISSUER", "todo-api", _text),
+            jwt_audience=env.get("JWT_AUDIENCE", "todo-api", _text),
+            host=env.get("HOST", "127.0.0.1", _text),
+            port=env.get("PORT", "8000", _integer(1, 65535)),
+            web_concurrency=env.get(
+                "WEB_CONCURRENCY", str(max(2, os.cpu_count() or 1)), _integer(1, 256)
+            ),
+            web_threads=threads,
+            forwarded_allow_ips=env.get("FORWARDED_ALLOW_IPS", "", _networks),
+            allowed_hosts=env.get("ALLOWED_HOSTS", "", _hosts),
+            rate_limit=env.get("RATE_LIMIT", "600/minute", _rate),
+            rate_limit_storage_url=env.get("RATE_LIMIT_STORAGE_URL", "memory://", _limit_storage),
+            metrics_token=env.optional("METRICS_TOKEN", _token),
+            cors_origins=env.get("CORS_ORIGINS", "", _origins),
+            log_level=env.get("LOG_LEVEL", "info", _one_of(LOG_LEVELS)),
+            log_format=env.get(
+                "LOG_FORMAT", "json" if production else "console", _one_of(LOG_FORMATS)
+            ),
+            sentry_dsn=env.optional("SENTRY_DSN", _http_url),
+            bcrypt_cost=4 if app_env == "test" else 12,
+        )
+        if env.mistakes:
+            raise ConfigError(env.mistakes)
+        return config
+
+
+class _Reader:
+    """Looks variables up, also as NAME_FILE, and collects what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.mistakes: list[str] = []
+
+    def mistake(self, name: str, problem: str, example: str) -> None:
+        self.mistakes.append(f"{name} {problem}; for example {name}={example}")
+
+    def raw(self, name: str) -> str | None:
+        value, file = self._environ.get(name), self._environ.get(f"{name}_FILE")
+        if value and file:
+            self.mistakes.append(f"{name} and {name}_FILE are both set; unset one of them")
+        if not file:
+            return value or None
+        try:
+            return Path(file).read_text(encoding="utf-8").strip() or None
+        except (OSError, UnicodeDecodeError) as error:
+            self.mistakes.append(
+                f"{name}_FILE={file} can't be read ({error}); mend the path or its rights"
+            )
+            return None
+
+    def get(self, name: str, default: str, parse: Callable[[str], T]) -> T:
+        value = self.raw(name)
+        try:
+            return parse(default if value is None else value)
+        except ValueError as error:
+            self.mistake(name, str(error), default or "(unset)")
+            return parse(default)
+
+    def optional(self, name: str, parse: Callable[[str], T]) -> T | None:
+        value = self.raw(name)
+        try:
+            return None if value is None else parse(value)
+        except ValueError as error:
+            self.mistakes.append(f"{name} {error}")
+            return None
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return value
+
+    return parse
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _switch(value: str) -> bool:
+    if value not in ("on", "off"):
+        raise ValueError("must be on or off")
+    return value == "on"
+
+
+def _text(value: str) -> str:
+    if not value.isprintable() or not value.strip():
+        raise ValueError("must be printable text")
+    return value
+
+
+def _token(value: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]{16,256}", value):
+        raise ValueError("must be 16 to 256 printable ASCII characters without spaces")
+    return value
+
+
+def _rate(value: str) -> str | None:
+    if value == "off":
+        return None
+    if not RATE.fullmatch(value):
+        raise ValueError("must be off or a number per second, minute, hour or day")
+    return value
+
+
+def _limit_storage(value: str) -> str:
+    scheme = value.partition("://")[0]
+    if value != "memory://" and scheme not in ("redis", "rediss", "valkey", "valkeys", "unix"):
+        raise ValueError("must be memory:// or a redis://, rediss:// or valkey:// address")
+    return value
+
+
+def _postgresql_url(value: str) -> str:
+    if not value.startswith(("postgresql://", "postgres://")):
+        raise ValueError(
+            "must begin with postgresql://; for example postgresql://user@host:5432/name"
+        )
+    return value
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// address")
+    return value
+
+
+def _items(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def _networks(value: str) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_network(item)) for item in _items(value))
+
+
+def _hosts(value: str) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"\.?[A-Za-z0-9.\[\]:-]+", item) for item in _items(value)):
+        raise ValueError("must be host names with commas between them")
+    return tuple(item.lower() for item in _items(value))
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    for item in _items(value):
+        parts = urlsplit(item)
+        if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != item:
+            raise ValueError("must be origins such as https://todo.example.com with commas between")
+    return _items(value)
+
+
+def _jwt_secrets(env: _Reader, production: bool, data_dir: Path) -> Mapping[str, str]:
+    """Signing keys by their id, the one that signs first."""
+    value = env.raw("JWT_SECRETS")
+    if value is None and production:
+        env.mistake("JWT_SECRETS", "must be set", "2026-11:<output of: openssl rand -hex 32>")
+        return {}
+    if value is None:
+        return {"development": _kept_secret(data_dir / "jwt.secret")}
+    pairs = [item.partition(":")[::2] for item in _items(value)]
+    for key_id, secret in pairs:
+        if not KEY_ID.fullmatch(key_id):
+            env.mistakes.append("JWT_SECRETS must be kid:secret[,kid:secret] with short plain kids")
+        elif len(secret.encode()) < SECRET_BYTES or _well_known(secret):
+            env.mistakes.append(
+                f"JWT_SECRETS: the secret of {key_id} is too short or well known; "
+                f"use at least {SECRET_BYTES} random bytes: openssl rand -hex 32"
+            )
+    if len({key_id for key_id, _ in pairs}) < len(pairs) or not pairs:
+        env.mistakes.append("JWT_SECRETS must name each kid once, and at least one")
+    return dict(pairs)
+
+
+def _well_known(secret: str) -> bool:
+    return len(set(secret)) < 8 or any(word in secret.lower() for word in KNOWN_SECRETS)
+
+
+def _kept_secret(file: Path) -> str:
+    """The development key: made on first use, then read back, so that tokens outlive a restart."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as made:
+        made.write(secrets.token_hex(SECRET_BYTES))
+    return file.read_text(encoding="ascii").strip()

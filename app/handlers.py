@@ -1,0 +1,55 @@
+"""What happens around every request: its id, its headers, and the answer when something breaks."""
+
+import logging
+
+import psycopg
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from app import web
+from app.errors import HTTP_ERRORS, AppError, Internal, Unavailable, from_database
+
+log = logging.getLogger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Hooks all of this module into the application."""
+    app.before_request(web.take_request_id)
+    app.after_request(_headers)
+    app.register_error_handler(AppError, web.failure)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(psycopg.Error, _database_error)
+    app.register_error_handler(Exception, _internal_error)
+
+
+def _headers(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    if request.path.startswith("/api/auth"):
+        response.headers["Cache-Control"] = "no-store"
+    elif request.path.startswith("/api/"):
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.headers["Vary"] = "Authorization"
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    """Werkzeug's own errors, such as 404 and 405, in the envelope and with their headers."""
+    kind = HTTP_ERRORS.get(error.code or 500, Internal)
+    kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    response = web.failure(kind())
+    response.headers.extend(kept)
+    return response
+
+
+def _database_error(error: psycopg.Error) -> Response:
+    answer = from_database(error)
+    if isinstance(answer, Internal):
+        return _internal_error(error)
+    if isinstance(answer, Unavailable):
+        log.warning("database unavailable: %s %s", error.sqlstate, type(error).__name__)
+    return web.failure(answer)
+
+
+def _internal_error(error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return web.failure(Internal())

@@ -1,0 +1,116 @@
+"""migrations/ in a database: applied and rolled back by yoyo, under a lock of the server's."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from yoyo import read_migrations
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.migrations import Migration, MigrationList
+
+DIRECTORY = Path(__file__).resolve().parent.parent / "migrations"
+TABLE = "_yoyo_migration"
+LOCK = 7306086967  # any number that no other program locks in the same database
+NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
+FIRST_LINES = "-- What this migration is for, in a sentence.\n-- depends: {previous}\n\n"
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What yoyo calls a URI; it has a parser of its own, which knows less than libpq's."""
+
+    url: str
+    database: str = ""
+
+
+class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
+    """yoyo's, but a migration and the note that it was applied commit together or not at all."""
+
+    _is_locked: bool = False
+
+    def connect(self, dburi: _Target) -> Any:
+        return psycopg.connect(
+            dburi.url, autocommit=True, connect_timeout=10, application_name="ownrow migration"
+        )
+
+    @contextmanager
+    def lock(self, timeout: float = 0) -> Iterator[None]:
+        """An advisory lock: the server lets go of it when its holder is killed."""
+        if self._is_locked:
+            yield
+            return
+        self.execute(f"SELECT pg_advisory_lock({LOCK})")
+        self._is_locked = True
+        try:
+            yield
+        finally:
+            self._is_locked = False
+            self.execute(f"SELECT pg_advisory_unlock({LOCK})")
+
+    def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
+        with self.transaction():
+            migration.process_steps(self, "apply", force=force)
+            self.mark_one(migration)
+
+    def rollback_one(self, migration: Migration, force: bool = False) -> None:
+        with self.transaction():
+            migration.process_steps(self, "rollback", force=force)
+            self.unmark_one(migration)
+
+
+def upgrade(url: str) -> list[str]:
+    """Applies what is missing; returns the ids of what was applied, in order."""
+    with _backend(url) as backend:
+        missing = backend.to_apply(_migrations())
+        backend.apply_migrations(missing)
+        return [migration.id for migration in missing]
+
+
+def rollback(url: str, count: int = 1) -> list[str]:
+    """Takes the newest `count` migrations back; returns their ids, the newest first."""
+    with _backend(url) as backend:
+        applied = backend.to_rollback(_migrations())
+        newest = MigrationList(list(applied)[:count])
+        backend.rollback_migrations(newest)
+        return [migration.id for migration in newest]
+
+
+def status(url: str) -> dict[str, bool]:
+    """Each migration's id, and whether it has been applied."""
+    with _backend(url) as backend:
+        missing = {migration.id for migration in backend.to_apply(_migrations())}
+    return {name: name not in missing for name in known()}
+
+
+def new(name: str) -> tuple[Path, Path]:
+    """Writes the next migration's empty file and its rollback's; returns their paths."""
+    if not NAME.fullmatch(name):
+        raise ValueError("name it in lower case with dashes, such as add-due-dates")
+    previous = known()[-1]
+    file = DIRECTORY / f"{int(previous[:4]) + 1:04}.{name}.sql"
+    undo = file.with_name(f"{file.stem}.rollback.sql")
+    file.write_text(FIRST_LINES.format(previous=previous))
+    undo.write_text("")
+    return file, undo
+
+
+def known() -> list[str]:
+    """The ids of the migrations that this code comes with, in order."""
+    files = DIRECTORY.glob("[0-9]*.sql")
+    return sorted(file.stem for file in files if not file.name.endswith(".rollback.sql"))
+
+
+def _migrations() -> MigrationList:
+    return read_migrations(str(DIRECTORY))
+
+
+@contextmanager
+def _backend(url: str) -> Iterator[_Backend]:
+    backend = _Backend(_Target(url), TABLE)
+    with backend, backend.lock():
+        backend.ensure_internal_schema_updated()
+        yield backend

@@ -1,0 +1,184 @@
+"""/api/{user_id}/tasks: reads the request, calls the repository once, answers."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from uuid import UUID
+
+import orjson
+from flask import Blueprint, Response, request
+
+from app import web
+from app.auth.access import authenticate, take_path_user
+from app.errors import NotFound, ValidationFailed
+from app.fields import canonical_uuid
+from app.tasks import repository
+from app.tasks.idempotency import Answer, Attempt, once
+from app.tasks.schemas import COMPLETION, FEED, LISTING, NEW_TASK, PAGE, TASK_CHANGES
+
+IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+
+blueprint = Blueprint("tasks", __name__, url_prefix="/api/<user_id>/tasks")
+blueprint.url_value_preprocessor(take_path_user)
+blueprint.before_request(authenticate)
+
+
+@blueprint.get("")
+def list_tasks() -> Response:
+    query = web.read_query(LISTING)
+    position = web.read_cursor(query["cursor"]) if query["cursor"] else None
+    found = repository.search(
+        web.owner_id(),
+        sort=query["sort"],
+        position=position,
+        limit=query["limit"],
+        is_completed=query["is_completed"],
+        words=query["q"],
+        known_tags=web.known_tags(),
+    )
+    return _page(found, query["limit"])
+
+
+@blueprint.post("")
+def create_task() -> Response:
+    web.read_query()
+    task = web.read_body(NEW_TASK)
+
+    def write() -> Answer:
+        made = repository.create(web.owner_id(), task["title"], task["description"], web.origin())
+        return _answer(made, 201, f"{request.path}/{made.id}")
+
+    return _once(write)
+
+
+@blueprint.get("/<task_id>")
+def get_task(task_id: str) -> Response:
+    web.read_query()
+    task = repository.get(web.owner_id(), _id(task_id))
+    return web.success(task.document, tag=str(task.version))
+
+
+@blueprint.route("/<task_id>", methods=["PUT", "PATCH"])
+def update_task(task_id: str) -> Response:
+    web.read_query()
+    changes = web.read_body(TASK_CHANGES)
+    return _once(
+        lambda: _answer(
+            repository.update(
+                web.owner_id(), _id(task_id), changes, web.if_versions(), web.origin()
+            )
+        )
+    )
+
+
+@blueprint.patch("/<task_id>/complete")
+def complete_task(task_id: str) -> Response:
+    web.read_query()
+    wanted = web.read_body(COMPLETION, optional=True).get("is_completed")
+    return _once(
+        lambda: _answer(
+            repository.complete(
+                web.owner_id(), _id(task_id), wanted, web.if_versions(), web.origin()
+            )
+        )
+    )
+
+
+@blueprint.delete("/<task_id>")
+def delete_task(task_id: str) -> Response:
+    web.read_query()
+
+    def write() -> Answer:
+        deleted, version = repository.delete(
+            web.owner_id(), _id(task_id), web.if_versions(), web.origin()
+        )
+        return Answer(200, orjson.dumps({"id": deleted, "version": version}), str(version))
+
+    return _once(write)
+
+
+@blueprint.post("/<task_id>/restore")
+def restore_task(task_id: str) -> Response:
+    web.read_query()
+    return _once(
+        lambda: _answer(
+            repository.restore(web.owner_id(), _id(task_id), web.if_versions(), web.origin())
+        )
+    )
+
+
+@blueprint.get("/trash")
+def list_trash() -> Response:
+    query = web.read_query(PAGE)
+    position = web.read_cursor(query["cursor"]) if query["cursor"] else None
+    found = repository.trash(
+        web.owner_id(), position=position, limit=query["limit"], known_tags=web.known_tags()
+    )
+    return _page(found, query["limit"])
+
+
+@blueprint.get("/<task_id>/history")
+def list_history(task_id: str) -> Response:
+    query = web.read_query(PAGE)
+    position = web.read_cursor(query["cursor"]) if query["cursor"] else None
+    found = repository.history(
+        web.owner_id(),
+        _id(task_id),
+        position=position,
+        limit=query["limit"],
+        known_tags=web.known_tags(),
+    )
+    return _page(found, query["limit"])
+
+
+@blueprint.get("/changes")
+def list_changes() -> Response:
+    query = web.read_query(FEED)
+    feed = repository.changes(web.owner_id(), known_tags=web.known_tags(), **query)
+    meta = {"version": feed.version, "has_more": feed.has_more, "limit": query["limit"]}
+    return web.success(feed.entries, tag=feed.tag, meta=meta)
+
+
+def _id(text: str) -> UUID:
+    """The id in the path; any other spelling than the canonical one is nobody's task."""
+    task_id = canonical_uuid(text)
+    if task_id is None:
+        raise NotFound
+    return task_id
+
+
+def _page(found: repository.Page, limit: int) -> Response:
+    following = found.next_position
+    return web.page(
+        found.items,
+        tag=found.tag,
+        version=found.version,
+        limit=limit,
+        next_cursor=web.cursor(orjson.loads(following)) if following else None,
+    )
+
+
+def _answer(task: repository.Written, status: int = 200, location: str | None = None) -> Answer:
+    return Answer(status, task.document, str(task.version), location)
+
+
+def _once(write: Callable[[], Answer]) -> Response:
+    """Runs a write, once per Idempotency-Key."""
+    answer = once(web.owner_id(), _attempt(), write)
+    response = web.success(answer.data, status=answer.status, tag=answer.tag)
+    if answer.location is not None:
+        response.headers["Location"] = answer.location
+    if answer.is_replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _attempt() -> Attempt | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        message = "Must be 1 to 255 printable ASCII characters."
+        raise ValidationFailed(details=[{"field": "Idempotency-Key", "message": message}])
+    parts = (request.method.encode(), request.path.encode(), request.query_string, web.raw_body())
+    return Attempt(key, hashlib.sha256(b"\x00".join(parts)).digest())

@@ -1,0 +1,31 @@
+"""How gunicorn serves: one line of reason per choice."""
+
+import os
+import sys
+from pathlib import Path
+
+from app import db
+from app.config import Config, ConfigError
+
+try:
+    settings = Config.from_env(os.environ)
+except ConfigError as error:
+    sys.exit(f"The environment has mistakes:\n{error}")
+
+bind = f"{settings.host}:{settings.port}"
+workers = settings.web_concurrency
+threads = settings.web_threads
+worker_class = "gthread"  # keeps idle connections off the threads
+worker_connections = 64  # so that one worker can't take all the connections
+keepalive = 75  # longer than nginx's 60 s, so that nginx is the one to close
+timeout = 30
+graceful_timeout = 25  # ends before a container runtime's usual 30 s do
+control_socket_disable = True  # two instances would take it from each other
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # heartbeats off the disk
+forwarded_allow_ips = ",".join(settings.forwarded_allow_ips)
+proc_name = "ownrow"
+
+
+def post_worker_init(worker):
+    """Connections belong to the process that opened them."""
+    db.open_pool()

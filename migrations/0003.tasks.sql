@@ -1,0 +1,209 @@
+-- Tasks, and the ledger of every change to them.
+-- depends: 0001.users
+
+-- The functions below are declared IMMUTABLE although to_char and the JSON builders are only STABLE:
+-- with these formats and argument types nothing that they print depends on a setting.
+
+CREATE FUNCTION utc(at timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
+
+COMMENT ON FUNCTION utc(timestamptz) IS 'RFC 3339 in UTC, to the microsecond.';
+
+CREATE FUNCTION uuidv7_at(at timestamptz) RETURNS uuid
+LANGUAGE sql VOLATILE PARALLEL SAFE
+AS $$
+    SELECT (
+        lpad(to_hex(floor(extract(EPOCH FROM at) * 1000)::bigint), 12, '0')
+        || to_hex(28672 + extract(MICROSECONDS FROM at)::integer % 1000)
+        || right(replace(gen_random_uuid()::text, '-', ''), 16)
+    )::uuid
+$$;
+
+COMMENT ON FUNCTION uuidv7_at(timestamptz) IS
+'A version 7 UUID (RFC 9562) of that time: 48 bits of milliseconds, 12 of microseconds, 62 random.';
+
+CREATE FUNCTION task_document(
+    id uuid,
+    owner_id uuid,
+    title text,
+    description text,
+    completed_at timestamptz,
+    created_at timestamptz,
+    updated_at timestamptz,
+    version bigint
+) RETURNS json
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT json_build_object(
+        'id', id,
+        'owner_id', owner_id,
+        'title', title,
+        'description', description,
+        'is_completed', completed_at IS NOT NULL,
+        'completed_at', utc(completed_at),
+        'created_at', utc(created_at),
+        'updated_at', utc(updated_at),
+        'version', version
+    )
+$$;
+
+COMMENT ON FUNCTION task_document(
+    uuid, uuid, text, text, timestamptz, timestamptz, timestamptz, bigint
+) IS
+'A task as the API shows it.';
+
+CREATE FUNCTION ledger_hash(
+    previous bytea,
+    version bigint,
+    task_id uuid,
+    action text,
+    at timestamptz,
+    request_id text,
+    session_id uuid,
+    task json
+) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT sha256(
+        previous || convert_to(
+            json_build_array(version, task_id, action, utc(at), request_id, session_id, task)::text,
+            'UTF8'
+        )
+    )
+$$;
+
+COMMENT ON FUNCTION ledger_hash(bytea, bigint, uuid, text, timestamptz, text, uuid, json) IS
+'SHA-256 of the hash before, followed by the entry as a JSON array.';
+
+CREATE TABLE ledgers (
+    owner_id uuid NOT NULL,
+    version bigint NOT NULL DEFAULT 0,
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    hash bytea NOT NULL DEFAULT sha256(''),
+    pruned_version bigint NOT NULL DEFAULT 0,
+    pruned_hash bytea NOT NULL DEFAULT sha256(''),
+    CONSTRAINT ledgers_pkey PRIMARY KEY (owner_id),
+    CONSTRAINT ledgers_owner_fkey FOREIGN KEY (owner_id) REFERENCES users (id) ON DELETE CASCADE,
+    CONSTRAINT ledgers_versions_ordered CHECK (pruned_version BETWEEN 0 AND version),
+    CONSTRAINT ledgers_hash_lengths CHECK (
+        octet_length(hash) = 32 AND octet_length(pruned_hash) = 32
+    )
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE ledgers IS
+'One row per owner: the counter that each change to the owner''s tasks moves on, under its lock.';
+COMMENT ON COLUMN ledgers.changed_at IS 'Time of the last change; strictly later than the one before.';
+COMMENT ON COLUMN ledgers.hash IS 'Hash of the newest entry.';
+COMMENT ON COLUMN ledgers.pruned_version IS 'Entries up to this one have been pruned.';
+COMMENT ON COLUMN ledgers.pruned_hash IS 'Hash of the newest pruned entry: where the chain now begins.';
+
+CREATE TABLE tasks (
+    owner_id uuid NOT NULL,
+    id uuid NOT NULL,
+    title text COLLATE "C" NOT NULL,
+    description text,
+    completed_at timestamptz,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    deleted_at timestamptz,
+    version bigint NOT NULL,
+    last_action text NOT NULL,
+    title_folded text COLLATE "C" NOT NULL,
+    description_folded text COLLATE "C" NOT NULL,
+    is_completed boolean NOT NULL GENERATED ALWAYS AS (completed_at IS NOT NULL) STORED,
+    document json NOT NULL GENERATED ALWAYS AS (
+        task_document(
+            id, owner_id, title, description, completed_at, created_at, updated_at, version
+        )
+    ) STORED,
+    CONSTRAINT tasks_pkey PRIMARY KEY (owner_id, id),
+    CONSTRAINT tasks_owner_fkey FOREIGN KEY (owner_id) REFERENCES ledgers (
+        owner_id
+    ) ON DELETE CASCADE,
+    CONSTRAINT tasks_title_length CHECK (char_length(title) BETWEEN 1 AND 255),
+    CONSTRAINT tasks_description_length CHECK (char_length(description) <= 5000),
+    CONSTRAINT tasks_last_action CHECK (
+        last_action IN ('create', 'update', 'complete', 'reopen', 'delete', 'restore')
+    ),
+    CONSTRAINT tasks_deleted_last CHECK ((last_action = 'delete') = (deleted_at IS NOT NULL))
+);
+
+CREATE UNIQUE INDEX tasks_owner_version ON tasks (owner_id, version);
+CREATE INDEX tasks_owner_trash ON tasks (owner_id, version) WHERE deleted_at IS NOT NULL;
+
+COMMENT ON TABLE tasks IS 'Tasks, those in the trash (deleted_at is set) included.';
+COMMENT ON COLUMN tasks.id IS 'UUIDv7 of created_at, so that the order of ids is the order of creation.';
+COMMENT ON COLUMN tasks.version IS 'The owner''s counter at the last change; also the order of updated_at.';
+COMMENT ON COLUMN tasks.title_folded IS
+'The title case-folded and in NFKC, by the application: what a search looks through.';
+COMMENT ON COLUMN tasks.description_folded IS 'The description likewise; empty where there is none.';
+COMMENT ON COLUMN tasks.document IS 'The task as the API shows it, made once per change and read often.';
+
+CREATE TABLE ledger_entries (
+    owner_id uuid NOT NULL,
+    version bigint NOT NULL,
+    task_id uuid NOT NULL,
+    action text NOT NULL,
+    at timestamptz NOT NULL,
+    request_id text NOT NULL,
+    session_id uuid,
+    task json,
+    hash bytea NOT NULL,
+    CONSTRAINT ledger_entries_pkey PRIMARY KEY (owner_id, version),
+    CONSTRAINT ledger_entries_owner_fkey FOREIGN KEY (owner_id) REFERENCES ledgers (
+        owner_id
+    ) ON DELETE CASCADE,
+    CONSTRAINT ledger_entries_action CHECK (
+        action IN ('create', 'update', 'complete', 'reopen', 'delete', 'restore')
+    ),
+    CONSTRAINT ledger_entries_task_gone CHECK ((action = 'delete') = (task IS NULL)),
+    CONSTRAINT ledger_entries_hash_length CHECK (octet_length(hash) = 32)
+);
+
+CREATE INDEX ledger_entries_task ON ledger_entries (owner_id, task_id, version);
+
+COMMENT ON TABLE ledger_entries IS 'One row per change to a task; rows are never changed, and leave only with a prune.';
+COMMENT ON COLUMN ledger_entries.task IS 'The task after the change, as the API showed it; null once deleted.';
+COMMENT ON COLUMN ledger_entries.session_id IS 'The session that made the change; null for the command line.';
+
+CREATE FUNCTION keep_ledger_entries() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND NOT EXISTS (
+        SELECT FROM ledgers
+        WHERE ledgers.owner_id = OLD.owner_id AND ledgers.pruned_version < OLD.version
+    ) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'ledger entries are kept as they were written'
+        USING ERRCODE = 'restrict_violation',
+              HINT = 'Entries leave when their ledger is pruned past them or their account is erased.';
+END
+$$;
+
+CREATE TRIGGER ledger_entries_kept BEFORE UPDATE OR DELETE ON ledger_entries
+FOR EACH ROW EXECUTE FUNCTION keep_ledger_entries();
+
+CREATE TRIGGER ledger_entries_not_truncated BEFORE TRUNCATE ON ledger_entries
+FOR EACH STATEMENT EXECUTE FUNCTION keep_ledger_entries();
+
+CREATE TABLE idempotency_keys (
+    owner_id uuid NOT NULL,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    status smallint NOT NULL,
+    etag text,
+    location text,
+    body text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (owner_id, key),
+    CONSTRAINT idempotency_keys_owner_fkey FOREIGN KEY (owner_id) REFERENCES users (
+        id
+    ) ON DELETE CASCADE,
+    CONSTRAINT idempotency_keys_key_length CHECK (char_length(key) BETWEEN 1 AND 255)
+);
+
+COMMENT ON TABLE idempotency_keys IS
+'Answers to writes that carried an Idempotency-Key, stored with the write and kept for 24 hours.';

@@ -1,0 +1,5 @@
+-- Reads the owner's account.
+-- No row: the account is gone.
+SELECT id, email, utc(created_at) AS created_at, utc(updated_at) AS updated_at
+FROM users
+WHERE id = %(owner_id)s

@@ -1,0 +1,19 @@
+-- Creates an account with its credential and its empty ledger.
+-- No row: never; an e-mail that is taken breaks users_email_key_unique.
+WITH registered AS (
+    INSERT INTO users (email, email_key)
+    VALUES (%(email)s, %(email_key)s)
+    RETURNING id, email, created_at, updated_at
+),
+
+credential AS (
+    INSERT INTO credentials (owner_id, password_hash)
+    SELECT id, %(password_hash)s FROM registered
+),
+
+ledger AS (
+    INSERT INTO ledgers (owner_id)
+    SELECT id FROM registered
+)
+
+SELECT id, email, utc(created_at) AS created_at, utc(updated_at) AS updated_at FROM registered

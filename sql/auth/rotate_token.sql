@@ -1,0 +1,38 @@
+-- Spends a refresh token and stores its successor.
+-- No row: the token is unknown, spent or expired, or its session is over.
+WITH spent AS (
+    UPDATE refresh_tokens
+    SET spent_at = clock_timestamp()
+    FROM sessions
+    WHERE
+        refresh_tokens.owner_id = %(owner_id)s
+        AND refresh_tokens.session_id = %(session_id)s
+        AND refresh_tokens.token_hash = %(token_hash)s
+        AND refresh_tokens.spent_at IS NULL
+        AND refresh_tokens.created_at > now() - interval '30 days'
+        AND sessions.owner_id = refresh_tokens.owner_id
+        AND sessions.id = refresh_tokens.session_id
+        AND sessions.created_at > now() - interval '90 days'
+    RETURNING refresh_tokens.owner_id, refresh_tokens.session_id
+),
+
+successor AS (
+    INSERT INTO refresh_tokens (owner_id, session_id, token_hash)
+    SELECT owner_id, session_id, %(successor_hash)s FROM spent
+),
+
+used AS (
+    UPDATE sessions
+    SET last_used_at = now()
+    FROM spent
+    WHERE
+        sessions.owner_id = %(owner_id)s
+        AND sessions.owner_id = spent.owner_id
+        AND sessions.id = spent.session_id
+)
+
+SELECT
+    users.id, users.email, utc(users.created_at) AS created_at, utc(users.updated_at) AS updated_at
+FROM spent
+INNER JOIN users ON spent.owner_id = users.id
+WHERE users.id = %(owner_id)s

@@ -1,0 +1,73 @@
+-- Completes a task, or opens it again; without is_completed, whichever it is not.
+-- No row: no such task, a version other than if_versions, or nothing to change.
+WITH ledger AS (
+    SELECT
+        owner_id,
+        version + 1 AS version,
+        greatest(clock_timestamp(), changed_at + interval '1 microsecond') AS at,
+        hash
+    FROM ledgers
+    WHERE owner_id = %(owner_id)s
+    FOR UPDATE
+),
+
+task AS (
+    UPDATE tasks
+    SET
+        completed_at = CASE WHEN NOT tasks.is_completed THEN ledger.at END,
+        updated_at = ledger.at,
+        version = ledger.version,
+        last_action = CASE WHEN tasks.is_completed THEN 'reopen' ELSE 'complete' END
+    FROM ledger
+    WHERE
+        tasks.owner_id = ledger.owner_id
+        AND tasks.owner_id = %(owner_id)s
+        AND tasks.id = %(id)s
+        AND tasks.deleted_at IS NULL
+        AND (%(if_versions)s::bigint[] IS NULL OR tasks.version = ANY(%(if_versions)s))
+        AND tasks.is_completed IS DISTINCT FROM %(is_completed)s::boolean
+    RETURNING
+        tasks.owner_id,
+        tasks.id,
+        tasks.version,
+        tasks.updated_at,
+        tasks.last_action,
+        tasks.document
+),
+
+entry AS (
+    INSERT INTO ledger_entries (
+        owner_id, version, task_id, action, at, request_id, session_id, task, hash
+    )
+    SELECT
+        task.owner_id,
+        task.version,
+        task.id,
+        task.last_action,
+        task.updated_at,
+        %(request_id)s,
+        %(session_id)s,
+        task.document,
+        ledger_hash(
+            ledger.hash,
+            task.version,
+            task.id,
+            task.last_action,
+            task.updated_at,
+            %(request_id)s,
+            %(session_id)s,
+            task.document
+        )
+    FROM task
+    INNER JOIN ledger ON task.owner_id = ledger.owner_id
+    RETURNING owner_id, version, at, hash
+),
+
+head AS (
+    UPDATE ledgers
+    SET version = entry.version, changed_at = entry.at, hash = entry.hash
+    FROM entry
+    WHERE ledgers.owner_id = entry.owner_id AND ledgers.owner_id = %(owner_id)s
+)
+
+SELECT id, version, document FROM task

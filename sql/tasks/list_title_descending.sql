@@ -1,0 +1,40 @@
+-- Lists tasks beyond after_title and after_id, by title from Z to A, in the order of code points.
+-- No row: the owner is gone. No documents: there are none, or known_tags holds the version.
+SELECT
+    ledgers.version,
+    page.documents,
+    page.next_position
+FROM ledgers
+CROSS JOIN
+    LATERAL (
+        SELECT
+            array_to_json(
+                trim_array(array_agg(listed.document), greatest(count(*) - %(limit)s, 0)::integer)
+            ) AS documents,
+            CASE
+                WHEN count(*) > %(limit)s THEN json_build_array(
+                    (array_agg(listed.title))[%(limit)s], (array_agg(listed.id))[%(limit)s]
+                )
+            END AS next_position
+        FROM (
+            SELECT
+                tasks.title,
+                tasks.id,
+                tasks.document
+            FROM tasks
+            WHERE
+                tasks.owner_id = ledgers.owner_id
+                AND tasks.owner_id = %(owner_id)s
+                AND (tasks.title, tasks.id) < (%(after_title)s, %(after_id)s)
+                AND tasks.deleted_at IS NULL
+                AND (%(is_completed)s::boolean IS NULL OR tasks.is_completed = %(is_completed)s)
+                AND (
+                    %(patterns)s::text[] IS NULL
+                    OR tasks.title_folded || ' ' || tasks.description_folded LIKE ALL(%(patterns)s)
+                )
+                AND ledgers.version::text <> ALL(%(known_tags)s::text[])
+            ORDER BY tasks.title DESC, tasks.id DESC
+            LIMIT %(limit)s::integer + 1
+        ) AS listed
+    ) AS page
+WHERE ledgers.owner_id = %(owner_id)s

@@ -1,0 +1,97 @@
+-- Changes the fields of a task that are named in fields; the others stay.
+-- No row: no such task, a version other than if_versions, or nothing to change.
+WITH ledger AS (
+    SELECT
+        owner_id,
+        version + 1 AS version,
+        greatest(clock_timestamp(), changed_at + interval '1 microsecond') AS at,
+        hash
+    FROM ledgers
+    WHERE owner_id = %(owner_id)s
+    FOR UPDATE
+),
+
+task AS (
+    UPDATE tasks
+    SET
+        title = CASE WHEN 'title' = ANY(%(fields)s::text[]) THEN %(title)s ELSE tasks.title END,
+        title_folded = CASE
+            WHEN 'title' = ANY(%(fields)s::text[]) THEN %(title_folded)s ELSE tasks.title_folded
+        END,
+        description = CASE
+            WHEN 'description' = ANY(%(fields)s::text[]) THEN %(description)s ELSE tasks.description
+        END,
+        description_folded = CASE
+            WHEN 'description' = ANY(%(fields)s::text[]) THEN %(description_folded)s
+            ELSE tasks.description_folded
+        END,
+        completed_at = CASE
+            WHEN 'is_completed' <> ALL(%(fields)s::text[]) THEN tasks.completed_at
+            WHEN %(is_completed)s::boolean THEN coalesce(tasks.completed_at, ledger.at)
+        END,
+        updated_at = ledger.at,
+        version = ledger.version,
+        last_action = 'update'
+    FROM ledger
+    WHERE
+        tasks.owner_id = ledger.owner_id
+        AND tasks.owner_id = %(owner_id)s
+        AND tasks.id = %(id)s
+        AND tasks.deleted_at IS NULL
+        AND (%(if_versions)s::bigint[] IS NULL OR tasks.version = ANY(%(if_versions)s))
+        AND (
+            ('title' = ANY(%(fields)s::text[]) AND tasks.title <> %(title)s)
+            OR (
+                'description' = ANY(%(fields)s::text[])
+                AND tasks.description IS DISTINCT FROM %(description)s
+            )
+            OR (
+                'is_completed' = ANY(%(fields)s::text[])
+                AND tasks.is_completed <> %(is_completed)s::boolean
+            )
+        )
+    RETURNING
+        tasks.owner_id,
+        tasks.id,
+        tasks.version,
+        tasks.updated_at,
+        tasks.last_action,
+        tasks.document
+),
+
+entry AS (
+    INSERT INTO ledger_entries (
+        owner_id, version, task_id, action, at, request_id, session_id, task, hash
+    )
+    SELECT
+        task.owner_id,
+        task.version,
+        task.id,
+        task.last_action,
+        task.updated_at,
+        %(request_id)s,
+        %(session_id)s,
+        task.document,
+        ledger_hash(
+            ledger.hash,
+            task.version,
+            task.id,
+            task.last_action,
+            task.updated_at,
+            %(request_id)s,
+            %(session_id)s,
+            task.document
+        )
+    FROM task
+    INNER JOIN ledger ON task.owner_id = ledger.owner_id
+    RETURNING owner_id, version, at, hash
+),
+
+head AS (
+    UPDATE ledgers
+    SET version = entry.version, changed_at = entry.at, hash = entry.hash
+    FROM entry
+    WHERE ledgers.owner_id = entry.owner_id AND ledgers.owner_id = %(owner_id)s
+)
+
+SELECT id, version, document FROM task
