@@ -15,10 +15,11 @@ except ConfigError as error:
 bind = f"{settings.host}:{settings.port}"
 workers = settings.web_concurrency
 threads = settings.web_threads
-worker_class = "gthread"  # keeps idle connections off the threads
+worker_class = "app.server.EnvelopeWorker"  # gthread: keeps idle connections off the threads
 worker_connections = 64  # so that one worker can't take all the connections
 keepalive = 75  # longer than nginx's 60 s, so that nginx is the one to close
-timeout = 30
+timeout = 30  # also what a request has to arrive in
+limit_request_line = 8190  # a cursor that holds a title, next to a search for other long words
 graceful_timeout = 25  # ends before a container runtime's usual 30 s do
 control_socket_disable = True  # two instances would take it from each other
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # heartbeats off the disk
@@ -29,3 +30,8 @@ proc_name = "ownrow"
 def post_worker_init(worker):
     """Connections belong to the process that opened them."""
     db.open_pool()
+
+
+def worker_exit(server, worker):
+    """The pool's threads would hold the interpreter's end up, 5 s each."""
+    db.close_pool()

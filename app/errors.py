@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import psycopg
+from gunicorn.http import errors as http
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 Detail = Mapping[str, str]
@@ -197,3 +198,20 @@ def from_database(error: psycopg.Error) -> AppError:
     if error.sqlstate.startswith(UNAVAILABLE_STATES):
         return Unavailable()
     return CONSTRAINTS.get(error.diag.constraint_name or "", Internal)()
+
+
+# What gunicorn's parser raises while it reads a request; all others are a BadRequest.
+PARSER_ERRORS: Mapping[type[Exception], type[AppError]] = {
+    http.UnsupportedTransferCoding: NotImplementedHere,
+    http.LimitRequestLine: UriTooLong,
+    http.LimitRequestHeaders: HeadersTooLarge,
+    http.ConfigurationProblem: Internal,
+    http.InvalidResponseHeader: Internal,
+    http.InvalidResponseHeaderName: Internal,
+}
+
+
+def from_gunicorn(error: Exception) -> AppError:
+    """What the client is told when its request can't be read off the connection."""
+    is_readable = not isinstance(error, http.ParseException | http.NoMoreData)
+    return PARSER_ERRORS.get(type(error), Internal if is_readable else BadRequest)()

@@ -4,10 +4,18 @@ import logging
 
 import psycopg
 from flask import Flask, Response, g, request
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 
 from app import web
-from app.errors import HTTP_ERRORS, AppError, Internal, Unavailable, from_database
+from app.errors import (
+    HTTP_ERRORS,
+    AppError,
+    Internal,
+    Unavailable,
+    from_database,
+    from_gunicorn,
+)
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +27,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(AppError, web.failure)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(psycopg.Error, _database_error)
+    for kind in (ParseException, NoMoreData):
+        app.register_error_handler(kind, _body_error)
     app.register_error_handler(Exception, _internal_error)
 
 
@@ -48,6 +58,11 @@ def _database_error(error: psycopg.Error) -> Response:
     if isinstance(answer, Unavailable):
         log.warning("database unavailable: %s %s", error.sqlstate, type(error).__name__)
     return web.failure(answer)
+
+
+def _body_error(error: Exception) -> Response:
+    """The server parses a chunked body only while it is read."""
+    return web.failure(from_gunicorn(error))
 
 
 def _internal_error(error: Exception) -> Response:

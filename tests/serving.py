@@ -1,0 +1,129 @@
+"""The real gunicorn on a free port, as the tests of what only a server shows need it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app import child
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 30  # seconds
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer; the names of its headers are case-insensitive."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running gunicorn; `process` is its master."""
+
+    host: str
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection((self.host, self.port), timeout=PATIENCE)
+
+    def raw(self, request: bytes) -> Reply:
+        """Sends these bytes on a connection of their own; reads one answer."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            return reply(connection, request.partition(b" ")[0].decode("latin-1"))
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """A request as clients make them; a body that is not bytes is sent as JSON."""
+        sent = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            return Reply(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+
+def reply(connection: socket.socket, method: str = "GET") -> Reply:
+    """Reads one answer from the connection."""
+    response = http.client.HTTPResponse(connection, method=method)
+    response.begin()
+    return Reply(response.status, response.headers, response.read())
+
+
+@contextmanager
+def serving(
+    database_url: str, directory: Path, *arguments: str, **environment: str
+) -> Iterator[Server]:
+    """gunicorn with the project's configuration on that database, ready to answer.
+
+    `arguments` are gunicorn's own and `environment` the service's; logs go to `directory`.
+    The socket is bound here, so that no other process can take the port meanwhile.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        host, port = listener.getsockname()
+        settings = {
+            **{name: os.environ[name] for name in os.environ if not name.startswith("DATABASE_")},
+            "APP_ENV": "test",
+            "DATABASE_URL": database_url,
+            "DATA_DIR": str(directory),
+            "JWT_SECRETS": "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957",
+            "RATE_LIMIT": "off",
+            "WEB_CONCURRENCY": "2",
+            **environment,
+        }
+        program = [sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"]
+        log = directory / "gunicorn.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                child.command([*program, *arguments, "wsgi:app"], death_signal=signal.SIGTERM),
+                cwd=ROOT,
+                env=settings,
+                pass_fds=[listener.fileno()],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+    server = Server(host, port, process, log)
+    try:
+        answer = server.request("GET", "/livez")
+        assert answer.status == 200, answer.body
+        yield server
+    except ConnectionError as error:
+        raise AssertionError(log.read_text()) from error
+    finally:
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    finally:
+        process.kill()

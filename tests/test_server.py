@@ -1,0 +1,266 @@
+"""What gunicorn answers by itself is in the envelope, and no client can hold a thread."""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.serving import Reply, Server, reply, serving
+
+HOST = b"Host: todo.example\r\n"
+CHUNKED = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+LOGIN = b"POST /api/auth/login HTTP/1.1\r\n" + HOST
+BODY_LIMIT = 64 * 1024
+THREADS = 4
+ARRIVAL = 2  # seconds that the impatient server gives a request
+
+
+def assert_is_envelope(answer: Reply, status: int, code: str) -> None:
+    assert (answer.status, answer.json["error"]["code"]) == (status, code)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json["success"] is False
+    assert answer.json["data"] is None
+    assert answer.json["error"]["details"] == []
+    assert answer.json["error"]["request_id"] == answer.headers["X-Request-Id"]
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", answer.headers["X-Request-Id"])
+
+
+UNREADABLE = {
+    "no request line": (b"\x16\x03\x01\x02\x00\r\n\r\n", 400, "BAD_REQUEST"),
+    "no version": (b"GET /livez\r\n\r\n", 400, "BAD_REQUEST"),
+    "an unknown version": (b"GET /livez HTTP/7.0\r\n\r\n", 400, "BAD_REQUEST"),
+    "a method that is none": (b"G{T /livez HTTP/1.1\r\n" + HOST + b"\r\n", 400, "BAD_REQUEST"),
+    "a header name with a space": (
+        b"GET /livez HTTP/1.1\r\n" + HOST + b"X Y: 1\r\n\r\n",
+        400,
+        "BAD_REQUEST",
+    ),
+    "a header with a NUL": (
+        b"GET /livez HTTP/1.1\r\n" + HOST + b"X: \x00\r\n\r\n",
+        400,
+        "BAD_REQUEST",
+    ),
+    "a folded header": (
+        b"GET /livez HTTP/1.1\r\n" + HOST + b"X: 1\r\n 2\r\n\r\n",
+        400,
+        "BAD_REQUEST",
+    ),
+    "two lengths": (
+        LOGIN + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        400,
+        "BAD_REQUEST",
+    ),
+    "a length that is no number": (LOGIN + b"Content-Length: +2\r\n\r\n{}", 400, "BAD_REQUEST"),
+    "a length and chunks": (LOGIN + b"Content-Length: 2\r\n" + CHUNKED, 400, "BAD_REQUEST"),
+    "an expectation": (LOGIN + b"Expect: a-miracle\r\n\r\n", 400, "BAD_REQUEST"),
+    "a long request line": (
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+        414,
+        "URI_TOO_LONG",
+    ),
+    "a long header": (
+        b"GET /livez HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 9000 + b"\r\n\r\n",
+        431,
+        "HEADERS_TOO_LARGE",
+    ),
+    "many headers": (
+        b"GET /livez HTTP/1.1\r\n" + HOST + b"X: 1\r\n" * 200 + b"\r\n",
+        431,
+        "HEADERS_TOO_LARGE",
+    ),
+    "an unknown transfer coding": (
+        LOGIN + b"Transfer-Encoding: bzip3\r\n\r\n",
+        501,
+        "NOT_IMPLEMENTED",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_a_request_that_cannot_be_read_is_answered_in_the_envelope(
+    server: Server, case: str
+) -> None:
+    request, status, code = UNREADABLE[case]
+    answer = server.raw(request)
+    assert_is_envelope(answer, status, code)
+    assert answer.headers["Connection"] == "close"
+    assert b"gunicorn" not in answer.body
+
+
+BROKEN_CHUNKS = {
+    "a size that is no number": b"zz\r\n{}\r\n0\r\n\r\n",
+    "a negative size": b"-2\r\n{}\r\n0\r\n\r\n",
+    "a chunk without its end": b"2\r\n{}garbage",
+    "a broken extension": b"2;=\r\n{}\r\n0\r\n\r\n",
+    "a broken trailer": b"2\r\n{}\r\n0\r\nX Y: 1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_CHUNKS)
+def test_a_broken_chunk_is_a_bad_request(server: Server, case: str) -> None:
+    answer = server.raw(LOGIN + CHUNKED + BROKEN_CHUNKS[case])
+    assert_is_envelope(answer, 400, "BAD_REQUEST")
+
+
+def test_large_trailers_are_too_large_headers(server: Server) -> None:
+    answer = server.raw(LOGIN + CHUNKED + b"2\r\n{}\r\n0\r\nX: " + b"a" * 9000 + b"\r\n\r\n")
+    assert_is_envelope(answer, 431, "HEADERS_TOO_LARGE")
+
+
+def test_a_chunk_that_breaks_behind_the_answer_gets_no_second_answer(server: Server) -> None:
+    request = b"POST /api/me/tasks HTTP/1.1\r\n" + HOST + CHUNKED + b"zz\r\n"
+    with server.connect() as connection:
+        connection.sendall(request)
+        assert reply(connection, "POST").status == 401
+        assert connection.recv(1) == b""
+
+
+def test_a_chunked_body_is_read_up_to_the_limit(server: Server) -> None:
+    letters = b"a" * (BODY_LIMIT - len(b'{"email":"","password":""}'))
+    body = b'{"email":"' + letters + b'","password":""}'
+    assert len(body) == BODY_LIMIT
+    answer = server.raw(LOGIN + CHUNKED + chunks(body))
+    assert_is_envelope(answer, 401, "INVALID_CREDENTIALS")
+
+
+def test_a_chunked_body_over_the_limit_is_too_large_and_not_cut(server: Server) -> None:
+    body = b'{"email":"a@example.com","password":"longenough"}' + b" " * BODY_LIMIT
+    request = b"POST /api/auth/register HTTP/1.1\r\n" + HOST + CHUNKED + chunks(body)
+    assert_is_envelope(server.raw(request), 413, "PAYLOAD_TOO_LARGE")
+
+
+def chunks(body: bytes, size: int = 1000) -> bytes:
+    pieces = (body[start : start + size] for start in range(0, len(body), size))
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def test_an_announced_body_over_the_limit_is_refused_before_it_is_sent(server: Server) -> None:
+    answer = server.raw(LOGIN + b"Content-Length: %d\r\n\r\n" % (BODY_LIMIT + 1))
+    assert_is_envelope(answer, 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_a_body_shorter_than_announced_is_a_bad_request(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(
+            LOGIN + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{}"
+        )
+        connection.shutdown(socket.SHUT_WR)
+        assert_is_envelope(reply(connection), 400, "BAD_REQUEST")
+
+
+def test_bytes_behind_the_announced_body_are_not_part_of_it(server: Server) -> None:
+    body = b'{"email":"a","password":"b"}'
+    head = LOGIN + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with server.connect() as connection:
+        connection.sendall(head + body + b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert_is_envelope(reply(connection), 401, "INVALID_CREDENTIALS")
+        assert reply(connection).json["data"] == {"status": "alive"}
+
+
+def test_http_1_0_is_served_without_keeping_the_connection(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+        answer = reply(connection)
+        assert (answer.status, answer.headers["Connection"]) == (200, "close")
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/api/auth/me", "/nowhere"])
+def test_head_has_the_status_and_headers_of_get_and_no_body(server: Server, path: str) -> None:
+    sent = {"X-Request-Id": uuid4().hex}
+    head, get = server.request("HEAD", path, headers=sent), server.request("GET", path, None, sent)
+    assert head.body == b""
+    assert head.status == get.status
+    assert without_date(head) == without_date(get)
+
+
+def without_date(answer: Reply) -> list[tuple[str, str]]:
+    return [item for item in answer.headers.items() if item[0] != "Date"]
+
+
+@pytest.fixture(scope="module")
+def impatient(
+    served_database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server with one worker that waits ARRIVAL seconds for a request."""
+    directory = tmp_path_factory.mktemp("impatient")
+    timeout = ("--timeout", str(ARRIVAL), "--workers", "1", "--threads", str(THREADS))
+    with serving(served_database_url, directory, *timeout) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET /livez HTTP/1.1\r\nX-Sl",
+        LOGIN + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+        LOGIN + CHUNKED + b"64\r\n{",
+    ],
+    ids=["headers", "body", "chunk"],
+)
+def test_a_request_that_does_not_arrive_is_a_timeout(impatient: Server, beginning: bytes) -> None:
+    with impatient.connect() as connection:
+        connection.sendall(beginning)
+        assert_is_envelope(reply(connection), 408, "REQUEST_TIMEOUT")
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.slow
+def test_a_trickle_does_not_hold_a_thread_for_ever(impatient: Server) -> None:
+    started = time.monotonic()
+    with impatient.connect() as connection:
+        connection.settimeout(0.3)
+        connection.sendall(b"GET /livez HTTP/1.1\r\nX-Slow: ")
+        while (first := drip(connection)) is None:
+            assert time.monotonic() < started + 10 * ARRIVAL
+    assert first == b"HTTP/1.1 408"
+
+
+def drip(connection: socket.socket) -> bytes | None:
+    """Sends one byte more; the beginning of the answer when there is one."""
+    connection.sendall(b"a")
+    try:
+        return connection.recv(12)
+    except TimeoutError:
+        return None
+
+
+def test_more_stalled_clients_than_threads_are_outlived(impatient: Server) -> None:
+    stalled = [impatient.connect() for _ in range(2 * THREADS)]
+    for connection in stalled:
+        connection.sendall(b"GET /livez HTTP/1.1\r\n")
+    assert impatient.request("GET", "/livez").status == 200
+    for connection in stalled:
+        connection.close()
+
+
+def test_a_longest_title_fits_the_cursor_and_the_cursor_the_request_line(server: Server) -> None:
+    email, password = f"{uuid4().hex}@example.com", "seven quiet rivers"
+    user = {"email": email, "password": password}
+    assert server.request("POST", "/api/auth/register", user).status == 201
+    token = server.request("POST", "/api/auth/login", user).json["data"]["access_token"]
+    caller = {"Authorization": f"Bearer {token}"}
+    title = "\U0001f600" * 255
+    for _ in range(3):
+        assert server.request("POST", "/api/me/tasks", {"title": title}, caller).status == 201
+    path, seen = f"/api/me/tasks?sort=title&limit=1&q={'%F0%9F%98%80' * 200}", []
+    while path:
+        answer = server.request("GET", path, headers=caller)
+        assert answer.status == 200
+        seen += [task["id"] for task in answer.json["data"]]
+        link = answer.headers["Link"]
+        path = re.fullmatch(r'<(.+)>; rel="next"', link)[1] if link else ""  # type: ignore[index]
+    assert len(set(seen)) == len(seen) == 3
+
+
+def test_a_server_ends_soon_after_its_last_request(database_url: str, tmp_path: Path) -> None:
+    with serving(database_url, tmp_path) as running:
+        assert running.request("GET", "/readyz").status == 200
+        started = time.monotonic()
+        running.process.terminate()
+        assert running.process.wait(30) == 0
+    assert time.monotonic() - started < 10
