@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import psycopg
 import pytest
 
 from app import embedded
+from tests.processes import is_gone, until, using
 
 ROOT = Path(__file__).parent.parent
 QUICK = {"fsync": "off", "max_connections": "10", "shared_buffers": "1MB"}
@@ -60,34 +60,6 @@ def query(url: str, statement: str) -> object:
         return row[0] if row else None
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def is_gone(pid: int) -> bool:
-    """Ended, although perhaps not yet collected by the process that adopted it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-def processes_in(directory: Path) -> list[int]:
-    """Every process whose working directory is there, such as PostgreSQL's own."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and not is_gone(int(entry.name)):
-            try:
-                if (entry / "cwd").readlink().is_relative_to(directory):
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
 @pytest.fixture
 def starter(data_dir: Path) -> Iterator[Callable[[], tuple[subprocess.Popen[str], int]]]:
     """Starts another process that starts a server; gives that process and the server's pid."""
@@ -108,7 +80,7 @@ def starter(data_dir: Path) -> Iterator[Callable[[], tuple[subprocess.Popen[str]
     for process in started:
         process.kill()
         process.communicate()
-    until(lambda: not processes_in(data_dir))
+    until(lambda: not using(data_dir))
 
 
 def test_it_makes_the_database_for_a_role_that_is_no_superuser(data_dir: Path) -> None:
@@ -169,7 +141,7 @@ def test_settings_reach_the_server(data_dir: Path) -> None:
 def test_a_wrong_setting_is_shown_with_the_end_of_the_log(data_dir: Path) -> None:
     with pytest.raises(embedded.EmbeddedError, match="unrecognized configuration parameter"):
         embedded.start(data_dir, settings={"fsync": "off", "no_such_setting": "1"})
-    assert not processes_in(data_dir)
+    assert not using(data_dir)
     embedded.start(data_dir, settings=QUICK).stop()
 
 
@@ -196,9 +168,9 @@ def test_killing_its_starter_ends_it_and_the_next_start_finds_the_data(
     process.kill()
     process.wait()
     with embedded.start(data_dir, settings=QUICK) as server:
-        assert processes_in(data_dir)
+        assert using(data_dir)
         query(server.url(), "CREATE TABLE kept (id integer)")
-    assert not processes_in(data_dir)
+    assert not using(data_dir)
 
 
 def test_killing_the_server_does_not_block_the_next_start(data_dir: Path) -> None:

@@ -1,0 +1,41 @@
+"""Watching other processes end, as tests of starting and stopping have to."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Waits for something that another process does; fails when it takes longer."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
+        time.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    """Ended, although perhaps not yet collected by the process that adopted it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def using(data_dir: Path) -> dict[int, str]:
+    """Every process that works in `data_dir` or has it as its DATA_DIR: pid and command line."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and not is_gone(int(entry.name)) and _uses(entry, data_dir):
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+            found[int(entry.name)] = command.decode(errors="replace")
+    return found
+
+
+def _uses(process: Path, data_dir: Path) -> bool:
+    try:
+        variables = (process / "environ").read_bytes().split(b"\0")
+        return f"DATA_DIR={data_dir}".encode() in variables or (
+            (process / "cwd").readlink().is_relative_to(data_dir)
+        )
+    except OSError:  # ended meanwhile, or another user's
+        return False

@@ -1,0 +1,258 @@
+"""What `make run` starts it also ends: the database, the server and nothing else."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.processes import until, using
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+CREDENTIALS = {"email": "ada@example.com", "password": "seven quiet rivers"}
+PRODUCTION = {"APP_ENV": "production", "JWT_SECRETS": "2026:7d0e9b0c5a3f4e6182d4b6c8fa1e3957"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Launcher:
+    """`python -m app.run` as its own process, its output in a file."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    data_dir: Path
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def ready(self) -> "Launcher":
+        until(lambda: "Ctrl-C ends it" in self.output() or self.process.poll() is not None, 60)
+        assert self.process.poll() is None, self.output()
+        return self
+
+    def ended(self) -> int:
+        return self.process.wait(60)
+
+    def post(self, path: str, body: object) -> int:
+        """The status of the answer."""
+        request = urllib.request.Request(
+            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status: int = answer.status
+                return status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    def pid_of(self, program: str) -> int:
+        """The first process of that name: the one that the others are children of."""
+        return min(pid for pid, command in using(self.data_dir).items() if program in command)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-run-"))
+    yield directory
+    shutil.rmtree(directory)
+
+
+Launch = Callable[..., Launcher]
+
+
+@pytest.fixture
+def launch(data_dir: Path) -> Iterator[Launch]:
+    launched: list[Launcher] = []
+
+    def start(
+        *,
+        directory: Path = data_dir,
+        port: int | None = None,
+        prefix: tuple[str, ...] = (),
+        **settings: str,
+    ) -> Launcher:
+        port = port or free_port()
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DATABASE_URL", "MAKE", "MIGRATION_"))
+        }
+        environment |= {"DATA_DIR": str(directory), "PORT": str(port), "WEB_CONCURRENCY": "1"}
+        log = data_dir / f"output-{len(launched)}"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "app.run"],
+                cwd=ROOT,
+                env=environment | settings,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        launched.append(Launcher(process, port, directory, log))
+        return launched[-1]
+
+    yield start
+    for launcher in launched:
+        launcher.process.terminate()
+    for launcher in launched:
+        launcher.ended()
+    until(lambda: not any(using(launcher.data_dir) for launcher in launched))
+
+
+def test_the_first_request_it_prints_works(launch: Launch) -> None:
+    launcher = launch().ready()
+    command = shlex.split(launcher.output()[launcher.output().index("curl ") :], comments=False)
+    url, body = command[command.index("-sS") + 1], command[command.index("-d") + 1]
+    assert url == f"{launcher.url}/api/auth/register"
+    assert launcher.post("/api/auth/register", json.loads(body)) == 201
+    assert f"{launcher.url}/docs" in launcher.output()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_everything_in_good_order(
+    launch: Launch, data_dir: Path, number: signal.Signals
+) -> None:
+    launcher = launch().ready()
+    assert launcher.pid_of("postgres -D")
+    launcher.process.send_signal(number)
+    assert launcher.ended() == 0, launcher.output()
+    assert not using(data_dir)
+    assert "database system is shut down" in (data_dir / "postgres.log").read_text()
+
+
+def test_a_signal_during_the_start_ends_it_too(launch: Launch, data_dir: Path) -> None:
+    launcher = launch()
+    until(lambda: "Starting PostgreSQL" in launcher.output())
+    launcher.process.terminate()
+    assert launcher.ended() == 0, launcher.output()
+    assert not using(data_dir)
+
+
+def test_the_data_is_kept_between_runs(launch: Launch) -> None:
+    first = launch().ready()
+    assert first.post("/api/auth/register", CREDENTIALS) == 201
+    first.process.terminate()
+    assert first.ended() == 0
+    second = launch().ready()
+    assert "Applied migration" not in second.output()
+    assert second.post("/api/auth/login", CREDENTIALS) == 200
+
+
+def test_killing_it_leaves_no_process_and_the_next_run_finds_the_data(
+    launch: Launch, data_dir: Path
+) -> None:
+    killed = launch().ready()
+    assert killed.post("/api/auth/register", CREDENTIALS) == 201
+    killed.process.kill()
+    killed.ended()
+    again = launch().ready()
+    assert again.post("/api/auth/login", CREDENTIALS) == 200
+    again.process.kill()
+    again.ended()
+    until(lambda: not using(data_dir), 60)
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [("gunicorn", "gunicorn ended by itself"), ("postgres -D", "PostgreSQL ended")],
+)
+def test_when_one_part_dies_the_rest_ends_and_says_why(
+    launch: Launch, data_dir: Path, part: str, reason: str
+) -> None:
+    launcher = launch().ready()
+    os.kill(launcher.pid_of(part), signal.SIGKILL)
+    assert launcher.ended() == 1
+    assert reason in launcher.output()
+    until(lambda: not using(data_dir))
+
+
+def test_it_ends_with_the_make_that_runs_it(launch: Launch, data_dir: Path) -> None:
+    shell = ("sh", "-c", '"$@" & wait', "sh")
+    launcher = launch(prefix=shell, MAKELEVEL="1").ready()
+    launcher.process.kill()
+    until(lambda: not using(data_dir))
+
+
+def test_two_run_side_by_side_on_two_ports(launch: Launch, data_dir: Path) -> None:
+    one = launch(directory=data_dir / "one").ready()
+    two = launch(directory=data_dir / "two").ready()
+    assert one.post("/api/auth/register", CREDENTIALS) == 201
+    assert two.post("/api/auth/login", CREDENTIALS) == 401
+    assert two.post("/api/auth/register", CREDENTIALS) == 201
+
+
+def test_a_second_run_on_the_same_data_is_refused(launch: Launch) -> None:
+    first = launch().ready()
+    second = launch()
+    assert second.ended() == 1
+    assert "already running" in second.output()
+    assert first.post("/api/auth/register", CREDENTIALS) == 201
+
+
+def test_a_taken_port_is_reported_before_anything_is_made(launch: Launch, data_dir: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        launcher = launch(port=taken.getsockname()[1])
+        assert launcher.ended() == 1
+    assert f"port {launcher.port}" in launcher.output()
+    assert "make run PORT=" in launcher.output()
+    assert not (data_dir / "postgres").exists()
+
+
+def test_all_mistakes_in_the_environment_are_reported_at_once(launch: Launch) -> None:
+    launcher = launch(LOG_LEVEL="loud", WEB_THREADS="many")
+    assert launcher.ended() == 2
+    assert "LOG_LEVEL" in launcher.output()
+    assert "WEB_THREADS" in launcher.output()
+    assert "Traceback" not in launcher.output()
+
+
+def test_a_given_database_is_migrated_and_no_other_is_started(
+    launch: Launch, data_dir: Path, empty_database_url: str
+) -> None:
+    launcher = launch(DATABASE_URL=empty_database_url).ready()
+    assert "Applied migration 0001.users" in launcher.output()
+    assert launcher.post("/api/auth/register", CREDENTIALS) == 201
+    assert not (data_dir / "postgres").exists()
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("SELECT email FROM users").fetchall() == [("ada@example.com",)]
+
+
+def test_in_production_it_does_not_migrate(launch: Launch, empty_database_url: str) -> None:
+    launcher = launch(DATABASE_URL=empty_database_url, **PRODUCTION).ready()
+    assert "flask db upgrade" in launcher.output()
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("SELECT to_regclass('users')").fetchone() == (None,)
+
+
+def test_a_database_that_is_away_is_reported_in_a_sentence(launch: Launch) -> None:
+    launcher = launch(DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
+    assert launcher.ended() == 1
+    assert "the migrations can't be applied" in launcher.output()
+    assert "Traceback" not in launcher.output()
