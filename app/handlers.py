@@ -3,7 +3,7 @@
 import logging
 
 import psycopg
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 def register(app: Flask) -> None:
     """Hooks all of this module into the application."""
     app.before_request(web.take_request_id)
+    app.before_request(_options)
     app.after_request(_headers)
     app.register_error_handler(AppError, web.failure)
     app.register_error_handler(HTTPException, _http_error)
@@ -30,6 +31,15 @@ def register(app: Flask) -> None:
     for kind in (ParseException, NoMoreData):
         app.register_error_handler(kind, _body_error)
     app.register_error_handler(Exception, _internal_error)
+
+
+def _options() -> Response | None:
+    """Which methods an address takes: no secret, and asked by browsers before they log in."""
+    if request.method != "OPTIONS" or request.url_rule is None:
+        return None
+    response = web.success(b"null")
+    response.headers["Allow"] = current_app.make_default_options_response().headers["Allow"]
+    return response
 
 
 def _headers(response: Response) -> Response:
