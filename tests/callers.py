@@ -51,7 +51,7 @@ class Caller:
         """A new task, as the API answered."""
         answer = self.post(json={"title": title, "description": description})
         assert answer.status_code == 201, answer.text
-        return data(answer)
+        return dict(data(answer))
 
 
 def register(client: FlaskClient, email: str | None = None) -> Caller:

@@ -23,6 +23,8 @@ from psycopg import sql
 
 from app import create_app, db, embedded, migrations
 from app.config import Config
+from tests.callers import Caller, register
+from tests.serving import Server, serving
 
 # A crash loses nothing here that is needed again.
 SETTINGS = {
@@ -37,7 +39,7 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
-class Server:
+class Postgres:
     """A PostgreSQL in which databases are made and dropped."""
 
     admin_url: str
@@ -66,38 +68,38 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def postgres() -> Iterator[Postgres]:
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
-        yield Server(admin_url=given, owner_url=given)
+        yield Postgres(admin_url=given, owner_url=given)
         return
     directory = Path(tempfile.mkdtemp(prefix="ownrow-test-"))
     version = int(os.environ.get("TEST_POSTGRES_VERSION", "18"))
-    with embedded.start(directory, version=version, settings=SETTINGS) as postgres:
-        yield Server(postgres.url("postgres", embedded.SUPERUSER), postgres.url())
+    with embedded.start(directory, version=version, settings=SETTINGS) as running:
+        yield Postgres(running.url("postgres", embedded.SUPERUSER), running.url())
     shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")
-def migrated(server: Server) -> Iterator[str]:
+def migrated(postgres: Postgres) -> Iterator[str]:
     """The name of the database that every test's own is a copy of."""
-    with server.database() as name:
-        migrations.upgrade(server.url(name))
+    with postgres.database() as name:
+        migrations.upgrade(postgres.url(name))
         yield name
 
 
 @pytest.fixture
-def empty_database_url(server: Server) -> Iterator[str]:
+def empty_database_url(postgres: Postgres) -> Iterator[str]:
     """A database without any schema."""
-    with server.database() as name:
-        yield server.url(name)
+    with postgres.database() as name:
+        yield postgres.url(name)
 
 
 @pytest.fixture
-def database_url(server: Server, migrated: str) -> Iterator[str]:
+def database_url(postgres: Postgres, migrated: str) -> Iterator[str]:
     """A database of this test alone, with every migration applied and no rows."""
-    with server.database(template=migrated) as name:
-        yield server.url(name)
+    with postgres.database(template=migrated) as name:
+        yield postgres.url(name)
 
 
 @pytest.fixture
@@ -124,3 +126,30 @@ def app(config: Config) -> Iterator[Flask]:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def served_database_url(postgres: Postgres, migrated: str) -> Iterator[str]:
+    """The database behind `server`."""
+    with postgres.database(template=migrated) as name:
+        yield postgres.url(name)
+
+
+@pytest.fixture(scope="session")
+def server(served_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real gunicorn, for many tests: make users of your own, and leave the process alone.
+
+    A test that needs other settings, or kills something, starts its own with `serving`.
+    """
+    with serving(served_database_url, tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def alice(client: FlaskClient) -> Caller:
+    return register(client, "alice@example.com")
+
+
+@pytest.fixture
+def bob(client: FlaskClient) -> Caller:
+    return register(client, "bob@example.com")
