@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app import db
 from app.config import Config, ConfigError
+from app.operations import counters  # noqa: F401  # loaded before the fork, the workers share them
 
 try:
     settings = Config.from_env(os.environ)

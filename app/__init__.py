@@ -20,6 +20,7 @@ def create_app(config: Config) -> Flask:
     from app import cli, handlers
     from app.auth.routes import account
     from app.auth.routes import blueprint as auth
+    from app.operations import limits
     from app.operations.routes import blueprint as operations
     from app.tasks.routes import blueprint as tasks
 
@@ -39,5 +40,6 @@ def create_app(config: Config) -> Flask:
     handlers.register(app)
     for blueprint in (auth, account, tasks, operations):
         app.register_blueprint(blueprint)
+    limits.register(app, config)
     app.cli.add_command(cli.database)
     return app

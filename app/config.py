@@ -15,6 +15,7 @@ T = TypeVar("T")
 ENVIRONMENTS = ("development", "test", "staging", "production")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("console", "json")
+LIMIT_STORES = ("redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
 SECRET_BYTES = 32
 KNOWN_SECRETS = ("change-me", "changeme", "secret", "your-256-bit-secret", "example")
 RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
@@ -196,7 +197,7 @@ def _rate(value: str) -> str | None:
 
 def _limit_storage(value: str) -> str:
     scheme = value.partition("://")[0]
-    if value != "memory://" and scheme not in ("redis", "rediss", "valkey", "valkeys", "unix"):
+    if value != "memory://" and scheme not in LIMIT_STORES:
         raise ValueError("must be memory:// or a redis://, rediss:// or valkey:// address")
     return value
 

@@ -44,6 +44,8 @@ def _options() -> Response | None:
 
 def _headers(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
+    for name, value in g.get("rate_limit_headers", {}).items():
+        response.headers[name] = value
     if request.path.startswith("/api/auth"):
         response.headers["Cache-Control"] = "no-store"
     elif request.path.startswith("/api/"):

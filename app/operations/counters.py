@@ -1,0 +1,61 @@
+"""Counters that a process shares with those it forks, such as gunicorn's workers."""
+
+import fcntl
+import hashlib
+import mmap
+import os
+import struct
+import tempfile
+import threading
+import time
+import weakref
+
+ENTRY = struct.Struct("<QLL")  # what is counted (a hash), when that is forgotten, how many so far
+PLACES = 1 << 16
+NEIGHBOURS = 16  # places that a counter can be in
+
+
+class SharedCounters:
+    """A hash table in shared memory, under a lock that a killed process can't keep."""
+
+    base_exceptions: type[Exception] | tuple[type[Exception], ...] = OSError
+
+    def __init__(self, places: int = PLACES) -> None:
+        self._places = places
+        with tempfile.TemporaryFile() as file:
+            file.truncate((places + NEIGHBOURS) * ENTRY.size)
+            self._file = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._file)
+        self._memory = mmap.mmap(self._file, 0)
+        self._threads = threading.Lock()
+
+    def incr(self, key: str, expiry: int) -> int:
+        """Adds one; returns the sum since the key was last forgotten, `expiry` seconds at most.
+
+        Where too many are counted at once, the one that would be forgotten first makes room.
+        """
+        now = int(time.time())
+        name = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
+        with self._threads:
+            fcntl.lockf(self._file, fcntl.LOCK_EX)  # keeps other processes out, not other threads
+            try:
+                place, used, end = self._find(name, now)
+                ENTRY.pack_into(self._memory, place, name, end or now + expiry + 1, used + 1)
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN)
+        return used + 1
+
+    def _find(self, name: int, now: int) -> tuple[int, int, int]:
+        """The place of a counter, its count, and its end: 0 for a new one."""
+        first = name % self._places * ENTRY.size
+        oldest, oldest_end = first, 1 << 32
+        for place in range(first, first + NEIGHBOURS * ENTRY.size, ENTRY.size):
+            found, end, used = ENTRY.unpack_from(self._memory, place)
+            if found == name and end > now:
+                return place, used, end
+            if end < oldest_end:
+                oldest, oldest_end = place, end
+        return oldest, 0, 0
+
+
+in_memory = SharedCounters()  # import this module before a fork, and both sides have the same one

@@ -1,0 +1,135 @@
+"""How many requests a user, or an address where nobody is logged in, may send in a window."""
+
+import ipaddress
+import logging
+import math
+import time
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Protocol, cast
+
+from flask import Flask, current_app, g, request
+from limits import parse
+
+from app.config import Config
+from app.errors import RateLimited
+from app.operations import counters
+
+STORE_TIMEOUT = 0.1  # seconds that a request waits for the store at most
+PAUSE = 1.0  # seconds that a store which failed is left alone
+ROUTING_PREFIX = 64  # bits of an IPv6 address that name a household rather than one machine
+
+log = logging.getLogger(__name__)
+
+
+class Store(Protocol):
+    """Where requests are counted."""
+
+    @property
+    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
+        """What it raises while it is away."""
+
+    def incr(self, key: str, expiry: int) -> int:
+        """Adds one; returns the sum since the key was last forgotten."""
+
+
+class RateLimits:
+    """Fixed windows of one length, counted in a store that all workers may share.
+
+    Each key has windows of its own: they do not all begin at once.
+    """
+
+    def __init__(self, rate: str, store: Store, clock: Callable[[], float] = time.time) -> None:
+        item = parse(rate)
+        self._quota, self._window = item.amount, item.get_expiry()
+        self._store, self._clock = store, clock
+        self._retry_at = 0.0
+
+    def headers(self, partition: str, key: str) -> dict[str, str]:
+        """Counts a request; returns its RateLimit fields, none while the store is away.
+
+        Raises RateLimited where the key has used up its window.
+        """
+        place = self._clock() + zlib.crc32(key.encode()) % self._window
+        index, elapsed = divmod(place, self._window)
+        used = self._count(f"ownrow:{key}:{index:.0f}")
+        if used is None:
+            return {}
+        reset = math.ceil(self._window - elapsed)
+        headers = {
+            "RateLimit-Policy": f'"{partition}";q={self._quota};w={self._window}',
+            "RateLimit": f'"{partition}";r={max(0, self._quota - used)};t={reset}',
+        }
+        if used > self._quota:
+            raise RateLimited(reset, headers)
+        return headers
+
+    def _count(self, key: str) -> int | None:
+        """The requests in the window so far, this one included; None where nobody knows."""
+        now = time.monotonic()
+        if now < self._retry_at:
+            return None
+        was_away, self._retry_at = self._retry_at > 0, now + PAUSE if self._retry_at else 0.0
+        try:
+            used = self._store.incr(key, self._window)
+        except self._store.base_exceptions as error:
+            self._retry_at = now + PAUSE
+            if not was_away:
+                log.warning("rate limits are off: the store is away (%s)", type(error).__name__)
+            return None
+        if was_away:
+            self._retry_at = 0.0
+            log.warning("rate limits are on again: the store is back")
+        return used
+
+
+def register(app: Flask, config: Config) -> None:
+    """Limits every blueprint below /api that is registered already, after its own hooks."""
+    if config.rate_limit is None:
+        return
+    store = open_store(config.rate_limit_storage_url)
+    app.extensions["rate_limits"] = RateLimits(config.rate_limit, store)
+    for name, blueprint in app.blueprints.items():
+        if (blueprint.url_prefix or "").startswith("/api"):
+            app.before_request_funcs.setdefault(name, []).append(_limit)
+
+
+def open_store(url: str) -> Store:
+    """The store at `url`; connects to it at first use."""
+    if url == "memory://":
+        return counters.in_memory
+    from limits.storage import RedisStorage
+    from redis import ConnectionPool
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    scheme, _, place = url.replace("valkey", "redis", 1).partition("://")
+    pool = ConnectionPool.from_url(
+        f"{scheme.removeprefix('redis+')}://{place}",
+        socket_timeout=STORE_TIMEOUT,
+        socket_connect_timeout=STORE_TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return RedisStorage("redis://", connection_pool=pool)
+
+
+def _limit() -> None:
+    limits = cast("RateLimits", current_app.extensions["rate_limits"])
+    if "identity" in g:
+        g.rate_limit_headers = limits.headers("user", str(g.identity.owner_id))
+    else:
+        g.rate_limit_headers = limits.headers("address", _household(request.remote_addr or ""))
+
+
+@lru_cache(4096)
+def _household(address: str) -> str:
+    """What one customer of a provider has: an IPv4 address, or an IPv6 network."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    if mapped is not None or parsed.version == 4:
+        return str(mapped or parsed)
+    return str(ipaddress.ip_network((int(parsed), ROUTING_PREFIX), strict=False))

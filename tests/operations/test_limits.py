@@ -1,0 +1,211 @@
+"""How many requests somebody may send, and what they are told about it."""
+
+import logging
+import re
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import httpx
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app, db
+from app.config import Config
+from app.errors import RateLimited
+from app.operations.counters import SharedCounters
+from app.operations.limits import RateLimits, open_store
+from tests.operations import parts
+from tests.processes import until
+
+PASSWORD = "seven quiet rivers"
+
+
+@pytest.fixture
+def limited(config: Config) -> Iterator[Flask]:
+    """The service with three requests a day for each."""
+    application = create_app(replace(config, rate_limit="3/day"))
+    application.extensions["rate_limits"] = RateLimits("3/day", SharedCounters())
+    db.open_pool()
+    yield application
+    db.close_pool()
+
+
+def address(number: int) -> dict[str, str]:
+    return {"REMOTE_ADDR": f"192.0.2.{number}"}
+
+
+def log_in(client: FlaskClient, email: str, where: int) -> dict[str, str]:
+    body = {"email": email, "password": PASSWORD}
+    client.post("/api/auth/register", json=body, environ_base=address(where))
+    answer = client.post("/api/auth/login", json=body, environ_base=address(where))
+    return {"Authorization": f"Bearer {answer.get_json()['data']['access_token']}"}
+
+
+def test_each_user_has_a_quota_of_its_own_wherever_it_asks_from(limited: Flask) -> None:
+    client = limited.test_client()
+    ann, bob = log_in(client, "ann@example.com", 1), log_in(client, "bob@example.com", 2)
+    statuses = [
+        client.get("/api/me/tasks", headers=ann, environ_base=address(9)).status_code
+        for _ in range(4)
+    ]
+    assert statuses == [200, 200, 200, 429]
+    assert client.get("/api/me/tasks", headers=bob, environ_base=address(9)).status_code == 200
+
+
+def test_where_nobody_is_logged_in_the_address_counts(limited: Flask) -> None:
+    client = limited.test_client()
+    wrong = {"refresh_token": "x"}
+    statuses = [
+        client.post("/api/auth/refresh", json=wrong, environ_base=address(1)).status_code
+        for _ in range(4)
+    ]
+    assert statuses == [401, 401, 401, 429]
+    other = client.post("/api/auth/refresh", json=wrong, environ_base=address(2))
+    assert other.status_code == 401
+
+
+def test_an_ipv6_customer_counts_once_however_many_addresses_it_has(limited: Flask) -> None:
+    client = limited.test_client()
+    statuses = [
+        client.post(
+            "/api/auth/refresh", json={}, environ_base={"REMOTE_ADDR": f"2001:db8:1:2::{host}"}
+        ).status_code
+        for host in range(4)
+    ]
+    assert statuses == [422, 422, 422, 429]
+    other = {"REMOTE_ADDR": "2001:db8:1:3::1"}
+    assert client.post("/api/auth/refresh", json={}, environ_base=other).status_code == 422
+
+
+def test_every_counted_answer_tells_the_policy_and_what_is_left(limited: Flask) -> None:
+    client = limited.test_client()
+    ann = log_in(client, "ann@example.com", 1)
+    answers = [client.get("/api/me/tasks", headers=ann) for _ in range(4)]
+    left = []
+    for answer in answers:
+        assert answer.headers["RateLimit-Policy"] == '"user";q=3;w=86400'
+        field = re.fullmatch(r'"user";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
+        assert field is not None
+        left.append(int(field[1]))
+        assert 0 < int(field[2]) <= 86400
+    assert left == [2, 1, 0, 0]
+    refused = answers[-1]
+    assert refused.get_json()["error"]["code"] == "RATE_LIMITED"
+    assert refused.headers["Retry-After"] == re.split("t=", refused.headers["RateLimit"])[1]
+
+
+def test_a_quota_comes_back_when_its_window_has_passed() -> None:
+    now = [1_000_000.0]
+    limits = RateLimits("1/minute", SharedCounters(), clock=lambda: now[0])
+    first = limits.headers("user", "ann")
+    with pytest.raises(RateLimited) as refusal:
+        limits.headers("user", "ann")
+    wait = int(refusal.value.headers["Retry-After"])
+    assert f";t={wait}" in first["RateLimit"]
+    now[0] += wait
+    assert ";r=0;" in limits.headers("user", "ann")["RateLimit"]
+
+
+def test_the_limit_comes_after_401_and_403_and_before_what_is_wrong_with_the_body(
+    limited: Flask,
+) -> None:
+    client = limited.test_client()
+    ann = log_in(client, "ann@example.com", 1)
+    for _ in range(3):
+        client.get("/api/me/tasks", headers=ann)
+    stranger = "/api/00000000-0000-4000-8000-000000000000/tasks"
+    assert client.get("/api/nowhere", headers=ann).status_code == 404
+    assert client.delete("/api/me/tasks", headers=ann).status_code == 405
+    assert client.get("/api/me/tasks").status_code == 401
+    assert client.get(stranger, headers=ann).status_code == 403
+    too_large = client.post("/api/me/tasks", headers=ann, data=b" " * 70_000)
+    assert too_large.status_code == 429
+
+
+def test_probes_are_never_limited(limited: Flask) -> None:
+    client = limited.test_client()
+    assert {client.get("/livez").status_code for _ in range(9)} == {200}
+    assert {client.get("/readyz").status_code for _ in range(9)} == {200}
+
+
+def _count(counters: SharedCounters, times: int) -> None:
+    for _ in range(times):
+        counters.incr("everybody", 60)
+
+
+def test_memory_counts_exactly_across_forked_workers() -> None:
+    counters, fork = SharedCounters(), get_context("fork")
+    workers = [fork.Process(target=_count, args=(counters, 2000)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert counters.incr("everybody", 60) == 8001
+
+
+def test_memory_stays_as_small_as_it_was_made() -> None:
+    counters = SharedCounters(places=64)
+    for number in range(10_000):
+        counters.incr(f"user {number}", 60)
+    assert counters.incr("one more", 60) == 1
+
+
+@pytest.fixture
+def redis_port() -> Iterator[int]:
+    with parts.redis() as port:
+        yield port
+
+
+@pytest.mark.parametrize("storage", ["redis", "memory"])
+def test_workers_share_one_quota(
+    storage: str, database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = "memory://"
+    if storage == "redis":
+        url = f"valkey://127.0.0.1:{request.getfixturevalue('redis_port')}"
+    limit = {"RATE_LIMIT": "30/day", "RATE_LIMIT_STORAGE_URL": url}
+    with parts.served(database_url, tmp_path, WEB_CONCURRENCY="2", **limit) as client:
+
+        def ask(_: int) -> int:  # on a connection of its own, so that either worker may take it
+            return httpx.post(f"{client.base_url}/api/auth/refresh", json={}).status_code
+
+        with ThreadPoolExecutor(8) as askers:
+            statuses = list(askers.map(ask, range(60)))
+    assert statuses.count(422) == 30
+    assert statuses.count(429) == 30
+
+
+def test_while_the_store_is_away_requests_go_on_and_it_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    nowhere = open_store(f"redis://127.0.0.1:{parts.free_port()}")
+    limits = RateLimits("1/day", nowhere)
+    with caplog.at_level(logging.WARNING):
+        assert [limits.headers("user", "ann") for _ in range(5)] == [{}] * 5
+    assert [record.getMessage() for record in caplog.records] == [
+        "rate limits are off: the store is away (ConnectionError)"
+    ]
+
+
+def test_a_store_that_hangs_slows_one_request_in_a_second_and_is_used_again_when_it_is_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    port = parts.free_port()
+    command = [parts.program("redis-server"), "--port", str(port), "--bind", "127.0.0.1"]
+    with parts.running([*command, "--save", ""], port) as server:
+        limits = RateLimits("100/day", open_store(f"redis://127.0.0.1:{port}"))
+        assert limits.headers("user", "ann")
+        server.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        assert [limits.headers("user", "ann") for _ in range(100)] == [{}] * 100
+        assert time.monotonic() - began < 0.5
+        server.send_signal(signal.SIGCONT)
+        with caplog.at_level(logging.WARNING):
+            until(lambda: limits.headers("user", "ann") != {}, 5)
+    assert "rate limits are on again: the store is back" in caplog.text
