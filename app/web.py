@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
-from urllib.parse import urlencode
+from urllib.parse import unquote_to_bytes, urlencode
 from uuid import UUID, uuid4
 
 import orjson
@@ -20,6 +20,7 @@ from marshmallow import Schema, ValidationError
 from app.errors import (
     AppError,
     BadRequest,
+    Detail,
     PayloadTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
@@ -27,6 +28,7 @@ from app.errors import (
 from app.fields import StrictSchema
 
 BODY_LIMIT = 64 * 1024  # bytes
+LONGEST_INTEGER = 20  # characters
 DEPTH_LIMIT = 32  # arrays and objects inside each other
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
@@ -97,13 +99,24 @@ def _read(limit: int) -> bytes:
 
 
 def read_body(schema: Schema, limit: int = BODY_LIMIT, *, optional: bool = False) -> dict[str, Any]:
-    """The body as `schema` loads it; with `optional`, {} where there is no body at all."""
+    """The body as `schema` loads it; with `optional`, {} where there is no body at all.
+
+    What takes a body takes no query parameters: broken fields and parameters are named together.
+    """
     body = raw_body(limit)
     if optional and not body:
+        read_query()
         return {}
     if request.mimetype != "application/json" or not _plain_utf8():
         raise UnsupportedMediaType
-    return _load(schema, parse_json(body))
+    fields, broken = _load(schema, parse_json(body))
+    _, unknown = _query(NOTHING)
+    return _valid(fields, unknown + broken)
+
+
+def read_nothing() -> None:
+    """For what takes neither a body with fields in it nor query parameters."""
+    read_body(NOTHING, optional=True)
 
 
 def _plain_utf8() -> bool:
@@ -117,7 +130,12 @@ def parse_json(body: bytes) -> Any:
     if _depth(body) > DEPTH_LIMIT:
         raise BadRequest(f"The JSON is nested more than {DEPTH_LIMIT} levels deep")
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        return json.loads(
+            body.decode(),
+            object_pairs_hook=_object,
+            parse_int=_number,
+            parse_constant=_no_constant,
+        )
     except UnicodeDecodeError as error:
         raise BadRequest("The body is not UTF-8") from error
     except ValueError as error:
@@ -138,30 +156,50 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def _number(digits: str) -> int | float:
+    """Beyond what any field takes, the exact number does not matter: Python limits integers."""
+    return int(digits) if len(digits) <= LONGEST_INTEGER else float(digits)
+
+
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
 def read_query(schema: Schema = NOTHING) -> dict[str, Any]:
     """The query parameters as `schema` loads them; unknown and repeated ones are a 422."""
+    return _valid(*_query(schema))
+
+
+def _query(schema: Schema) -> tuple[dict[str, Any], list[Detail]]:
     if not request.query_string:
         return _load(schema, {})
-    repeated = [name for name, values in request.args.lists() if len(values) > 1]
-    if repeated:
-        raise ValidationFailed(
-            details=[{"field": name, "message": "Must be given once."} for name in repeated]
-        )
-    return _load(schema, request.args.to_dict())
-
-
-def _load(schema: Schema, data: Any) -> dict[str, Any]:
     try:
-        return cast("dict[str, Any]", schema.load(data))
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("The query is not UTF-8") from error
+    repeated: list[Detail] = [
+        {"field": name, "message": "Must be given once."}
+        for name, values in request.args.lists()
+        if len(values) > 1
+    ]
+    parameters, broken = _load(schema, request.args.to_dict())
+    return parameters, repeated + broken
+
+
+def _load(schema: Schema, data: Any) -> tuple[dict[str, Any], list[Detail]]:
+    try:
+        return cast("dict[str, Any]", schema.load(data)), []
     except ValidationError as error:
-        raise ValidationFailed(details=list(_details(error.messages))) from error
+        return {}, list(_details(error.messages))
 
 
-def _details(messages: Any, path: str = "") -> list[dict[str, str]]:
+def _valid(fields: dict[str, Any], broken: list[Detail]) -> dict[str, Any]:
+    if broken:
+        raise ValidationFailed(details=broken)
+    return fields
+
+
+def _details(messages: Any, path: str = "") -> list[Detail]:
     """marshmallow's nested messages as a flat list: operations[3].title."""
     if isinstance(messages, Mapping):
         return [
@@ -177,7 +215,8 @@ def _member(path: str, key: Any) -> str:
         return path
     if isinstance(key, int):
         return f"{path}[{key}]"
-    return f"{path}.{key}" if path else str(key)
+    name = str(key).encode(errors="replace").decode()  # lone surrogates can't be sent back
+    return f"{path}.{name}" if path else name
 
 
 # --- conditional requests -----------------------------------------------------------------------

@@ -25,7 +25,6 @@ account.before_request(authenticate)
 
 @blueprint.post("/register")
 def register() -> Response:
-    web.read_query()
     body = web.read_body(REGISTRATION)
     password_hash = _passwords().hash(body["password"])
     user = repository.register(body["email"], email_key(body["email"]), password_hash)
@@ -34,7 +33,6 @@ def register() -> Response:
 
 @blueprint.post("/login")
 def login() -> Response:
-    web.read_query()
     body = web.read_body(LOGIN)
     user = repository.find_credential(email_key(body["email"]))
     is_right = _passwords().verify(body["password"], user.password_hash if user else None)
@@ -48,7 +46,6 @@ def login() -> Response:
 
 @blueprint.post("/refresh")
 def refresh_session() -> Response:
-    web.read_query()
     token = refresh.parse(web.read_body(REFRESH_TOKEN)["refresh_token"])
     if token is None:
         raise Unauthenticated(invalid=True)
@@ -64,7 +61,6 @@ def refresh_session() -> Response:
 
 @blueprint.post("/logout")
 def logout() -> Response:
-    web.read_query()
     token = refresh.parse(web.read_body(REFRESH_TOKEN)["refresh_token"])
     if token is not None and repository.find_token(token) is not None:
         repository.end_session(token.owner_id, token.session_id)

@@ -26,11 +26,10 @@ blueprint.before_request(authenticate)
 @blueprint.get("")
 def list_tasks() -> Response:
     query = web.read_query(LISTING)
-    position = web.read_cursor(query["cursor"]) if query["cursor"] else None
     found = repository.search(
         web.owner_id(),
         sort=query["sort"],
-        position=position,
+        position=query["cursor"],
         limit=query["limit"],
         is_completed=query["is_completed"],
         words=query["q"],
@@ -41,7 +40,6 @@ def list_tasks() -> Response:
 
 @blueprint.post("")
 def create_task() -> Response:
-    web.read_query()
     task = web.read_body(NEW_TASK)
 
     def write() -> Answer:
@@ -60,7 +58,6 @@ def get_task(task_id: str) -> Response:
 
 @blueprint.route("/<task_id>", methods=["PUT", "PATCH"])
 def update_task(task_id: str) -> Response:
-    web.read_query()
     changes = web.read_body(TASK_CHANGES)
     return _once(
         lambda: _answer(
@@ -73,7 +70,6 @@ def update_task(task_id: str) -> Response:
 
 @blueprint.patch("/<task_id>/complete")
 def complete_task(task_id: str) -> Response:
-    web.read_query()
     wanted = web.read_body(COMPLETION, optional=True).get("is_completed")
     return _once(
         lambda: _answer(
@@ -86,7 +82,7 @@ def complete_task(task_id: str) -> Response:
 
 @blueprint.delete("/<task_id>")
 def delete_task(task_id: str) -> Response:
-    web.read_query()
+    web.read_nothing()
 
     def write() -> Answer:
         deleted, version = repository.delete(
@@ -99,7 +95,7 @@ def delete_task(task_id: str) -> Response:
 
 @blueprint.post("/<task_id>/restore")
 def restore_task(task_id: str) -> Response:
-    web.read_query()
+    web.read_nothing()
     return _once(
         lambda: _answer(
             repository.restore(web.owner_id(), _id(task_id), web.if_versions(), web.origin())
@@ -110,9 +106,8 @@ def restore_task(task_id: str) -> Response:
 @blueprint.get("/trash")
 def list_trash() -> Response:
     query = web.read_query(PAGE)
-    position = web.read_cursor(query["cursor"]) if query["cursor"] else None
     found = repository.trash(
-        web.owner_id(), position=position, limit=query["limit"], known_tags=web.known_tags()
+        web.owner_id(), position=query["cursor"], limit=query["limit"], known_tags=web.known_tags()
     )
     return _page(found, query["limit"])
 
@@ -120,11 +115,10 @@ def list_trash() -> Response:
 @blueprint.get("/<task_id>/history")
 def list_history(task_id: str) -> Response:
     query = web.read_query(PAGE)
-    position = web.read_cursor(query["cursor"]) if query["cursor"] else None
     found = repository.history(
         web.owner_id(),
         _id(task_id),
-        position=position,
+        position=query["cursor"],
         limit=query["limit"],
         known_tags=web.known_tags(),
     )

@@ -1,14 +1,15 @@
 """What the task endpoints take: bodies and query parameters."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import ValidationError, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from app.fields import Choice, Flag, QueryFlag, QueryInteger, StrictSchema, Text
 from app.tasks.repository import SORTS
+from app.web import read_cursor
 
 LARGEST_VERSION = 2**63 - 1
-CURSOR_LENGTH = 8192  # characters; the longest position is a title
 
 
 def title(**options: Any) -> Text:
@@ -17,6 +18,15 @@ def title(**options: Any) -> Text:
 
 def description(**options: Any) -> Text:
     return Text(0, 5000, allow_none=True, **options)
+
+
+class Cursor(fields.Field[list[Any]]):
+    """A place in a list; one that was not made for this list is a bad request, whatever else is."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> list[Any]:
+        return read_cursor(value)
 
 
 class NewTask(StrictSchema):
@@ -43,7 +53,7 @@ class Completion(StrictSchema):
 
 class Page(StrictSchema):
     limit = QueryInteger(1, 200, load_default=50)
-    cursor = Text(1, CURSOR_LENGTH, load_default=None)
+    cursor = Cursor(load_default=None)
 
 
 class Listing(Page):
