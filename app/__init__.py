@@ -7,6 +7,7 @@ from flask import Flask
 
 from app import db
 from app.auth import refresh
+from app.auth.guesses import Fingerprints
 from app.auth.passwords import Passwords
 from app.auth.revocations import Revocations
 from app.auth.tokens import AccessTokens
@@ -18,6 +19,7 @@ __version__ = "1.0.0"
 def create_app(config: Config) -> Flask:
     """The WSGI application; connects to nothing until the pool is opened."""
     from app import cli, handlers
+    from app.auth.cli import users
     from app.auth.routes import account
     from app.auth.routes import blueprint as auth
     from app.operations import limits
@@ -35,6 +37,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["settings"] = config
     app.extensions["access_tokens"] = AccessTokens(config)
     app.extensions["passwords"] = Passwords(config.bcrypt_cost, config.web_threads)
+    app.extensions["fingerprints"] = Fingerprints(secrets)
     app.extensions["revocations"] = Revocations()
     db.configure(config)
     handlers.register(app)
@@ -42,4 +45,5 @@ def create_app(config: Config) -> Flask:
         app.register_blueprint(blueprint)
     limits.register(app, config)
     app.cli.add_command(cli.database)
+    app.cli.add_command(users)
     return app

@@ -48,7 +48,7 @@ CREATE TABLE guesses (
     failures integer NOT NULL,
     last_failure_at timestamptz NOT NULL,
     CONSTRAINT guesses_pkey PRIMARY KEY (account_hash, address_hash),
-    CONSTRAINT guesses_failures_positive CHECK (failures > 0)
+    CONSTRAINT guesses_failures_natural CHECK (failures >= 0)
 );
 
 CREATE INDEX guesses_last_failure_at ON guesses (last_failure_at);

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -51,6 +51,22 @@ def parse(text: str) -> RefreshToken | None:
         return None
     token = RefreshToken(UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:])
     return token if token.text == text else None
+
+
+def newest(
+    token: RefreshToken, keys: Sequence[bytes], is_spent: Mapping[bytes, bool]
+) -> RefreshToken | None:
+    """The unspent token that the chain of successors leads to, or None where it breaks off.
+
+    `is_spent` knows the chain's tokens by their hashes.
+    """
+    while is_spent[token.hash]:
+        successors = [token.successor(key) for key in keys]
+        known = [successor for successor in successors if successor.hash in is_spent]
+        if not known:
+            return None
+        token = known[0]
+    return token
 
 
 def keys(secrets_by_id: Sequence[str]) -> list[bytes]:

@@ -1,18 +1,51 @@
-"""Accounts and sessions. Each function is one transaction."""
+"""Accounts, sessions and the counters of wrong guesses. Each function is one transaction."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from app import db
+from app.auth.guesses import Counter
 from app.auth.refresh import RefreshToken
 
 REGISTER = db.load("auth/register")
 FIND_CREDENTIAL = db.load("auth/find_credential")
+GET_CREDENTIAL = db.load("auth/get_credential")
 GET_USER = db.load("auth/get_user")
+LIST_USERS = db.load("auth/list_users")
 START_SESSION = db.load("auth/start_session")
 ROTATE_TOKEN = db.load("auth/rotate_token")
-FIND_TOKEN = db.load("auth/find_token")
+LIST_TOKENS = db.load("auth/list_tokens")
+LIST_SESSIONS = db.load("auth/list_sessions")
 END_SESSION = db.load("auth/end_session")
+END_SESSIONS = db.load("auth/end_sessions")
+CHANGE_PASSWORD = db.load("auth/change_password")
+SET_PASSWORD = db.load("auth/set_password")
+DISABLE_USER = db.load("auth/disable_user")
+ENABLE_USER = db.load("auth/enable_user")
+OPEN_GUESSES = db.load("auth/open_guesses")
+COUNT_GUESS = db.load("auth/count_guess")
+FORGIVE_GUESS = db.load("auth/forgive_guess")
+ALLOW_LONG_ERASURE = db.load("auth/allow_long_erasure")
+LOCK_ACCOUNT = db.load("auth/lock_account")
+COUNT_ACCOUNT = db.load("auth/count_account")
+ERASE_LEDGER = db.load("auth/erase_ledger")
+ERASE_GUESSES = db.load("auth/erase_guesses")
+ERASE_USER = db.load("auth/erase_user")
+
+PAGE = 500  # accounts read at a time by the command line
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What shows that the owner asks: a living session, and the hash that a password matched."""
+
+    session_id: UUID
+    password_hash: str
+
+
+# --- accounts -----------------------------------------------------------------------------------
 
 
 def register(email: str, email_key: str, password_hash: str) -> db.Row:
@@ -22,9 +55,16 @@ def register(email: str, email_key: str, password_hash: str) -> db.Row:
     )
 
 
-def find_credential(email_key: str) -> db.Row | None:
-    """The account of that address with its password hash, or None."""
-    return db.fetch_one(FIND_CREDENTIAL, {"email_key": email_key})
+def find_credential(email_key: str, address_hashes: Sequence[bytes] = ()) -> db.Row | None:
+    """The account of that e-mail with its password hash, or None."""
+    params = {"email_key": email_key, "address_hashes": list(address_hashes)}
+    return db.fetch_one(FIND_CREDENTIAL, params)
+
+
+def get_credential(owner_id: UUID, address_hashes: Sequence[bytes]) -> db.Row | None:
+    """The account's e-mail key and password hash, or None where it is gone."""
+    params = {"owner_id": owner_id, "address_hashes": list(address_hashes)}
+    return db.fetch_one(GET_CREDENTIAL, params)
 
 
 def get_user(owner_id: UUID) -> db.Row | None:
@@ -32,9 +72,80 @@ def get_user(owner_id: UUID) -> db.Row | None:
     return db.fetch_one(GET_USER, {"owner_id": owner_id})
 
 
-def start_session(token: RefreshToken, user_agent: str | None) -> bool:
-    """Starts the token's session; False where the account is gone."""
-    params = {**_token(token), "user_agent": user_agent}
+def list_users() -> Iterator[db.Row]:
+    """Every account, by e-mail."""
+    after = ""
+    while users := db.fetch_all(LIST_USERS, {"after": after, "limit": PAGE}):
+        yield from users
+        after = users[-1].email_key
+
+
+def change_password(owner_id: UUID, proof: Proof, new_password_hash: str) -> bool:
+    """Replaces the password and ends every other session; False where the proof is outdated."""
+    params = {"owner_id": owner_id, "new_password_hash": new_password_hash}
+    with db.transaction():
+        if db.fetch_one(CHANGE_PASSWORD, {**params, **vars(proof)}) is None:
+            return False
+        db.execute(END_SESSIONS, {"owner_id": owner_id, "kept_session_id": proof.session_id})
+    return True
+
+
+def set_password(owner_id: UUID, password_hash: str) -> int | None:
+    """Replaces the password; returns how many sessions that ended, None without an account."""
+    with db.transaction():
+        params = {"owner_id": owner_id, "password_hash": password_hash}
+        if db.fetch_one(SET_PASSWORD, params) is None:
+            return None
+        return end_sessions(owner_id)
+
+
+def disable_user(owner_id: UUID) -> int | None:
+    """Closes the account; returns how many sessions that ended, None without an account."""
+    with db.transaction():
+        if db.fetch_one(DISABLE_USER, {"owner_id": owner_id}) is None:
+            return None
+        return end_sessions(owner_id)
+
+
+def enable_user(owner_id: UUID) -> bool:
+    """Lets the account log in again; False where it is gone."""
+    return db.fetch_one(ENABLE_USER, {"owner_id": owner_id}) is not None
+
+
+def erase_user(
+    owner_id: UUID, proof: Proof, account_hashes: Sequence[bytes]
+) -> dict[str, int] | None:
+    """Erases the account; returns the rows removed of each kind, None for an outdated proof.
+
+    The ends of its sessions are announced last: what announces them may not be older than a few
+    seconds when it is committed.
+    """
+    owner = {"owner_id": owner_id}
+    with db.transaction():
+        db.fetch_one(ALLOW_LONG_ERASURE, {})
+        if db.fetch_one(LOCK_ACCOUNT, {**owner, **vars(proof)}) is None:
+            return None
+        (counts,) = db.fetch_all(COUNT_ACCOUNT, owner)
+        db.execute(ERASE_LEDGER, owner)
+        guesses = db.execute(ERASE_GUESSES, {"account_hashes": list(account_hashes)})
+        sessions = end_sessions(owner_id)
+        db.execute(ERASE_USER, owner)
+    return {**counts._asdict(), "sessions": sessions, "guess_counters": guesses}
+
+
+# --- sessions -----------------------------------------------------------------------------------
+
+
+def start_session(
+    token: RefreshToken, *, user_agent: str | None, address_hash: bytes, password_hash: str
+) -> bool:
+    """Starts the token's session; False where that password does not let in any more."""
+    params = {
+        **_token(token),
+        "user_agent": user_agent,
+        "address_hash": address_hash,
+        "password_hash": password_hash,
+    }
     return db.fetch_one(START_SESSION, params) is not None
 
 
@@ -43,9 +154,14 @@ def rotate_token(token: RefreshToken, successor: RefreshToken) -> db.Row | None:
     return db.fetch_one(ROTATE_TOKEN, {**_token(token), "successor_hash": successor.hash})
 
 
-def find_token(token: RefreshToken) -> db.Row | None:
-    """Whether the token is spent, and whether just now; None where nothing is known of it."""
-    return db.fetch_one(FIND_TOKEN, _token(token))
+def list_tokens(token: RefreshToken) -> dict[bytes, db.Row]:
+    """What became of the token and of those that may stand for it, by their hashes."""
+    return {bytes(row.token_hash): row for row in db.fetch_all(LIST_TOKENS, _token(token))}
+
+
+def list_sessions(owner_id: UUID) -> list[db.Row]:
+    """The owner's living sessions, the one used last first."""
+    return db.fetch_all(LIST_SESSIONS, {"owner_id": owner_id})
 
 
 def end_session(owner_id: UUID, session_id: UUID) -> bool:
@@ -54,9 +170,37 @@ def end_session(owner_id: UUID, session_id: UUID) -> bool:
     return ended is not None
 
 
+def end_sessions(owner_id: UUID) -> int:
+    """Ends all of the owner's sessions; returns how many there were."""
+    return len(db.fetch_all(END_SESSIONS, {"owner_id": owner_id, "kept_session_id": None}))
+
+
 def _token(token: RefreshToken) -> dict[str, Any]:
     return {
         "owner_id": token.owner_id,
         "session_id": token.session_id,
         "token_hash": token.hash,
+    }
+
+
+# --- guesses ------------------------------------------------------------------------------------
+
+
+def count_guess(counters: Sequence[Counter]) -> int:
+    """Counts a try as a wrong guess; returns 0, or the seconds to wait where it may not be made."""
+    params = _counters(counters)
+    db.execute(OPEN_GUESSES, params)
+    held_up = db.fetch_one(COUNT_GUESS, {**params, "free": [each.free for each in counters]})
+    return 0 if held_up is None else int(held_up.wait)
+
+
+def forgive_guess(counters: Sequence[Counter]) -> None:
+    """Takes back what count_guess counted, for a try that turned out right."""
+    db.execute(FORGIVE_GUESS, _counters(counters))
+
+
+def _counters(counters: Sequence[Counter]) -> dict[str, Any]:
+    return {
+        "account_hashes": [each.account_hash for each in counters],
+        "address_hashes": [each.address_hash for each in counters],
     }

@@ -1,5 +1,6 @@
 """/api/auth: accounts, and the sessions that they are logged in with."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 from uuid import uuid4
 
@@ -9,14 +10,29 @@ from flask import Blueprint, Response, current_app, request
 from app import web
 from app.auth import refresh, repository
 from app.auth.access import access_tokens, authenticate
+from app.auth.guesses import Counter, Fingerprints
 from app.auth.passwords import Passwords
 from app.auth.refresh import RefreshToken
-from app.auth.schemas import LOGIN, REFRESH_TOKEN, REGISTRATION, email_key
+from app.auth.repository import Proof
+from app.auth.schemas import (
+    ERASURE,
+    LOGIN,
+    PASSWORD_CHANGE,
+    REFRESH_TOKEN,
+    REGISTRATION,
+    email_key,
+)
 from app.auth.tokens import LIFETIME
-from app.errors import InvalidCredentials, Unauthenticated
+from app.errors import (
+    InvalidCredentials,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    ValidationFailed,
+)
+from app.fields import canonical_uuid
 
 LONGEST_USER_AGENT = 512  # characters kept
-CHAIN = 8  # successors of one token that can have been spent within its ten seconds of grace
 
 blueprint = Blueprint("auth", __name__, url_prefix="/api/auth")
 account = Blueprint("account", __name__, url_prefix="/api/auth")
@@ -26,20 +42,29 @@ account.before_request(authenticate)
 @blueprint.post("/register")
 def register() -> Response:
     body = web.read_body(REGISTRATION)
-    password_hash = _passwords().hash(body["password"])
-    user = repository.register(body["email"], email_key(body["email"]), password_hash)
+    web.read_query()
+    user = repository.register(body["email"], email_key(body["email"]), _new_hash(body["password"]))
     return web.success(orjson.dumps(_user(user)), status=201)
 
 
 @blueprint.post("/login")
 def login() -> Response:
     body = web.read_body(LOGIN)
-    user = repository.find_credential(email_key(body["email"]))
-    is_right = _passwords().verify(body["password"], user.password_hash if user else None)
-    if user is None or not is_right:
+    web.read_query()
+    key, addresses = email_key(body["email"]), _fingerprints().address(request.remote_addr)
+    user = repository.find_credential(key, addresses)
+    password_hash = None if user is None or user.is_disabled else user.password_hash
+    counters = _counters(key, is_known=user is not None and user.is_known_address)
+    is_right = _is_right(body["password"], password_hash, counters)
+    if user is None or password_hash is None or not is_right:
         raise InvalidCredentials
     token = refresh.new(user.id, uuid4())
-    if not repository.start_session(token, _user_agent()):
+    if not repository.start_session(
+        token,
+        user_agent=_user_agent(),
+        address_hash=addresses[0],
+        password_hash=password_hash,
+    ):
         raise InvalidCredentials
     return _session(token, user)
 
@@ -47,6 +72,7 @@ def login() -> Response:
 @blueprint.post("/refresh")
 def refresh_session() -> Response:
     token = refresh.parse(web.read_body(REFRESH_TOKEN)["refresh_token"])
+    web.read_query()
     if token is None:
         raise Unauthenticated(invalid=True)
     successor = token.successor(_refresh_keys()[0])
@@ -62,7 +88,8 @@ def refresh_session() -> Response:
 @blueprint.post("/logout")
 def logout() -> Response:
     token = refresh.parse(web.read_body(REFRESH_TOKEN)["refresh_token"])
-    if token is not None and repository.find_token(token) is not None:
+    web.read_query()
+    if token is not None and token.hash in repository.list_tokens(token):
         repository.end_session(token.owner_id, token.session_id)
     return web.success(b"null")
 
@@ -76,22 +103,108 @@ def get_me() -> Response:
     return web.success(orjson.dumps(_user(user)))
 
 
-def _successor_in_grace(token: RefreshToken) -> RefreshToken:
-    """The newest unspent successor of a token spent just now; a later reuse ends the session."""
-    known = repository.find_token(token)
-    if known is not None and known.is_spent and not known.is_in_grace:
-        repository.end_session(token.owner_id, token.session_id)
-    if known is None or not known.is_spent or not known.is_in_grace:
+@account.put("/password")
+def change_password() -> Response:
+    body = web.read_body(PASSWORD_CHANGE)
+    web.read_query()
+    proof = _prove(_credential(), body["current_password"], "current_password")
+    new_password_hash = _new_hash(body["new_password"])
+    if not repository.change_password(web.owner_id(), proof, new_password_hash):
         raise Unauthenticated(invalid=True)
-    for _ in range(CHAIN):
-        candidates = [token.successor(key) for key in _refresh_keys()]
-        found = [(each, repository.find_token(each)) for each in candidates]
-        token, state = next((pair for pair in found if pair[1] is not None), (token, None))
-        if state is None:
-            break
-        if not state.is_spent:
-            return token
-    raise Unauthenticated(invalid=True)
+    return web.success(b"null")
+
+
+@account.delete("/me")
+def erase_me() -> Response:
+    body = web.read_body(ERASURE)
+    web.read_query()
+    user = _credential()
+    proof = _prove(user, body["password"], "password")
+    accounts = _fingerprints().account(user.email_key)
+    removed = repository.erase_user(web.owner_id(), proof, accounts)
+    if removed is None:
+        raise Unauthenticated(invalid=True)
+    return web.success(orjson.dumps(removed))
+
+
+@account.get("/sessions")
+def list_sessions() -> Response:
+    web.read_query()
+    current = web.identity().session_id
+    sessions = [
+        {**row._asdict(), "current": row.id == current}
+        for row in repository.list_sessions(web.owner_id())
+    ]
+    return web.success(orjson.dumps(sessions))
+
+
+@account.delete("/sessions/<session_id>")
+def end_session(session_id: str) -> Response:
+    web.read_query()
+    known_id = canonical_uuid(session_id)
+    if known_id is None or not repository.end_session(web.owner_id(), known_id):
+        raise NotFound
+    return web.success(b"null")
+
+
+# --- passwords ----------------------------------------------------------------------------------
+
+
+def _credential() -> Any:
+    """What the caller's password is checked against; 401 where the account is gone."""
+    addresses = _fingerprints().address(request.remote_addr)
+    user = repository.get_credential(web.owner_id(), addresses)
+    if user is None:
+        raise Unauthenticated(invalid=True)
+    return user
+
+
+def _prove(user: Any, password: str, field: str) -> Proof:
+    """The caller's proof that the account is theirs; 422 on `field` for a wrong password."""
+    counters = _counters(user.email_key, is_known=user.is_known_address)
+    if not _is_right(password, user.password_hash, counters):
+        raise ValidationFailed(details=[{"field": field, "message": "Is not your password."}])
+    return Proof(web.identity().session_id, user.password_hash)
+
+
+def _is_right(password: str, password_hash: str | None, counters: Sequence[Counter]) -> bool:
+    """Checks a password that was counted as a wrong guess before; 429 where it has to wait."""
+    with _passwords().turn():
+        wait = repository.count_guess(counters)
+        if wait:
+            raise RateLimited(wait)
+        is_right = _passwords().verify(password, password_hash)
+    if is_right:
+        repository.forgive_guess(counters)
+    return is_right
+
+
+def _new_hash(password: str) -> str:
+    with _passwords().turn():
+        return _passwords().hash(password)
+
+
+def _counters(email_key: str, *, is_known: bool) -> list[Counter]:
+    return _fingerprints().counters(email_key, request.remote_addr, is_known=is_known)
+
+
+# --- sessions -----------------------------------------------------------------------------------
+
+
+def _successor_in_grace(token: RefreshToken) -> RefreshToken:
+    """The newest successor of a token spent just now; a later reuse ends the session."""
+    known = repository.list_tokens(token)
+    presented = known.get(token.hash)
+    if presented is None or not presented.is_spent:
+        raise Unauthenticated(invalid=True)
+    if not presented.is_in_grace:
+        repository.end_session(token.owner_id, token.session_id)
+        raise Unauthenticated(invalid=True)
+    is_spent = {token_hash: row.is_spent for token_hash, row in known.items()}
+    successor = refresh.newest(token, _refresh_keys(), is_spent)
+    if successor is None:
+        raise Unauthenticated(invalid=True)
+    return successor
 
 
 def _session(token: RefreshToken, user: Any) -> Response:
@@ -121,6 +234,10 @@ def _user_agent() -> str | None:
 
 def _passwords() -> Passwords:
     return cast("Passwords", current_app.extensions["passwords"])
+
+
+def _fingerprints() -> Fingerprints:
+    return cast("Fingerprints", current_app.extensions["fingerprints"])
 
 
 def _refresh_keys() -> list[bytes]:

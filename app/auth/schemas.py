@@ -1,5 +1,6 @@
 """What the account endpoints take."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -10,25 +11,28 @@ from marshmallow import ValidationError
 from app.auth.passwords import LONGEST, SHORTEST, is_common
 from app.fields import StrictSchema, Text, fold
 
-INVISIBLE = ("Cc", "Cf", "Zl", "Zp")  # Unicode categories of characters that show nothing
-LONGEST_EMAIL = 254  # characters, RFC 5321's limit of a path
+SHORTEST_EMAIL, LONGEST_EMAIL = 3, 254  # characters; RFC 5321's limit of a path
+# Unicode's Default_Ignorable_Code_Point: they show nothing, and only make look-alikes.
+IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 
 class Email(Text):
     """An address as RFC 5321 and 6531 have it, NFC-normalised and lower-cased."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(3, LONGEST_EMAIL, trim=True, **options)
+        super().__init__(SHORTEST_EMAIL, LONGEST_EMAIL, trim=True, **options)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            valid = validate_email(visible(text), check_deliverability=False, test_environment=True)
-        except EmailNotValidError as error:
-            raise ValidationError("Must be an e-mail address.") from error
-        return unicodedata.normalize("NFC", valid.normalized.lower())
+        email = normal_email(super()._deserialize(value, attr, data, **kwargs))
+        if email is None or len(email) > LONGEST_EMAIL:
+            raise ValidationError("Must be an e-mail address.")
+        return email
 
 
 class NewPassword(Text):
@@ -46,14 +50,29 @@ class NewPassword(Text):
         return password
 
 
-def visible(text: str) -> str:
-    """The text without the characters that show nothing."""
-    return "".join(char for char in text if unicodedata.category(char) not in INVISIBLE)
+class TriedPassword(Text):
+    """Any text is a try: whether it could be somebody's password is not told."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(0, 65536, **options)
 
 
-def email_key(email: str) -> str:
-    """What makes two spellings of an address one account."""
-    return fold(visible(email))
+def normal_email(text: str) -> str | None:
+    """The address as it is stored and shown, or None where it is not one."""
+    try:
+        valid = validate_email(
+            IGNORABLE.sub("", text).strip(), check_deliverability=False, test_environment=True
+        )
+    except EmailNotValidError:
+        return None
+    return unicodedata.normalize("NFC", valid.normalized.lower())
+
+
+def email_key(text: str) -> str:
+    """What makes two spellings of an address one account (Unicode's toNFKC_Casefold)."""
+    if len(text) > 2 * LONGEST_EMAIL:
+        return ""  # nobody's, however it is spelt, and not worth the work
+    return IGNORABLE.sub("", fold(normal_email(text) or text))
 
 
 class Registration(StrictSchema):
@@ -62,16 +81,25 @@ class Registration(StrictSchema):
 
 
 class Login(StrictSchema):
-    """Any text is a try: whether it could be somebody's e-mail or password is not told."""
-
     email = Text(0, 65536, required=True)
-    password = Text(0, 65536, required=True)
+    password = TriedPassword(required=True)
 
 
 class RefreshToken(StrictSchema):
     refresh_token = Text(1, 1024, required=True)
 
 
+class PasswordChange(StrictSchema):
+    current_password = TriedPassword(required=True)
+    new_password = NewPassword(required=True)
+
+
+class Erasure(StrictSchema):
+    password = TriedPassword(required=True)
+
+
 REGISTRATION = Registration()
 LOGIN = Login()
 REFRESH_TOKEN = RefreshToken()
+PASSWORD_CHANGE = PasswordChange()
+ERASURE = Erasure()

@@ -1,18 +1,29 @@
--- Spends a refresh token and stores its successor.
--- No row: the token is unknown, spent or expired, or its session is over.
-WITH spent AS (
+-- Spends a refresh token and stores its successor. The session is locked first: whatever ends it
+-- at the same time comes before or after, never between.
+-- No row: the token is unknown, spent or expired, its session is over or the account is closed.
+WITH session AS (
+    SELECT sessions.id
+    FROM sessions
+    INNER JOIN users ON sessions.owner_id = users.id
+    WHERE
+        sessions.owner_id = %(owner_id)s
+        AND sessions.id = %(session_id)s
+        AND sessions.created_at > now() - interval '90 days'
+        AND users.id = %(owner_id)s
+        AND users.disabled_at IS NULL
+    FOR NO KEY UPDATE OF sessions
+),
+
+spent AS (
     UPDATE refresh_tokens
     SET spent_at = clock_timestamp()
-    FROM sessions
+    FROM session
     WHERE
         refresh_tokens.owner_id = %(owner_id)s
-        AND refresh_tokens.session_id = %(session_id)s
+        AND refresh_tokens.session_id = session.id
         AND refresh_tokens.token_hash = %(token_hash)s
         AND refresh_tokens.spent_at IS NULL
         AND refresh_tokens.created_at > now() - interval '30 days'
-        AND sessions.owner_id = refresh_tokens.owner_id
-        AND sessions.id = refresh_tokens.session_id
-        AND sessions.created_at > now() - interval '90 days'
     RETURNING refresh_tokens.owner_id, refresh_tokens.session_id
 ),
 

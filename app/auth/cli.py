@@ -1,0 +1,134 @@
+"""The command line: `flask users`, for an operator who looks after accounts."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import click
+import psycopg
+from flask import current_app
+from flask.cli import AppGroup
+from marshmallow import ValidationError
+
+from app import db
+from app.auth import repository
+from app.auth.passwords import Passwords
+from app.auth.schemas import REGISTRATION, email_key
+from app.config import Config
+from app.errors import from_database
+
+users = AppGroup("users", help="Create, list, close and open accounts, and end their sessions.")
+
+password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password's line from standard input."
+)
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """The database for the length of a command; what it refuses is told without its data."""
+    config = cast("Config", current_app.extensions["settings"])
+    if config.database_url is None:
+        raise click.ClickException("Set DATABASE_URL to the database with the accounts.")
+    db.configure(config, application_name="ownrow command")
+    db.open_pool()
+    try:
+        yield
+    except psycopg.Error as error:
+        raise click.ClickException(from_database(error).message) from error
+    finally:
+        db.close_pool()
+
+
+def _password(*, from_stdin: bool) -> str:
+    """The password, typed twice and not shown, or the first line of standard input."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask at; use --password-stdin.")
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
+
+
+def _valid(email: str, password: str) -> dict[str, str]:
+    """Both as the API takes them; raises with every rule that they break."""
+    try:
+        return cast("dict[str, str]", REGISTRATION.load({"email": email, "password": password}))
+    except ValidationError as error:
+        broken = cast("dict[str, list[str]]", error.messages)
+        lines = [f"{field}: {' '.join(messages)}" for field, messages in broken.items()]
+        raise click.ClickException("\n".join(lines)) from error
+
+
+def _hash(password: str) -> str:
+    passwords = cast("Passwords", current_app.extensions["passwords"])
+    with passwords.turn():
+        return passwords.hash(password)
+
+
+def _find(email: str) -> Any:
+    user = repository.find_credential(email_key(email))
+    if user is None:
+        raise click.ClickException("There is no account with this e-mail.")
+    return user
+
+
+@users.command()
+@click.argument("email")
+@password_option
+def create(email: str, password_stdin: bool) -> None:
+    """Create an account; prints its id."""
+    valid = _valid(email, _password(from_stdin=password_stdin))
+    with _database():
+        user = repository.register(
+            valid["email"], email_key(valid["email"]), _hash(valid["password"])
+        )
+    click.echo(user.id)
+
+
+@users.command("list")
+def list_users() -> None:
+    """List all accounts: id, creation, state and e-mail."""
+    with _database():
+        for user in repository.list_users():
+            state = "disabled" if user.disabled_at else "enabled"
+            click.echo(f"{user.id}  {user.created_at}  {state:8}  {user.email}")
+
+
+@users.command()
+@click.argument("email")
+def disable(email: str) -> None:
+    """Close an account: nobody can log in to it, and its sessions end."""
+    with _database():
+        ended = repository.disable_user(_find(email).id)
+    click.echo(f"disabled; {ended} sessions ended")
+
+
+@users.command()
+@click.argument("email")
+def enable(email: str) -> None:
+    """Open an account again."""
+    with _database():
+        repository.enable_user(_find(email).id)
+    click.echo("enabled")
+
+
+@users.command()
+@click.argument("email")
+def end_sessions(email: str) -> None:
+    """Log an account out everywhere."""
+    with _database():
+        ended = repository.end_sessions(_find(email).id)
+    click.echo(f"{ended} sessions ended")
+
+
+@users.command()
+@click.argument("email")
+@password_option
+def set_password(email: str, password_stdin: bool) -> None:
+    """Give an account a new password; its sessions end."""
+    valid = _valid(email, _password(from_stdin=password_stdin))
+    with _database():
+        ended = repository.set_password(_find(email).id, _hash(valid["password"]))
+    click.echo(f"password set; {ended} sessions ended")
