@@ -26,7 +26,7 @@ DISABLE_USER = db.load("auth/disable_user")
 ENABLE_USER = db.load("auth/enable_user")
 OPEN_GUESSES = db.load("auth/open_guesses")
 COUNT_GUESS = db.load("auth/count_guess")
-FORGIVE_GUESS = db.load("auth/forgive_guess")
+TAKE_GUESS_BACK = db.load("auth/take_guess_back")
 ALLOW_LONG_ERASURE = db.load("auth/allow_long_erasure")
 LOCK_ACCOUNT = db.load("auth/lock_account")
 COUNT_ACCOUNT = db.load("auth/count_account")
@@ -194,9 +194,9 @@ def count_guess(counters: Sequence[Counter]) -> int:
     return 0 if held_up is None else int(held_up.wait)
 
 
-def forgive_guess(counters: Sequence[Counter]) -> None:
-    """Takes back what count_guess counted, for a try that turned out right."""
-    db.execute(FORGIVE_GUESS, _counters(counters))
+def take_guess_back(counters: Sequence[Counter], *, is_right: bool) -> None:
+    """Takes back what count_guess counted, for a try that was right or could not be made."""
+    db.execute(TAKE_GUESS_BACK, {**_counters(counters), "is_right": is_right})
 
 
 def _counters(counters: Sequence[Counter]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from app.errors import (
     NotFound,
     RateLimited,
     Unauthenticated,
+    Unavailable,
     ValidationFailed,
 )
 from app.fields import canonical_uuid
@@ -169,13 +170,17 @@ def _prove(user: Any, password: str, field: str) -> Proof:
 
 def _is_right(password: str, password_hash: str | None, counters: Sequence[Counter]) -> bool:
     """Checks a password that was counted as a wrong guess before; 429 where it has to wait."""
-    with _passwords().turn():
-        wait = repository.count_guess(counters)
-        if wait:
-            raise RateLimited(wait)
-        is_right = _passwords().verify(password, password_hash)
+    wait = repository.count_guess(counters)
+    if wait:
+        raise RateLimited(wait)
+    try:
+        with _passwords().turn():
+            is_right = _passwords().verify(password, password_hash)
+    except Unavailable:
+        repository.take_guess_back(counters, is_right=False)
+        raise
     if is_right:
-        repository.forgive_guess(counters)
+        repository.take_guess_back(counters, is_right=True)
     return is_right
 
 

@@ -1,5 +1,5 @@
--- Takes a try back that turned out right: the account has no wrong guesses from that address any
--- more, and the counters that it shares with strangers have one less.
+-- Takes a try back that was no wrong guess. After a right one the account has no wrong guesses from
+-- that address any more; the counters that it shares with strangers have only this one less.
 WITH counters AS (
     SELECT guesses.account_hash, guesses.address_hash
     FROM guesses
@@ -17,9 +17,9 @@ WITH counters AS (
 UPDATE guesses
 SET
     failures = CASE
-        WHEN guesses.account_hash = '' OR guesses.address_hash = ''
-            THEN greatest(guesses.failures - 1, 0)
-        ELSE 0
+        WHEN %(is_right)s::boolean AND guesses.account_hash <> '' AND guesses.address_hash <> ''
+            THEN 0
+        ELSE greatest(guesses.failures - 1, 0)
     END
 FROM counters
 WHERE
