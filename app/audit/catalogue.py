@@ -13,6 +13,7 @@ from app.migrations import DIRECTORY
 OWNER_COLUMN = "owner_id"
 USERS = "users"
 MIGRATION_TABLE = "_yoyo_migration"
+FUNCTIONS = ("FUNCTION", "PROCEDURE", "AGGREGATE")
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,8 @@ def _apply(
         changed = sqlglot.parse_one(text, dialect="postgres")
         name = changed.find(exp.Table).name  # type: ignore[union-attr]
         tables[name] += _columns(changed.find_all(exp.ColumnDef))
-    elif words[0] == "CREATE" and {"FUNCTION", "PROCEDURE"} & set(words[1:4]):
-        name = tokens[
-            next(i for i, word in enumerate(words) if word in ("FUNCTION", "PROCEDURE")) + 1
-        ]
+    elif words[0] == "CREATE" and set(FUNCTIONS) & set(words[1:4]):
+        name = tokens[next(i for i, word in enumerate(words) if word in FUNCTIONS) + 1]
         bodies[name.text.lower()] = " ".join(
             token.text for token in tokens if token.token_type == TokenType.HEREDOC_STRING
         )

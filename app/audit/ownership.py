@@ -147,6 +147,8 @@ class _Prover:
         source = node.args.get("from_")
         if source is not None:
             self._sources(source.this, node.args.get("joins") or [], scope, environment)
+        for lock in node.args.get("locks") or []:  # FOR UPDATE OF names what FROM has named
+            self._read.update(id(name) for name in lock.expressions)
         self._prove_scope(node, scope, environment)
         self._expressions(
             [node],

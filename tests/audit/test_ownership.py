@@ -1,7 +1,5 @@
 """The ownership proof refuses whatever could touch somebody else's row, and accepts the rest."""
 
-from pathlib import Path
-
 import pytest
 
 from app.audit import ownership
@@ -52,13 +50,15 @@ WRONG = {
     "the column with itself": "SELECT title FROM tasks WHERE owner_id = tasks.owner_id",
     "coalesce": "SELECT title FROM tasks WHERE owner_id = coalesce(%(owner_id)s, owner_id)",
     "case":
-        "SELECT title FROM tasks WHERE CASE WHEN %(all)s THEN TRUE ELSE owner_id = %(owner_id)s END",
+        "SELECT title FROM tasks WHERE CASE WHEN %(all)s THEN TRUE "
+        " ELSE owner_id = %(owner_id)s END",
     "one of several": "SELECT title FROM tasks WHERE owner_id IN (%(owner_id)s, %(friend_id)s)",
     "any of an array": "SELECT title FROM tasks WHERE owner_id = ANY(%(owner_id)s)",
     "in the result only": "SELECT owner_id = %(owner_id)s AS mine, title FROM tasks",
     "in a filter only": "SELECT count(*) FILTER (WHERE owner_id = %(owner_id)s) AS n FROM tasks",
     "in having only":
-        "SELECT owner_id, count(*) AS n FROM tasks GROUP BY owner_id HAVING owner_id = %(owner_id)s",
+        "SELECT owner_id, count(*) AS n FROM tasks GROUP BY owner_id"
+        " HAVING owner_id = %(owner_id)s",
     "in order only": "SELECT title FROM tasks ORDER BY owner_id = %(owner_id)s DESC LIMIT 1",
     "after a limit":
         "SELECT t.title FROM (SELECT owner_id, title FROM tasks LIMIT 9) AS t"
@@ -130,7 +130,8 @@ WRONG = {
         "SELECT title FROM tasks WHERE owner_id = %(owner_id)s"
         " AND id IN (SELECT task_id FROM entries)",
     "exists over a table without that column":
-        "SELECT 1 AS one FROM tasks WHERE EXISTS (SELECT 1 FROM users WHERE owner_id = %(owner_id)s)",
+        "SELECT 1 AS one FROM tasks"
+        " WHERE EXISTS (SELECT 1 FROM users WHERE owner_id = %(owner_id)s)",
     "an inner predicate that means the outer table":
         "SELECT title FROM tasks WHERE owner_id = %(owner_id)s"
         " AND EXISTS (SELECT 1 FROM users WHERE owner_id = %(owner_id)s)",
@@ -196,7 +197,7 @@ WRONG = {
         "SELECT title FROM everything WHERE owner_id = %(owner_id)s",
     "another schema": "SELECT title FROM archive.tasks WHERE owner_id = %(owner_id)s",
     "a function that reads the table": "SELECT title FROM all_titles() AS a (title)",
-    "a function that runs a text": "SELECT query_to_xml('SELECT * FROM tasks', TRUE, TRUE, '') AS x",
+    "a function that runs a text": "SELECT query_to_xml('SELECT 1', TRUE, TRUE, '') AS x",
 }  # fmt: skip
 
 RIGHT = {
@@ -242,6 +243,8 @@ RIGHT = {
     "an upsert that checks the row":
         "INSERT INTO keys (owner_id, key) VALUES (%(owner_id)s, %(key)s)"
         " ON CONFLICT (key) DO UPDATE SET body = '' WHERE keys.owner_id = %(owner_id)s",
+    "a lock of what from names":
+        "SELECT t.id FROM tasks AS t WHERE t.owner_id = %(owner_id)s FOR UPDATE OF t",
     "a table that is nobody's": "SELECT session_id FROM ended",
     "no table": "SELECT set_config('a.b', %(value)s, TRUE) AS value",
 }  # fmt: skip
@@ -249,7 +252,9 @@ RIGHT = {
 
 @pytest.mark.parametrize("statement", WRONG.values(), ids=WRONG)
 def test_a_statement_that_could_touch_a_strangers_row_is_refused(statement: str) -> None:
-    assert ownership.prove(statement, CATALOGUE).objections
+    objections = ownership.prove(statement, CATALOGUE).objections
+    assert objections
+    assert not any("can't be parsed" in objection.text for objection in objections)
 
 
 @pytest.mark.parametrize("statement", RIGHT.values(), ids=RIGHT)
