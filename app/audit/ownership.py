@@ -442,7 +442,7 @@ class _Prover:
         if owner:
             scope.facts.add([((excluded.number, owner), OWNER)])
         if owner in keys:
-            scope.facts.add([((target.number, owner or ""), (excluded.number, owner or ""))])
+            scope.facts.add([((target.number, owner or ""), OWNER)])
         where = conflict.args.get("where")
         if where is not None:
             scope.facts.add(self._equalities(where.this, scope))

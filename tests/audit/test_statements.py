@@ -17,8 +17,15 @@ def test_every_statement_binds_each_owned_table_to_the_owner(audited: Audited) -
     assert audited.findings == ()
 
 
+@pytest.mark.parametrize("audited", AUDITED.values(), ids=AUDITED)
+def test_every_owned_table_names_the_owner_itself_and_not_only_through_another(
+    audited: Audited,
+) -> None:
+    assert [each.path for each in audited.bindings if not each.is_direct] == []
+
+
 def test_the_exemptions_are_these_and_each_is_a_file() -> None:
-    assert set(EXEMPTIONS) == {"auth/find_credential"}
+    assert set(EXEMPTIONS) == {"auth/find_credential", "auth/list_users"}
     assert set(EXEMPTIONS) <= set(AUDITED)
 
 
@@ -57,7 +64,9 @@ def test_an_exemption_covers_only_what_it_names() -> None:
 def test_an_exemption_that_is_not_needed_is_a_finding() -> None:
     text = "-- Finds.\nSELECT id FROM users WHERE id = %(owner_id)s"
     found = statements.audit_text("auth/find_credential", text, CATALOGUE).findings
-    assert found == ("needs no exemption for users", "needs no exemption for credentials")
+    assert found == tuple(
+        f"needs no exemption for {name}" for name in ("users", "credentials", "known_addresses")
+    )
 
 
 def test_a_statement_carries_its_file_to_the_server() -> None:
