@@ -1,4 +1,4 @@
-"""Prints an access token, and the ids of 100 tasks, for each user of the seeded database as JSON."""
+"""Prints, as JSON, an access token and 100 task ids for each user of the seeded database."""
 
 import json
 import os
