@@ -22,6 +22,7 @@ def create_app(config: Config) -> Flask:
     from app.auth.cli import users
     from app.auth.routes import account
     from app.auth.routes import blueprint as auth
+    from app.docs.routes import blueprint as docs
     from app.operations import limits
     from app.operations.routes import blueprint as operations
     from app.tasks.routes import blueprint as tasks
@@ -41,7 +42,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["revocations"] = Revocations()
     db.configure(config)
     handlers.register(app)
-    for blueprint in (auth, account, tasks, operations):
+    for blueprint in (auth, account, tasks, operations, docs):
         app.register_blueprint(blueprint)
     limits.register(app, config)
     app.cli.add_command(cli.database)

@@ -14,7 +14,15 @@ blueprint = Blueprint("operations", __name__)
 
 @blueprint.get("/")
 def index() -> Response:
-    links = {"docs": "/docs", "openapi": "/openapi.json", "live": "/livez", "ready": "/readyz"}
+    links = {
+        "docs": "/docs",
+        "openapi": "/openapi.json",
+        "register": "/api/auth/register",
+        "login": "/api/auth/login",
+        "tasks": "/api/me/tasks",
+        "live": "/livez",
+        "ready": "/readyz",
+    }
     return web.success(orjson.dumps({"name": "Ownrow", "version": app.__version__, "links": links}))
 
 

@@ -1,0 +1,69 @@
+"""/openapi.json and /docs: the contract, for programs and for people."""
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import orjson
+import yaml
+from flask import Blueprint, Response, request, send_file
+
+from app.errors import NotFound
+
+CONTRACT = Path(__file__).resolve().parent.parent.parent / "specs" / "openapi.yaml"
+PAGE = Path(__file__).resolve().parent / "page"
+SWAGGER_UI = Path(str(files("flask_swagger_ui"))) / "dist"
+FILES = {
+    "favicon-32x32.png": SWAGGER_UI,
+    "page.css": PAGE,
+    "page.js": PAGE,
+    "swagger-ui.css": SWAGGER_UI,
+    "swagger-ui-bundle.js": SWAGGER_UI,
+}
+# Only files of this server, and no script in the page itself; Swagger UI's style sheet has its
+# icons as data: addresses.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+blueprint = Blueprint("docs", __name__)
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> Response:
+    document, tag = contract()
+    response = Response(document, mimetype="application/json")
+    response.set_etag(tag)
+    response.cache_control.no_cache = True
+    response.make_conditional(request)
+    return response
+
+
+@blueprint.get("/docs")
+def page() -> Response:
+    response = _file(PAGE / "index.html")
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    return response
+
+
+@blueprint.get("/docs/<file>")
+def page_file(file: str) -> Response:
+    if file not in FILES:
+        raise NotFound
+    return _file(FILES[file] / file)
+
+
+@cache
+def contract() -> tuple[bytes, str]:
+    """specs/openapi.yaml as JSON, and its entity tag; read once per process, at first use."""
+    document = orjson.dumps(yaml.load(CONTRACT.read_bytes(), yaml.CSafeLoader))
+    return document, hashlib.sha256(document).hexdigest()
+
+
+def _file(path: Path) -> Response:
+    """The whole file, or 304 where the browser has it; no ranges of it."""
+    response = send_file(path, conditional=False)
+    response.make_conditional(request)
+    return response
