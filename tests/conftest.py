@@ -24,6 +24,7 @@ from psycopg import sql
 from app import create_app, db, embedded, migrations
 from app.config import Config
 from tests.callers import Caller, register
+from tests.contract.answers import checked
 from tests.serving import Server, serving
 
 # A crash loses nothing here that is needed again.
@@ -117,7 +118,9 @@ def config(database_url: str, tmp_path: Path) -> Config:
 
 @pytest.fixture
 def app(config: Config) -> Iterator[Flask]:
+    """The application, each of whose answers is held against specs/openapi.yaml."""
     application = create_app(config)
+    application.wsgi_app = checked(application.wsgi_app)  # type: ignore[assignment, method-assign]
     db.open_pool()
     yield application
     db.close_pool()

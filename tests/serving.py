@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app import child
+from tests.contract.answers import check
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30  # seconds
@@ -66,9 +67,11 @@ class Server:
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
-            return Reply(response.status, response.headers, response.read())
+            answer = Reply(response.status, response.headers, response.read())
         finally:
             connection.close()
+        check(method, path.partition("?")[0], answer.status, answer.headers, answer.body)
+        return answer
 
 
 def reply(connection: socket.socket, method: str = "GET") -> Reply:
@@ -76,17 +79,6 @@ def reply(connection: socket.socket, method: str = "GET") -> Reply:
     response = http.client.HTTPResponse(connection, method=method)
     response.begin()
     return Reply(response.status, response.headers, response.read())
-
-
-def replies(connection: socket.socket, count: int) -> list[Reply]:
-    """Reads answers that follow each other on the connection, each with its Content-Length."""
-    answers = []
-    with connection.makefile("rb") as stream:
-        for _ in range(count):
-            status = int(stream.readline().split()[1])
-            headers = http.client.parse_headers(stream)
-            answers.append(Reply(status, headers, stream.read(int(headers["Content-Length"]))))
-    return answers
 
 
 @contextmanager

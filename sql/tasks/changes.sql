@@ -4,7 +4,6 @@
 SELECT
     ledgers.version,
     ledgers.pruned_version,
-    ledgers.prunes,
     feed.entries,
     feed.last_version
 FROM ledgers
