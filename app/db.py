@@ -3,7 +3,7 @@
 import re
 import select
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 CONNECT_TIMEOUT = 2  # seconds
 POOL_TIMEOUT = 1.0  # seconds
 LOCK_TIMEOUT = "500ms"
+STREAM_ROWS = 200  # per FETCH
 WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b")
 
 Params = Mapping[str, Any]
@@ -136,7 +137,13 @@ def _connection() -> Iterator[psycopg.Connection[Row]]:
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """All statements of this thread inside the block commit together, or none does."""
+    """All statements of this thread inside the block commit together, or none does.
+
+    Inside another transaction it is a part of that one.
+    """
+    if getattr(_database.local, "connection", None) is not None:
+        yield
+        return
     with _pool().connection() as connection, connection.transaction():
         _database.local.connection = connection
         try:
@@ -161,3 +168,18 @@ def execute(statement: Statement, params: Params) -> int:
     """Runs the statement; returns the number of rows that it changed."""
     with _connection() as connection:
         return connection.execute(statement.text, params).rowcount
+
+
+def stream(statement: Statement, params: Params) -> Generator[list[Row], None, None]:
+    """The rows in chunks, from one snapshot; each chunk has a statement's deadline of its own.
+
+    Holds a connection until it is exhausted or closed.
+    """
+    with (
+        _pool().connection() as connection,
+        connection.transaction(),
+        connection.cursor(name=statement.name) as cursor,
+    ):
+        cursor.execute(statement.text, params)
+        while chunk := cursor.fetchmany(STREAM_ROWS):
+            yield chunk

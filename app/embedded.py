@@ -24,7 +24,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +171,8 @@ def _start(
     _let_in(installation, data_dir)
     with _server_lock(data_dir) as server_lock:
         if not cluster.exists():
-            _create_cluster(installation, cluster, sync=settings.get("fsync") != "off")
+            sync = settings.get("fsync") != "off"
+            _create_cluster(installation, cluster, server_lock.fileno(), sync=sync)
         _check_version(installation, cluster)
         # Nobody holds the lock, so whatever this file says is about a server that is gone.
         (cluster / "postmaster.pid").unlink(missing_ok=True)
@@ -288,7 +289,7 @@ def _server_lock(data_dir: Path) -> BinaryIO:
             return lock
 
 
-def _create_cluster(installation: _Installation, cluster: Path, *, sync: bool) -> None:
+def _create_cluster(installation: _Installation, cluster: Path, lock: int, *, sync: bool) -> None:
     """Makes the cluster under another name first: half a cluster must not look like one."""
     unfinished = cluster.with_name("postgres.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -304,7 +305,7 @@ def _create_cluster(installation: _Installation, cluster: Path, *, sync: bool) -
         *_locale(installation.version),
         *([] if sync else ["--no-sync"]),
     ]
-    _run(installation.as_child(*initdb), cwd=unfinished)
+    _run(installation.as_child(*initdb), cwd=unfinished, pass_fds=[lock])
     unfinished.rename(cluster)
 
 
@@ -433,21 +434,32 @@ def _prepare(installation: _Installation, address: _Address) -> None:
     _run(psql, statements=statements)
 
 
-def _run(command: list[str], *, cwd: Path | None = None, statements: str = "") -> None:
-    """Runs one of PostgreSQL's programs to its end."""
-    result = subprocess.run(
+def _run(
+    command: list[str],
+    *,
+    cwd: Path | None = None,
+    statements: str = "",
+    pass_fds: Collection[int] = (),
+) -> None:
+    """Runs one of PostgreSQL's programs to its end, or ends it with its children."""
+    with subprocess.Popen(
         command,
         cwd=cwd,
         env=_ENVIRONMENT,
-        input=statements,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        pass_fds=pass_fds,
         process_group=0,
-    )
-    if result.returncode != 0:
-        raise EmbeddedError(f"PostgreSQL can't be prepared:\n{result.stdout.strip()}")
+    ) as process:
+        try:
+            output, _ = process.communicate(statements)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode != 0:
+        raise EmbeddedError(f"PostgreSQL can't be prepared:\n{output.strip()}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

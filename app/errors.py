@@ -1,6 +1,6 @@
 """What can go wrong, as the client sees it: the AppError family, and what becomes one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import psycopg
@@ -171,8 +171,9 @@ HTTP_ERRORS: Mapping[int, type[AppError]] = {
     )
 }
 
-CONSTRAINTS: Mapping[str, type[AppError]] = {
+CONSTRAINTS: Mapping[str, Callable[[], AppError]] = {
     "users_email_key_unique": EmailTaken,
+    "idempotency_keys_pkey": IdempotencyInFlight,
 }
 
 # SQLSTATEs and classes of them (https://www.postgresql.org/docs/current/errcodes-appendix.html)

@@ -1,12 +1,19 @@
-"""gunicorn's worker, with two habits of its own: it speaks the envelope, and nobody holds a thread.
+"""gunicorn's worker, with three habits of its own.
 
-What reaches no route (a request line that is none, headers beyond the limits, a transfer coding
-that nobody knows) is answered here; and a request has `timeout` seconds to arrive in.
+It speaks the envelope: what reaches no route (a request line that is none, headers beyond the
+limits, a transfer coding that nobody knows) is answered here. Nobody holds a thread: a request has
+`timeout` seconds to arrive in, and a thread only once its head is complete. And the thread that
+hears of a request answers it: gthread hands each one from its main thread to another and back,
+which costs more than the request does.
 """
 
+import contextlib
+import io
 import math
+import select
 import socket
 import struct
+import threading
 import time
 from http import HTTPStatus
 from typing import Any
@@ -21,15 +28,135 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from app.errors import AppError, Internal, RequestTimeout, from_gunicorn
 from app.web import failure_body
 
+CHUNK = 8192  # bytes
+HEAD_END = b"\r\n\r\n"
+LONGEST_HEAD = 128 * 1024  # bytes; the parser refuses what it has to refuse long before
+READABLE_ONCE = select.EPOLLIN | select.EPOLLONESHOT
+TICK = 1.0  # seconds between looks at what time has run out for
+LINGER = 2.0  # seconds that a stopping worker leaves idle connections to a request on its way
 
-class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gthread, but for the errors that it answers itself and the time that it waits for data."""
 
-    def handle(self, conn: TConn) -> Any:
-        if conn.parser is None:
-            _limit_waiting(conn.sock, self.cfg.timeout)
-            conn.parser = _Parser(self.cfg, conn.sock, conn.client)
-        return super().handle(conn)
+class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
+    """A client's connection; `timeout` is when it ends unless something comes before."""
+
+    is_arriving = False  # the first bytes of a request are here, its head is not complete
+
+
+class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
+    """gthread's requests and answers, in a loop of its own.
+
+    All threads wait on one epoll, which tells one of them of each request whose head has come;
+    until then no thread waits for it, and until the answer left no other thread hears of it.
+    """
+
+    def init_process(self) -> None:
+        self._connections: dict[int, _Connection] = {}
+        self._listeners: dict[int, socket.socket] = {}
+        self._poll = select.epoll()
+        self._stopping = threading.Event()
+        super().init_process()
+
+    def run(self) -> None:
+        """Serves until a signal ends it, then finishes what has begun."""
+        for listener in self.sockets:
+            listener.setblocking(False)
+            self._listeners[listener.fileno()] = listener
+            self._poll.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        for _ in range(self.cfg.threads):
+            threading.Thread(target=self._serve, daemon=True).start()
+        while self.alive and self.is_parent_alive():
+            self.notify()
+            self._end_late(time.monotonic())
+            self._stopping.wait(TICK)
+        self._finish()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self.alive = False
+        self._stopping.set()
+
+    def _serve(self) -> None:
+        """What each thread does: take an event, and do all there is to do for it."""
+        while True:
+            for descriptor, _ in self._poll.poll(maxevents=1):
+                try:
+                    self._on_event(descriptor)
+                except OSError:
+                    self.log.exception("A connection was lost on our side")
+
+    def _on_event(self, descriptor: int) -> None:
+        listener = self._listeners.get(descriptor)
+        if listener is not None:
+            self._accept(listener)
+            return
+        connection = self._connections[descriptor]
+        if self._head_is_here(connection):
+            self._answer(connection)
+        else:
+            self._poll.modify(descriptor, READABLE_ONCE)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            client, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # another one was quicker, or it gave up
+            return
+        connection = _Connection(self.cfg, client, address, listener.getsockname())
+        client.setblocking(True)
+        _limit_waiting(client, self.cfg.timeout)
+        connection.parser = _Parser(self.cfg, client, address)
+        connection.data_ready = True  # epoll tells of the first byte; gthread need not wait for it
+        connection.timeout = time.monotonic() + self.cfg.timeout
+        self._connections[client.fileno()] = connection
+        self._poll.register(client, READABLE_ONCE)
+
+    def _head_is_here(self, connection: _Connection) -> bool:
+        """Takes what has come; whether that completes a head, or nothing will."""
+        try:
+            data = connection.sock.recv(CHUNK, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:  # the client has reset the connection
+            data = b""
+        head = connection.parser.unreader.receive(data)
+        if not data or HEAD_END in head or len(head) > LONGEST_HEAD:
+            return True
+        if not connection.is_arriving:
+            connection.is_arriving = True
+            connection.timeout = time.monotonic() + self.cfg.timeout
+        return False
+
+    def _answer(self, connection: _Connection) -> None:
+        """Answers the request that has come, and those that came with it."""
+        late = connection.is_arriving and connection.timeout <= time.monotonic()
+        connection.is_arriving, connection.timeout = False, math.inf
+        if late:
+            self.handle_error(None, connection.sock, connection.client, RequestTimeout())
+        keep = not late and self.handle(connection)
+        while keep and connection.parser.unreader.buf.getbuffer().nbytes:
+            keep = self.handle(connection)
+        if keep:
+            connection.timeout = time.monotonic() + self.cfg.keepalive
+            self._poll.modify(connection.sock, READABLE_ONCE)
+        else:
+            del self._connections[connection.sock.fileno()]
+            connection.close(graceful=True)
+
+    def _end_late(self, now: float) -> None:
+        """Ends what time has run out for: its reader finds the connection at its end."""
+        for connection in list(self._connections.values()):
+            if connection.timeout <= now:
+                with contextlib.suppress(OSError):  # it has just ended by itself
+                    connection.sock.shutdown(socket.SHUT_RD)
+
+    def _finish(self) -> None:
+        for listener in self._listeners.values():
+            self._poll.unregister(listener)
+            listener.close()
+        began = time.monotonic()
+        while self._connections and time.monotonic() < began + self.cfg.graceful_timeout:
+            self.notify()
+            if time.monotonic() > began + LINGER:
+                self._end_late(math.inf)
+            time.sleep(0.05)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answers for a request that the application never saw, or did not survive."""
@@ -49,6 +176,12 @@ class _Unreader(SocketUnreader):  # type: ignore[misc]
     """Bytes of the socket, until the deadline."""
 
     deadline = math.inf
+
+    def receive(self, data: bytes) -> bytes:
+        """Adds what has come; returns all that is here."""
+        self.buf.seek(0, io.SEEK_END)
+        self.buf.write(data)
+        return bytes(self.buf.getvalue())
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         if time.monotonic() > self.deadline:

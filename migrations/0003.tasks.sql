@@ -76,6 +76,41 @@ $$;
 COMMENT ON FUNCTION ledger_hash(bytea, bigint, uuid, text, timestamptz, text, uuid, json) IS
 'SHA-256 of the hash before, followed by the entry as a JSON array.';
 
+CREATE FUNCTION ledger_link(
+    state bytea,
+    beginning bytea,
+    version bigint,
+    task_id uuid,
+    action text,
+    at timestamptz,
+    request_id text,
+    session_id uuid,
+    task json
+) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT ledger_hash(
+        coalesce(state, beginning), version, task_id, action, at, request_id, session_id, task
+    )
+$$;
+
+COMMENT ON FUNCTION ledger_link(
+    bytea, bytea, bigint, uuid, text, timestamptz, text, uuid, json
+) IS
+'One step of ledger_chain.';
+
+CREATE AGGREGATE ledger_chain (
+    bytea, bigint, uuid, text, timestamptz, text, uuid, json
+)(
+    sfunc = ledger_link,
+    stype = bytea
+);
+
+COMMENT ON AGGREGATE ledger_chain (
+    bytea, bigint, uuid, text, timestamptz, text, uuid, json
+) IS
+'The hash of the last of several entries, in their order, after one whose hash is the first argument.';
+
 CREATE TABLE ledgers (
     owner_id uuid NOT NULL,
     version bigint NOT NULL DEFAULT 0,
@@ -83,6 +118,7 @@ CREATE TABLE ledgers (
     hash bytea NOT NULL DEFAULT sha256(''),
     pruned_version bigint NOT NULL DEFAULT 0,
     pruned_hash bytea NOT NULL DEFAULT sha256(''),
+    prunes integer NOT NULL DEFAULT 0,
     CONSTRAINT ledgers_pkey PRIMARY KEY (owner_id),
     CONSTRAINT ledgers_owner_fkey FOREIGN KEY (owner_id) REFERENCES users (id) ON DELETE CASCADE,
     CONSTRAINT ledgers_versions_ordered CHECK (pruned_version BETWEEN 0 AND version),
@@ -97,6 +133,7 @@ COMMENT ON COLUMN ledgers.changed_at IS 'Time of the last change; strictly later
 COMMENT ON COLUMN ledgers.hash IS 'Hash of the newest entry.';
 COMMENT ON COLUMN ledgers.pruned_version IS 'Entries up to this one have been pruned.';
 COMMENT ON COLUMN ledgers.pruned_hash IS 'Hash of the newest pruned entry: where the chain now begins.';
+COMMENT ON COLUMN ledgers.prunes IS 'How often entries have been pruned.';
 
 CREATE TABLE tasks (
     owner_id uuid NOT NULL,
@@ -199,11 +236,13 @@ CREATE TABLE idempotency_keys (
     body text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT idempotency_keys_pkey PRIMARY KEY (owner_id, key),
-    CONSTRAINT idempotency_keys_owner_fkey FOREIGN KEY (owner_id) REFERENCES users (
-        id
+    CONSTRAINT idempotency_keys_owner_fkey FOREIGN KEY (owner_id) REFERENCES ledgers (
+        owner_id
     ) ON DELETE CASCADE,
     CONSTRAINT idempotency_keys_key_length CHECK (char_length(key) BETWEEN 1 AND 255)
 );
+
+CREATE INDEX idempotency_keys_owner_age ON idempotency_keys (owner_id, created_at);
 
 COMMENT ON TABLE idempotency_keys IS
 'Answers to writes that carried an Idempotency-Key, stored with the write and kept for 24 hours.';

@@ -81,6 +81,17 @@ def reply(connection: socket.socket, method: str = "GET") -> Reply:
     return Reply(response.status, response.headers, response.read())
 
 
+def replies(connection: socket.socket, count: int) -> list[Reply]:
+    """Reads answers that follow each other on the connection, each with its Content-Length."""
+    answers = []
+    with connection.makefile("rb") as stream:
+        for _ in range(count):
+            status = int(stream.readline().split()[1])
+            headers = http.client.parse_headers(stream)
+            answers.append(Reply(status, headers, stream.read(int(headers["Content-Length"]))))
+    return answers
+
+
 @contextmanager
 def serving(
     database_url: str, directory: Path, *arguments: str, **environment: str

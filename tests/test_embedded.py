@@ -47,8 +47,18 @@ as_root_only = pytest.mark.skipif(os.geteuid() != 0, reason="changes users: run 
 
 
 @pytest.fixture
-def data_dir() -> Iterator[Path]:
+def new_data_dir() -> Iterator[Path]:
+    """Where no server has been yet."""
     directory = Path(tempfile.mkdtemp(prefix="ownrow-embedded-"))
+    yield directory / "data"
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """Where a server has been and was stopped: one for all, since making a cluster is slow."""
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-embedded-"))
+    embedded.start(directory / "data", settings=QUICK).stop()
     yield directory / "data"
     shutil.rmtree(directory)
 
@@ -61,13 +71,13 @@ def query(url: str, statement: str) -> object:
 
 
 @pytest.fixture
-def starter(data_dir: Path) -> Iterator[Callable[[], tuple[subprocess.Popen[str], int]]]:
+def starter(new_data_dir: Path) -> Iterator[Callable[[], tuple[subprocess.Popen[str], int]]]:
     """Starts another process that starts a server; gives that process and the server's pid."""
     started: list[subprocess.Popen[str]] = []
 
     def start() -> tuple[subprocess.Popen[str], int]:
         process = subprocess.Popen(
-            [sys.executable, "-c", STARTER, str(data_dir)],
+            [sys.executable, "-c", STARTER, str(new_data_dir)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
@@ -80,11 +90,11 @@ def starter(data_dir: Path) -> Iterator[Callable[[], tuple[subprocess.Popen[str]
     for process in started:
         process.kill()
         process.communicate()
-    until(lambda: not using(data_dir))
+    until(lambda: not using(new_data_dir))
 
 
-def test_it_makes_the_database_for_a_role_that_is_no_superuser(data_dir: Path) -> None:
-    with embedded.start(data_dir, settings=QUICK) as server:
+def test_it_makes_the_database_for_a_role_that_is_no_superuser(new_data_dir: Path) -> None:
+    with embedded.start(new_data_dir, settings=QUICK) as server:
         assert query(server.url(), "SELECT current_database()") == "ownrow"
         assert query(server.url(), "SELECT current_setting('is_superuser')") == "off"
         assert query(server.url(), "SELECT lower('ÄÉЖΩ')") == "äéжω"
@@ -138,11 +148,11 @@ def test_settings_reach_the_server(data_dir: Path) -> None:
         assert query(server.url(), "SHOW fsync") == "on"
 
 
-def test_a_wrong_setting_is_shown_with_the_end_of_the_log(data_dir: Path) -> None:
+def test_a_wrong_setting_is_shown_with_the_end_of_the_log(new_data_dir: Path) -> None:
     with pytest.raises(embedded.EmbeddedError, match="unrecognized configuration parameter"):
-        embedded.start(data_dir, settings={"fsync": "off", "no_such_setting": "1"})
-    assert not using(data_dir)
-    embedded.start(data_dir, settings=QUICK).stop()
+        embedded.start(new_data_dir, settings={"fsync": "off", "no_such_setting": "1"})
+    assert not using(new_data_dir)
+    embedded.start(new_data_dir, settings=QUICK).stop()
 
 
 def test_a_second_start_on_the_same_directory_is_refused(data_dir: Path) -> None:
@@ -152,61 +162,77 @@ def test_a_second_start_on_the_same_directory_is_refused(data_dir: Path) -> None
         assert query(server.url(), "SELECT 1") == 1
 
 
-def test_two_directories_run_side_by_side(data_dir: Path) -> None:
+def test_two_directories_run_side_by_side(new_data_dir: Path) -> None:
     with (
-        embedded.start(data_dir / "one", settings=QUICK) as one,
-        embedded.start(data_dir / "two", settings=QUICK) as two,
+        embedded.start(new_data_dir / "one", settings=QUICK) as one,
+        embedded.start(new_data_dir / "two", settings=QUICK) as two,
     ):
         query(one.url(), "CREATE TABLE only_here (id integer)")
         assert query(two.url(), "SELECT to_regclass('only_here')") is None
 
 
 def test_killing_its_starter_ends_it_and_the_next_start_finds_the_data(
-    data_dir: Path, starter: Callable[[], tuple[subprocess.Popen[str], int]]
+    new_data_dir: Path, starter: Callable[[], tuple[subprocess.Popen[str], int]]
 ) -> None:
     process, _ = starter()
     process.kill()
     process.wait()
-    with embedded.start(data_dir, settings=QUICK) as server:
-        assert using(data_dir)
+    with embedded.start(new_data_dir, settings=QUICK) as server:
+        assert using(new_data_dir)
         query(server.url(), "CREATE TABLE kept (id integer)")
-    assert not using(data_dir)
+    assert not using(new_data_dir)
 
 
 def test_killing_the_server_does_not_block_the_next_start(data_dir: Path) -> None:
     server = embedded.start(data_dir, settings=QUICK)
-    query(server.url(), "CREATE TABLE kept AS SELECT 42 AS answer")
+    query(server.url(), "CREATE TABLE recovered AS SELECT 42 AS answer")
     os.kill(server.pid, signal.SIGKILL)
     until(lambda: server.poll() is not None)
     assert (data_dir / "postgres" / "postmaster.pid").exists()
     server.stop()
     with embedded.start(data_dir, settings=QUICK) as server:
-        assert query(server.url(), "SELECT answer FROM kept") == 42
+        assert query(server.url(), "SELECT answer FROM recovered") == 42
 
 
-def test_a_stale_pid_file_with_the_pid_of_another_process_does_not_block(data_dir: Path) -> None:
-    embedded.start(data_dir, settings=QUICK).stop()
-    pid = os.getppid()
-    stale = f"{pid}\n{data_dir}/postgres\n1700000000\n5432\n{data_dir}/socket\n\n0 0\nready\n"
-    (data_dir / "postgres" / "postmaster.pid").write_text(stale)
-    (data_dir / "socket" / ".s.PGSQL.5432.lock").write_text(stale)
+@pytest.fixture
+def bystander(data_dir: Path) -> Iterator[int]:
+    """The pid of a process that is no PostgreSQL, of the user that the server runs as."""
+    owner = (data_dir / "postgres").stat().st_uid
+    user = owner if os.geteuid() == 0 else None
+    with subprocess.Popen(["sleep", "600"], user=user) as process:
+        yield process.pid
+        process.kill()
+
+
+@pytest.mark.parametrize("name", ["postgres/postmaster.pid", "socket/.s.PGSQL.5432.lock"])
+def test_a_stale_file_with_the_pid_of_another_process_does_not_block(
+    data_dir: Path, bystander: int, name: str
+) -> None:
+    rest = f"{data_dir}/postgres\n1700000000\n5432\n{data_dir}/socket\n\n0 0\nready\n"
+    (data_dir / name).write_text(f"{bystander}\n{rest}")
+    (data_dir / name).chmod(0o644)
+    with embedded.start(data_dir, settings=QUICK) as server:
+        assert query(server.url(), "SELECT 1") == 1
+
+
+def test_a_leftover_socket_does_not_block(data_dir: Path) -> None:
     with socket.socket(socket.AF_UNIX) as leftover:
         leftover.bind(str(data_dir / "socket" / ".s.PGSQL.5432"))
     with embedded.start(data_dir, settings=QUICK) as server:
         assert query(server.url(), "SELECT 1") == 1
 
 
-def test_an_interrupted_initialisation_is_begun_again(data_dir: Path) -> None:
-    unfinished = data_dir / "postgres.unfinished"
+def test_an_interrupted_initialisation_is_begun_again(new_data_dir: Path) -> None:
+    unfinished = new_data_dir / "postgres.unfinished"
     unfinished.mkdir(parents=True)
     (unfinished / "PG_VERSION").write_text("18\n")
-    with embedded.start(data_dir, settings=QUICK) as server:
+    with embedded.start(new_data_dir, settings=QUICK) as server:
         assert query(server.url(), "SELECT 1") == 1
     assert not unfinished.exists()
 
 
-def test_a_path_too_long_for_a_socket_is_no_hindrance(data_dir: Path) -> None:
-    deep = data_dir / "/".join(["deep" * 10] * 4)
+def test_a_path_too_long_for_a_socket_is_no_hindrance(new_data_dir: Path) -> None:
+    deep = new_data_dir / "/".join(["deep" * 10] * 4)
     with embedded.start(deep, settings=QUICK) as server:
         directory = Path(str(query(server.url(**SUPERUSER), "SHOW unix_socket_directories")))
         assert directory.stat().st_mode & 0o077 == 0
@@ -214,27 +240,27 @@ def test_a_path_too_long_for_a_socket_is_no_hindrance(data_dir: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_path_with_blanks_and_percent_signs_is_no_hindrance(data_dir: Path) -> None:
-    with embedded.start(data_dir / "50% of my data", settings=QUICK) as server:
+def test_a_path_with_blanks_and_percent_signs_is_no_hindrance(new_data_dir: Path) -> None:
+    with embedded.start(new_data_dir / "50% of my data", settings=QUICK) as server:
         assert query(server.url(), "SELECT 1") == 1
 
 
-def test_another_major_version_in_the_directory_is_explained(data_dir: Path) -> None:
-    with embedded.start(data_dir, version=16, settings=QUICK) as server:
+def test_another_major_version_in_the_directory_is_explained(new_data_dir: Path) -> None:
+    with embedded.start(new_data_dir, version=16, settings=QUICK) as server:
         assert str(query(server.url(), "SHOW server_version")).startswith("16.")
     with pytest.raises(embedded.EmbeddedError, match=r"made by PostgreSQL 16.*this is 18.*pg_dump"):
-        embedded.start(data_dir, settings=QUICK)
+        embedded.start(new_data_dir, settings=QUICK)
 
 
-def test_a_version_that_is_not_installed_says_what_to_install(data_dir: Path) -> None:
+def test_a_version_that_is_not_installed_says_what_to_install(new_data_dir: Path) -> None:
     with pytest.raises(embedded.EmbeddedError, match="apt-get install postgresql-9"):
-        embedded.start(data_dir, version=9)
+        embedded.start(new_data_dir, version=9)
 
 
-def test_a_directory_that_is_a_file_is_explained(data_dir: Path) -> None:
-    data_dir.write_text("not a directory")
-    with pytest.raises(embedded.EmbeddedError, match=str(data_dir)):
-        embedded.start(data_dir)
+def test_a_directory_that_is_a_file_is_explained(new_data_dir: Path) -> None:
+    new_data_dir.write_text("not a directory")
+    with pytest.raises(embedded.EmbeddedError, match=str(new_data_dir)):
+        embedded.start(new_data_dir)
 
 
 @as_root_only
@@ -251,21 +277,20 @@ def test_below_a_closed_directory_it_opens_only_the_way(
 
 
 @as_root_only
-def test_an_ordinary_user_can_start_it_and_root_later(data_dir: Path) -> None:
+def test_an_ordinary_user_can_start_it_and_root_later(new_data_dir: Path) -> None:
     user = pwd.getpwnam("daemon")
-    data_dir.parent.chmod(0o711)
-    data_dir.mkdir()
-    os.chown(data_dir, user.pw_uid, user.pw_gid)
-    done = start_as(user, data_dir)
+    new_data_dir.parent.chmod(0o711)
+    new_data_dir.mkdir()
+    os.chown(new_data_dir, user.pw_uid, user.pw_gid)
+    done = start_as(user, new_data_dir)
     assert done.returncode == 0, done.stderr
-    assert (data_dir / "postgres").stat().st_uid == user.pw_uid
-    with embedded.start(data_dir, settings=QUICK) as server:
+    assert (new_data_dir / "postgres").stat().st_uid == user.pw_uid
+    with embedded.start(new_data_dir, settings=QUICK) as server:
         assert Path(f"/proc/{server.pid}").stat().st_uid == user.pw_uid
 
 
 @as_root_only
 def test_a_directory_of_another_user_is_explained(data_dir: Path) -> None:
-    embedded.start(data_dir, settings=QUICK).stop()
     refused = start_as(pwd.getpwnam("daemon"), data_dir)
     assert "made by another user" in refused.stderr
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from app import db
 from app.auth.guesses import Counter
@@ -51,7 +51,13 @@ class Proof:
 def register(email: str, email_key: str, password_hash: str) -> db.Row:
     """Creates the account; EMAIL_TAKEN comes from the constraint."""
     return db.fetch_one(
-        REGISTER, {"email": email, "email_key": email_key, "password_hash": password_hash}
+        REGISTER,
+        {
+            "owner_id": uuid4(),
+            "email": email,
+            "email_key": email_key,
+            "password_hash": password_hash,
+        },
     )
 
 

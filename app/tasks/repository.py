@@ -1,18 +1,19 @@
 """Tasks and their ledger. Each function is one transaction; its first argument owns all rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from app import db
-from app.errors import NotFound, PreconditionFailed, SyncTokenExpired
+from app.errors import AppError, NotFound, PreconditionFailed, SyncTokenExpired
 from app.fields import fold
 from app.web import Origin
 
 CREATE = db.load("tasks/create")
 GET = db.load("tasks/get")
-GET_STATE = db.load("tasks/get_state")
 UPDATE = db.load("tasks/update")
 COMPLETE = db.load("tasks/complete")
 DELETE = db.load("tasks/delete")
@@ -20,9 +21,15 @@ RESTORE = db.load("tasks/restore")
 TRASH = db.load("tasks/trash")
 HISTORY = db.load("tasks/history")
 CHANGES = db.load("tasks/changes")
+LOCK_LEDGER = db.load("tasks/lock_ledger")
+BATCH = db.load("tasks/batch")
+EXPORT = db.load("tasks/export")
 
 FIRST_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
 BEFORE_VERSIONS, BEYOND_VERSIONS = 0, 2**63 - 1
+# The feed's places in a first load: FIRST_LOAD, prunes and version side by side in decimal digits,
+# below the 2**53 that JSON numbers are exact to.
+FIRST_LOAD, FIRST_LOAD_PRUNES, FIRST_LOAD_VERSIONS = 10**15, 10**5, 10**10
 BEYOND_TITLES = "\U0010ffff" * 256  # longer than the last title that there can be
 
 
@@ -74,8 +81,14 @@ class Page:
     next_position: bytes | None
 
 
-def create(owner_id: UUID, title: str, description: str | None, origin: Origin) -> Written:
-    """Adds a task."""
+def create(
+    owner_id: UUID,
+    title: str,
+    description: str | None,
+    if_versions: Sequence[int] | None,
+    origin: Origin,
+) -> Written:
+    """Adds a task; `if_versions` are of the owner's ledger, as the list shows it."""
     row = db.fetch_one(
         CREATE,
         {
@@ -84,10 +97,13 @@ def create(owner_id: UUID, title: str, description: str | None, origin: Origin) 
             "title_folded": fold(title),
             "description": description,
             "description_folded": fold(description or ""),
+            "if_versions": if_versions,
             **_origin(origin),
         },
     )
-    return _written(row)
+    if row is None:
+        raise _unlocked(if_versions)
+    return Written(row.id, row.version, row.document)
 
 
 def get(owner_id: UUID, task_id: UUID) -> Written:
@@ -118,7 +134,7 @@ def update(
             "is_completed": changes.get("is_completed"),
         },
     )
-    return _written(row) if row else _unchanged(owner_id, task_id, if_versions)
+    return _written(row)
 
 
 def complete(
@@ -131,17 +147,14 @@ def complete(
     """Completes the task or opens it again; toggles where `is_completed` is None."""
     params = _target(owner_id, task_id, if_versions, origin)
     row = db.fetch_one(COMPLETE, {**params, "is_completed": is_completed})
-    return _written(row) if row else _unchanged(owner_id, task_id, if_versions)
+    return _written(row)
 
 
 def delete(
     owner_id: UUID, task_id: UUID, if_versions: Sequence[int] | None, origin: Origin
 ) -> tuple[UUID, int]:
     """Moves the task to the trash; returns its id and the version of its deletion."""
-    row = db.fetch_one(DELETE, _target(owner_id, task_id, if_versions, origin))
-    if row is None:
-        _unchanged(owner_id, task_id, if_versions)
-        raise NotFound
+    row = _found(db.fetch_one(DELETE, _target(owner_id, task_id, if_versions, origin)))
     return row.id, row.version
 
 
@@ -149,11 +162,74 @@ def restore(
     owner_id: UUID, task_id: UUID, if_versions: Sequence[int] | None, origin: Origin
 ) -> Written:
     """Brings the task back from the trash; NotFound where it is not in there."""
-    row = db.fetch_one(RESTORE, _target(owner_id, task_id, if_versions, origin))
-    if row is None:
-        state = db.fetch_one(GET_STATE, {"owner_id": owner_id, "id": task_id})
-        raise PreconditionFailed if state is not None and state.is_deleted else NotFound
-    return _written(row)
+    return _written(db.fetch_one(RESTORE, _target(owner_id, task_id, if_versions, origin)))
+
+
+def batch(
+    owner_id: UUID,
+    operations: Sequence[Mapping[str, Any]],
+    if_versions: Sequence[int] | None,
+    origin: Origin,
+) -> list[bytes]:
+    """Carries out all operations in their order, or none; returns their results as JSON.
+
+    Raises NotFound or PreconditionFailed with the operation that can't be carried out in details.
+    """
+    results: list[bytes] = []
+    with db.transaction():
+        if db.fetch_one(LOCK_LEDGER, {"owner_id": owner_id, "if_versions": if_versions}) is None:
+            raise _unlocked(if_versions)
+        for run in _runs(operations):
+            steps = orjson.dumps(run).decode()
+            params = {"owner_id": owner_id, "operations": steps, **_origin(origin)}
+            results += map(_result, db.fetch_all(BATCH, params))
+    return results
+
+
+def _runs(operations: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Steps for one statement each: a new one begins where a task is named again."""
+    run: list[dict[str, Any]] = []
+    named: set[UUID | None] = set()
+    for ordinal, operation in enumerate(operations):
+        task_id = operation.get("id")
+        if task_id in named:
+            yield run
+            run, named = [], set()
+        run.append(_step(ordinal, operation))
+        if "id" in operation:
+            named.add(task_id)
+    yield run
+
+
+def _step(ordinal: int, operation: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **operation,
+        "ordinal": ordinal,
+        "fields": list(operation),
+        "title_folded": fold(operation.get("title") or ""),
+        "description_folded": fold(operation.get("description") or ""),
+    }
+
+
+def _result(row: db.Row) -> bytes:
+    """The operation's result; raises what stands against it."""
+    if row.problem == "missing":
+        raise NotFound(details=_broken(row.ordinal, "id", "There is no such task."))
+    if row.problem == "stale":
+        details = _broken(row.ordinal, "if_version", "The task has another version.")
+        raise PreconditionFailed(details=details)
+    if row.op == "delete":
+        return orjson.dumps({"id": row.id, "version": row.version})
+    return bytes(row.document)
+
+
+def _broken(ordinal: int, field: str, message: str) -> list[dict[str, str]]:
+    return [{"field": f"operations[{ordinal}].{field}", "message": message}]
+
+
+def export(owner_id: UUID) -> Generator[list[db.Row], None, None]:
+    """All tasks but the trash in chunks of rows with a document, the oldest first."""
+    return db.stream(EXPORT, {"owner_id": owner_id})
 
 
 def search(
@@ -239,17 +315,40 @@ class Feed:
 
 def changes(owner_id: UUID, *, since: int, limit: int, known_tags: Sequence[str]) -> Feed:
     """What changed after `since`; SyncTokenExpired where the ledger can't tell."""
+    prunes, position = _read_place(since)
     row = db.fetch_one(
         CHANGES,
-        {"owner_id": owner_id, "since": since, "limit": limit, "known_tags": list(known_tags)},
+        {"owner_id": owner_id, "since": position, "limit": limit, "known_tags": list(known_tags)},
     )
     if row is None:
         raise NotFound
-    if since > row.version or 0 < since < row.pruned_version:
+    is_behind = 0 < since < row.pruned_version if prunes is None else prunes != _prunes(row)
+    if is_behind or position > row.version:
         raise SyncTokenExpired
     has_more = row.last_version is not None
-    version = row.last_version if has_more else row.version
+    version = _place(row, row.last_version) if has_more else row.version
     return Feed(_feed_tag(row), version, has_more, row.entries or b"[]")
+
+
+def _place(row: db.Row, version: int) -> int:
+    """Where a feed goes on: a version, or a place in a first load that is still among the pruned.
+
+    A bare version of those would say that the client has seen what was pruned.
+    """
+    if version >= row.pruned_version:
+        return version
+    return FIRST_LOAD + _prunes(row) * FIRST_LOAD_VERSIONS + version
+
+
+def _read_place(since: int) -> tuple[int | None, int]:
+    """The number of prunes in a first load's place or None, and the version."""
+    if since < FIRST_LOAD:
+        return None, since
+    return divmod(since - FIRST_LOAD, FIRST_LOAD_VERSIONS)
+
+
+def _prunes(row: db.Row) -> int:
+    return int(row.prunes) % FIRST_LOAD_PRUNES
 
 
 def _feed_tag(row: db.Row) -> str:
@@ -278,15 +377,20 @@ def _target(
     }
 
 
-def _written(row: db.Row) -> Written:
+def _written(row: db.Row | None) -> Written:
+    found = _found(row)
+    return Written(found.id, found.version, found.document)
+
+
+def _found(row: db.Row | None) -> db.Row:
+    """What a write to one task found; raises NotFound or PreconditionFailed."""
     if row is None:
         raise NotFound
-    return Written(row.id, row.version, row.document)
-
-
-def _unchanged(owner_id: UUID, task_id: UUID, if_versions: Sequence[int] | None) -> Written:
-    """Why a write found no row: no such task, another version, or it is as wanted already."""
-    task = get(owner_id, task_id)
-    if if_versions is not None and task.version not in if_versions:
+    if not row.is_expected:
         raise PreconditionFailed
-    return task
+    return row
+
+
+def _unlocked(if_versions: Sequence[int] | None) -> AppError:
+    """Why the ledger could not be locked: its account is gone, or it has another version."""
+    return NotFound() if if_versions is None else PreconditionFailed()

@@ -1,8 +1,9 @@
 """/api/{user_id}/tasks: reads the request, calls the repository once, answers."""
 
 import hashlib
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import orjson
@@ -13,9 +14,22 @@ from app.auth.access import authenticate, take_path_user
 from app.errors import NotFound, ValidationFailed
 from app.fields import canonical_uuid
 from app.tasks import repository
+from app.tasks.export import as_csv, as_json
 from app.tasks.idempotency import Answer, Attempt, once
-from app.tasks.schemas import COMPLETION, FEED, LISTING, NEW_TASK, PAGE, TASK_CHANGES
+from app.tasks.schemas import (
+    BATCH,
+    COMPLETION,
+    EXPORT,
+    FEED,
+    LISTING,
+    NEW_TASK,
+    PAGE,
+    TASK_CHANGES,
+)
 
+BATCH_LIMIT = 1024 * 1024  # bytes
+RENDERINGS = {"json": as_json, "csv": as_csv}
+CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8; header=present"}
 IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 blueprint = Blueprint("tasks", __name__, url_prefix="/api/<user_id>/tasks")
@@ -43,7 +57,9 @@ def create_task() -> Response:
     task = web.read_body(NEW_TASK)
 
     def write() -> Answer:
-        made = repository.create(web.owner_id(), task["title"], task["description"], web.origin())
+        made = repository.create(
+            web.owner_id(), task["title"], task["description"], web.if_versions(), web.origin()
+        )
         return _answer(made, 201, f"{request.path}/{made.id}")
 
     return _once(write)
@@ -131,6 +147,34 @@ def list_changes() -> Response:
     feed = repository.changes(web.owner_id(), known_tags=web.known_tags(), **query)
     meta = {"version": feed.version, "has_more": feed.has_more, "limit": query["limit"]}
     return web.success(feed.entries, tag=feed.tag, meta=meta)
+
+
+@blueprint.post("/batch")
+def batch_tasks() -> Response:
+    operations = web.read_body(BATCH, BATCH_LIMIT)["operations"]
+
+    def write() -> Answer:
+        results = repository.batch(web.owner_id(), operations, web.if_versions(), web.origin())
+        return Answer(200, b'{"results":[' + b",".join(results) + b"]}")
+
+    return _once(write)
+
+
+@blueprint.get("/export")
+def export_tasks() -> Response:
+    kind = web.read_query(EXPORT)["format"]
+    chunks = repository.export(web.owner_id())
+    response = _streamed(RENDERINGS[kind](chunks)) if request.method == "GET" else Response()
+    response.call_on_close(chunks.close)
+    response.content_type = CONTENT_TYPES[kind]
+    response.headers["Content-Disposition"] = f'attachment; filename="tasks.{kind}"'
+    return response
+
+
+def _streamed(body: Iterator[bytes]) -> Response:
+    """A body in pieces; what goes wrong before the first one is an ordinary error."""
+    first = next(body)
+    return Response(itertools.chain((first,), body))
 
 
 def _id(text: str) -> UUID:

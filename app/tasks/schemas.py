@@ -1,15 +1,26 @@
 """What the task endpoints take: bodies and query parameters."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
+from uuid import UUID
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import EXCLUDE, ValidationError, fields, validates_schema
 
-from app.fields import Choice, Flag, QueryFlag, QueryInteger, StrictSchema, Text
+from app.fields import (
+    Choice,
+    Flag,
+    Integer,
+    QueryFlag,
+    QueryInteger,
+    StrictSchema,
+    Text,
+    canonical_uuid,
+)
 from app.tasks.repository import SORTS
 from app.web import read_cursor
 
 LARGEST_VERSION = 2**63 - 1
+MOST_OPERATIONS = 100
 
 
 def title(**options: Any) -> Text:
@@ -37,13 +48,15 @@ class NewTask(StrictSchema):
 class TaskChanges(StrictSchema):
     """What is left out stays as it is; null clears the description."""
 
+    CHANGEABLE: ClassVar = {"title", "description", "is_completed"}
+
     title = title()
     description = description()
     is_completed = Flag()
 
     @validates_schema
     def names_a_field(self, data: dict[str, Any], **kwargs: Any) -> None:
-        if not data:
+        if not data.keys() & self.CHANGEABLE:
             raise ValidationError("Name at least one of title, description, is_completed.")
 
 
@@ -67,9 +80,88 @@ class Feed(StrictSchema):
     limit = QueryInteger(1, 200, load_default=50)
 
 
+class Export(StrictSchema):
+    format = Choice("json", "csv", load_default="json")
+
+
+class TaskId(fields.Field[UUID | None]):
+    """A task's id; None for text that is the id of no task."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> UUID | None:
+        if not isinstance(value, str):
+            raise ValidationError("Must be a string.")
+        return canonical_uuid(value)
+
+
+class Target(StrictSchema):
+    """The task that an operation is about."""
+
+    id = TaskId(required=True)
+    if_version = Integer(0, LARGEST_VERSION)
+
+
+class Update(Target, TaskChanges):
+    pass
+
+
+class Complete(Target):
+    is_completed = Flag()
+
+
+OPERATIONS: Mapping[str, StrictSchema] = {
+    "create": NewTask(),
+    "update": Update(),
+    "complete": Complete(),
+    "delete": Target(),
+    "restore": Target(),
+}
+
+
+class Operation(StrictSchema):
+    """What every operation has; the other fields depend on it."""
+
+    op = Choice(*OPERATIONS, required=True)
+
+
+class Operations(fields.Field[list[dict[str, Any]]]):
+    """Operations, each as the schema of its `op` loads it."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> list[dict[str, Any]]:
+        if not isinstance(value, list) or not 1 <= len(value) <= MOST_OPERATIONS:
+            raise ValidationError(f"Must be an array of 1 to {MOST_OPERATIONS} operations.")
+        loaded: list[dict[str, Any]] = []
+        broken: dict[int, Any] = {}
+        for ordinal, operation in enumerate(value):
+            try:
+                loaded.append(_operation(operation))
+            except ValidationError as error:
+                broken[ordinal] = error.messages
+        if broken:
+            raise ValidationError(broken)
+        return loaded
+
+
+def _operation(given: Any) -> dict[str, Any]:
+    """One operation; raises ValidationError with the messages of its fields."""
+    kind = OPERATION.load(given, unknown=EXCLUDE)["op"]
+    rest = {name: value for name, value in given.items() if name != "op"}
+    return {"op": kind, **OPERATIONS[kind].load(rest)}
+
+
+class Batch(StrictSchema):
+    operations = Operations(required=True)
+
+
 NEW_TASK = NewTask()
 TASK_CHANGES = TaskChanges()
 COMPLETION = Completion()
 PAGE = Page()
 LISTING = Listing()
 FEED = Feed()
+EXPORT = Export()
+OPERATION = Operation()
+BATCH = Batch()

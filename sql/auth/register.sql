@@ -1,8 +1,8 @@
--- Creates an account with its credential and its empty ledger.
+-- Creates the owner's account, with its credential and its empty ledger.
 -- No row: never; an e-mail that is taken breaks users_email_key_unique.
 WITH registered AS (
-    INSERT INTO users (email, email_key)
-    VALUES (%(email)s, %(email_key)s)
+    INSERT INTO users (id, email, email_key)
+    VALUES (%(owner_id)s, %(email)s, %(email_key)s)
     RETURNING id, email, created_at, updated_at
 ),
 

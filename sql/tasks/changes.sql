@@ -4,6 +4,7 @@
 SELECT
     ledgers.version,
     ledgers.pruned_version,
+    ledgers.prunes,
     feed.entries,
     feed.last_version
 FROM ledgers

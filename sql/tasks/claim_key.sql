@@ -1,9 +1,31 @@
 -- Claims an Idempotency-Key until the transaction ends, and reads the answer that was given under
--- it.
--- Not claimed: another transaction is at work under that key. No status: no answer is stored.
-WITH expired AS (
+-- it. Forgets answers older than 24 hours: the key's own, and a few others.
+-- Not claimed: another transaction is at work under that key. No status: no answer is stored, or
+-- it was while this statement began, and then tasks/store_answer breaks idempotency_keys_pkey.
+WITH forgotten AS (
     DELETE FROM idempotency_keys
-    WHERE owner_id = %(owner_id)s AND created_at <= now() - interval '24 hours'
+    WHERE
+        owner_id = %(owner_id)s
+        AND key = %(key)s
+        AND created_at <= now() - interval '24 hours'
+),
+
+others AS (
+    SELECT key
+    FROM idempotency_keys
+    WHERE
+        owner_id = %(owner_id)s
+        AND key <> %(key)s
+        AND created_at <= now() - interval '24 hours'
+    ORDER BY created_at
+    LIMIT 10
+    FOR UPDATE SKIP LOCKED
+),
+
+swept AS (
+    DELETE FROM idempotency_keys
+    USING others
+    WHERE idempotency_keys.owner_id = %(owner_id)s AND idempotency_keys.key = others.key
 ),
 
 claim AS (

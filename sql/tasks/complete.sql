@@ -1,5 +1,5 @@
 -- Completes a task, or opens it again; without is_completed, whichever it is not.
--- No row: no such task, a version other than if_versions, or nothing to change.
+-- No row: no such task. Not is_expected: a version other than if_versions, nothing was changed.
 WITH ledger AS (
     SELECT
         owner_id,
@@ -11,6 +11,19 @@ WITH ledger AS (
     FOR UPDATE
 ),
 
+found AS (
+    SELECT
+        tasks.id,
+        tasks.is_completed,
+        tasks.version,
+        tasks.document,
+        %(if_versions)s::bigint[] IS NULL OR tasks.version = ANY(%(if_versions)s) AS is_expected
+    FROM ledger
+    INNER JOIN tasks ON ledger.owner_id = tasks.owner_id
+    WHERE tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s AND tasks.deleted_at IS NULL
+    FOR UPDATE OF tasks
+),
+
 task AS (
     UPDATE tasks
     SET
@@ -18,14 +31,13 @@ task AS (
         updated_at = ledger.at,
         version = ledger.version,
         last_action = CASE WHEN tasks.is_completed THEN 'reopen' ELSE 'complete' END
-    FROM ledger
+    FROM ledger, found
     WHERE
         tasks.owner_id = ledger.owner_id
         AND tasks.owner_id = %(owner_id)s
-        AND tasks.id = %(id)s
-        AND tasks.deleted_at IS NULL
-        AND (%(if_versions)s::bigint[] IS NULL OR tasks.version = ANY(%(if_versions)s))
-        AND tasks.is_completed IS DISTINCT FROM %(is_completed)s::boolean
+        AND tasks.id = found.id
+        AND found.is_expected
+        AND found.is_completed IS DISTINCT FROM %(is_completed)s::boolean
     RETURNING
         tasks.owner_id,
         tasks.id,
@@ -70,4 +82,10 @@ head AS (
     WHERE ledgers.owner_id = entry.owner_id AND ledgers.owner_id = %(owner_id)s
 )
 
-SELECT id, version, document FROM task
+SELECT
+    found.id,
+    found.is_expected,
+    coalesce(task.version, found.version) AS version,
+    coalesce(task.document, found.document) AS document
+FROM found
+LEFT JOIN task ON found.id = task.id

@@ -1,5 +1,5 @@
 -- Adds a task, with the next version of the owner's ledger.
--- No row: the owner is gone.
+-- No row: the owner is gone, or the ledger has a version other than if_versions.
 WITH ledger AS (
     SELECT
         owner_id,
@@ -7,7 +7,9 @@ WITH ledger AS (
         greatest(clock_timestamp(), changed_at + interval '1 microsecond') AS at,
         hash
     FROM ledgers
-    WHERE owner_id = %(owner_id)s
+    WHERE
+        owner_id = %(owner_id)s
+        AND (%(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s))
     FOR UPDATE
 ),
 

@@ -1,5 +1,5 @@
 -- Moves a task to the trash.
--- No row: no such task, or a version other than if_versions.
+-- No row: no such task. Not is_expected: a version other than if_versions, nothing was changed.
 WITH ledger AS (
     SELECT
         owner_id,
@@ -11,6 +11,16 @@ WITH ledger AS (
     FOR UPDATE
 ),
 
+found AS (
+    SELECT
+        tasks.id,
+        %(if_versions)s::bigint[] IS NULL OR tasks.version = ANY(%(if_versions)s) AS is_expected
+    FROM ledger
+    INNER JOIN tasks ON ledger.owner_id = tasks.owner_id
+    WHERE tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s AND tasks.deleted_at IS NULL
+    FOR UPDATE OF tasks
+),
+
 task AS (
     UPDATE tasks
     SET
@@ -18,13 +28,12 @@ task AS (
         updated_at = ledger.at,
         version = ledger.version,
         last_action = 'delete'
-    FROM ledger
+    FROM ledger, found
     WHERE
         tasks.owner_id = ledger.owner_id
         AND tasks.owner_id = %(owner_id)s
-        AND tasks.id = %(id)s
-        AND tasks.deleted_at IS NULL
-        AND (%(if_versions)s::bigint[] IS NULL OR tasks.version = ANY(%(if_versions)s))
+        AND tasks.id = found.id
+        AND found.is_expected
     RETURNING
         tasks.owner_id,
         tasks.id,
@@ -68,4 +77,9 @@ head AS (
     WHERE ledgers.owner_id = entry.owner_id AND ledgers.owner_id = %(owner_id)s
 )
 
-SELECT id, version FROM task
+SELECT
+    found.id,
+    found.is_expected,
+    task.version
+FROM found
+LEFT JOIN task ON found.id = task.id

@@ -1,5 +1,5 @@
 -- Changes the fields of a task that are named in fields; the others stay.
--- No row: no such task, a version other than if_versions, or nothing to change.
+-- No row: no such task. Not is_expected: a version other than if_versions, nothing was changed.
 WITH ledger AS (
     SELECT
         owner_id,
@@ -9,6 +9,21 @@ WITH ledger AS (
     FROM ledgers
     WHERE owner_id = %(owner_id)s
     FOR UPDATE
+),
+
+found AS (
+    SELECT
+        tasks.id,
+        tasks.title,
+        tasks.description,
+        tasks.is_completed,
+        tasks.version,
+        tasks.document,
+        %(if_versions)s::bigint[] IS NULL OR tasks.version = ANY(%(if_versions)s) AS is_expected
+    FROM ledger
+    INNER JOIN tasks ON ledger.owner_id = tasks.owner_id
+    WHERE tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s AND tasks.deleted_at IS NULL
+    FOR UPDATE OF tasks
 ),
 
 task AS (
@@ -32,22 +47,21 @@ task AS (
         updated_at = ledger.at,
         version = ledger.version,
         last_action = 'update'
-    FROM ledger
+    FROM ledger, found
     WHERE
         tasks.owner_id = ledger.owner_id
         AND tasks.owner_id = %(owner_id)s
-        AND tasks.id = %(id)s
-        AND tasks.deleted_at IS NULL
-        AND (%(if_versions)s::bigint[] IS NULL OR tasks.version = ANY(%(if_versions)s))
+        AND tasks.id = found.id
+        AND found.is_expected
         AND (
-            ('title' = ANY(%(fields)s::text[]) AND tasks.title <> %(title)s)
+            ('title' = ANY(%(fields)s::text[]) AND found.title <> %(title)s)
             OR (
                 'description' = ANY(%(fields)s::text[])
-                AND tasks.description IS DISTINCT FROM %(description)s
+                AND found.description IS DISTINCT FROM %(description)s
             )
             OR (
                 'is_completed' = ANY(%(fields)s::text[])
-                AND tasks.is_completed <> %(is_completed)s::boolean
+                AND found.is_completed <> %(is_completed)s::boolean
             )
         )
     RETURNING
@@ -94,4 +108,10 @@ head AS (
     WHERE ledgers.owner_id = entry.owner_id AND ledgers.owner_id = %(owner_id)s
 )
 
-SELECT id, version, document FROM task
+SELECT
+    found.id,
+    found.is_expected,
+    coalesce(task.version, found.version) AS version,
+    coalesce(task.document, found.document) AS document
+FROM found
+LEFT JOIN task ON found.id = task.id

@@ -1,0 +1,150 @@
+"""Which endpoints and commands run a statement, read from the application's source.
+
+Routes and commands come from the application itself; from each of their functions the references
+are followed through the modules of app/, down to the constants made with `db.load("...")`. A
+method that is called on an object whose class can't be told counts for every class that has one
+of that name.
+"""
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask
+
+PACKAGE = Path(__file__).resolve().parent.parent
+CONNECTION_SETUP = "app.db.configure"
+
+
+@dataclass
+class _Definition:
+    """A function, method or module constant: what it refers to, and the statements it loads."""
+
+    references: set[str] = field(default_factory=set)
+    methods: set[str] = field(default_factory=set)
+    statements: set[str] = field(default_factory=set)
+
+
+def callers(app: Flask) -> dict[str, list[str]]:
+    """The endpoints and commands by the name of the statement that they run."""
+    graph = _Graph()
+    found: dict[str, set[str]] = {}
+    for label, function in _entries(app):
+        for statement in graph.statements(function):
+            found.setdefault(statement, set()).add(label)
+    return {statement: sorted(labels) for statement, labels in found.items()}
+
+
+def _entries(app: Flask) -> Iterator[tuple[str, str]]:
+    """What a request or an operator can start: its label, and its function's full name."""
+    for rule in app.url_map.iter_rules():
+        label = f"{_methods(rule.methods)} {rule.rule.replace('<', '{').replace('>', '}')}"
+        yield label, _full_name(app.view_functions[rule.endpoint])
+    for scope, hooks in app.before_request_funcs.items():
+        for hook in hooks:
+            yield f"each request of {scope or 'the application'}", _full_name(hook)
+    yield from _commands(app.cli, "flask")
+    yield "each new connection", CONNECTION_SETUP
+
+
+def _methods(methods: set[str] | None) -> str:
+    return ",".join(sorted((methods or set()) - {"HEAD", "OPTIONS"})) or "OPTIONS"
+
+
+def _commands(group: click.Group, path: str) -> Iterator[tuple[str, str]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{path} {name}")
+        elif command.callback is not None:
+            yield f"{path} {name}", _full_name(command.callback)
+
+
+def _full_name(function: Callable[..., Any]) -> str:
+    function = inspect.unwrap(function)
+    return f"{function.__module__}.{getattr(function, '__qualname__', '')}"
+
+
+class _Graph:
+    """Who refers to whom within app/."""
+
+    def __init__(self) -> None:
+        self._definitions: dict[str, _Definition] = {}
+        self._methods: dict[str, set[str]] = {}
+        for file in sorted(PACKAGE.rglob("*.py")):
+            parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+            module = ".".join(part for part in parts if part != "__init__")
+            self._read(module, ast.parse(file.read_text(encoding="utf-8")))
+
+    def statements(self, name: str) -> set[str]:
+        """The statements that can be reached from a function."""
+        found: set[str] = set()
+        seen: set[str] = set()
+        waiting = {name}
+        while waiting:
+            current = waiting.pop()
+            seen.add(current)
+            definition = self._definitions.get(current)
+            if definition is not None:
+                found |= definition.statements
+                called = {
+                    each for method in definition.methods for each in self._methods.get(method, ())
+                }
+                waiting |= (definition.references | called) - seen
+        return found
+
+    def _read(self, module: str, tree: ast.Module) -> None:
+        imports = dict(_imports(tree))
+        for node in tree.body:
+            for name in _defined(node):
+                self._define(module, name, node, imports)
+            if isinstance(node, ast.ClassDef):
+                for member in node.body:
+                    if isinstance(member, ast.FunctionDef):
+                        full_name = self._define(
+                            module, f"{node.name}.{member.name}", member, imports
+                        )
+                        self._methods.setdefault(member.name, set()).add(full_name)
+
+    def _define(self, module: str, name: str, node: ast.AST, imports: dict[str, str]) -> str:
+        definition = self._definitions.setdefault(f"{module}.{name}", _Definition())
+        for part in ast.walk(node):
+            if isinstance(part, ast.Call) and ast.unparse(part.func) in ("db.load", "load"):
+                definition.statements.update(_literal(part))
+            elif isinstance(part, ast.Attribute):
+                target = imports.get(ast.unparse(part.value))
+                definition.references.add(f"{target}.{part.attr}")
+                definition.methods.update(() if target else (part.attr,))
+            elif isinstance(part, ast.Name):
+                definition.references.add(imports.get(part.id, f"{module}.{part.id}"))
+        return f"{module}.{name}"
+
+
+def _literal(call: ast.Call) -> Iterator[str]:
+    for argument in call.args[:1]:
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+            yield argument.value
+
+
+def _defined(node: ast.stmt) -> Iterator[str]:
+    """The names that a statement of a module defines."""
+    if isinstance(node, ast.FunctionDef):
+        yield node.name
+    elif isinstance(node, ast.Assign):
+        yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        yield node.target.id
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Local names, and the full names of what they stand for; anywhere in the module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.asname or alias.name, alias.name

@@ -1,0 +1,84 @@
+"""What the migrations create, as far as the proof needs it: tables, their columns, functions."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from app.migrations import DIRECTORY
+
+OWNER_COLUMN = "owner_id"
+USERS = "users"
+MIGRATION_TABLE = "_yoyo_migration"
+FUNCTIONS = ("FUNCTION", "PROCEDURE", "AGGREGATE")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Columns by table; the project's functions, each with the tables that its body names."""
+
+    tables: Mapping[str, tuple[str, ...]]
+    functions: Mapping[str, frozenset[str]]
+
+    def owner_column(self, table: str) -> str | None:
+        """The column that says whose a row is; None where the table's rows are nobody's."""
+        if table == USERS:
+            return "id"
+        return OWNER_COLUMN if OWNER_COLUMN in self.tables.get(table, ()) else None
+
+    @property
+    def owned_tables(self) -> list[str]:
+        return sorted(name for name in self.tables if self.owner_column(name))
+
+
+def from_migrations(directory: Path = DIRECTORY) -> Catalogue:
+    """The catalogue after all migrations have been applied."""
+    tables: dict[str, tuple[str, ...]] = {MIGRATION_TABLE: ("migration_id",)}
+    bodies: dict[str, str] = {}
+    for file in sorted(directory.glob("[0-9]*.sql")):
+        if not file.name.endswith(".rollback.sql"):
+            for text, tokens in _statements(file.read_text(encoding="utf-8")):
+                _apply(text, tokens, tables, bodies)
+    functions = {name: _named_tables(body, tables) for name, body in bodies.items()}
+    return Catalogue(tables, functions)
+
+
+def _statements(script: str) -> Iterator[tuple[str, list[Token]]]:
+    """Each statement's text and tokens."""
+    statement: list[Token] = []
+    for token in sqlglot.tokenize(script, dialect="postgres"):
+        if token.token_type != TokenType.SEMICOLON:
+            statement.append(token)
+        elif statement:
+            yield script[statement[0].start : token.start], statement
+            statement = []
+
+
+def _apply(
+    text: str, tokens: list[Token], tables: dict[str, tuple[str, ...]], bodies: dict[str, str]
+) -> None:
+    words = [token.text.upper() for token in tokens[:6]]
+    if words[:2] == ["CREATE", "TABLE"]:
+        made = sqlglot.parse_one(text, dialect="postgres")
+        tables[made.find(exp.Table).name] = _columns(made.find_all(exp.ColumnDef))  # type: ignore[union-attr]
+    elif words[:2] == ["ALTER", "TABLE"] and "ADD" in words:
+        changed = sqlglot.parse_one(text, dialect="postgres")
+        name = changed.find(exp.Table).name  # type: ignore[union-attr]
+        tables[name] += _columns(changed.find_all(exp.ColumnDef))
+    elif words[0] == "CREATE" and set(FUNCTIONS) & set(words[1:4]):
+        name = tokens[next(i for i, word in enumerate(words) if word in FUNCTIONS) + 1]
+        bodies[name.text.lower()] = " ".join(
+            token.text for token in tokens if token.token_type == TokenType.HEREDOC_STRING
+        )
+
+
+def _columns(definitions: Iterable[exp.ColumnDef]) -> tuple[str, ...]:
+    return tuple(definition.name for definition in definitions)
+
+
+def _named_tables(body: str, tables: Iterable[str]) -> frozenset[str]:
+    words = {token.text.lower() for token in sqlglot.tokenize(body, dialect="postgres")}
+    return frozenset(words & set(tables))

@@ -1,0 +1,39 @@
+-- 100 users with 2,000 tasks each; the first has 10,000. Written in the order of time: on disk
+-- the users lie interleaved, as they do after real use.
+INSERT INTO users (id, email, email_key)
+SELECT
+    ('1000000000004000' || (8000000000000000 + u))::uuid,
+    'user' || u || '@example.com',
+    'user' || u || '@example.com'
+FROM generate_series(1, 100) AS u;
+
+INSERT INTO ledgers (owner_id, version)
+SELECT id, CASE email WHEN 'user1@example.com' THEN 10000 ELSE 2000 END FROM users;
+
+INSERT INTO sessions (owner_id, id)
+SELECT id, id FROM users;
+
+INSERT INTO tasks (
+    owner_id, id, title, description, title_folded, description_folded, completed_at,
+    created_at, updated_at, version, last_action
+)
+SELECT
+    ('1000000000004000' || (8000000000000000 + u))::uuid,
+    uuidv7_at(stamp),
+    'Task ' || n || ' of user ' || u,
+    notes,
+    'task ' || n || ' of user ' || u,
+    lower(notes),
+    CASE WHEN n % 3 = 0 THEN stamp END,
+    stamp,
+    stamp,
+    n,
+    'create'
+FROM generate_series(1, 100) AS u
+CROSS JOIN LATERAL generate_series(1, CASE u WHEN 1 THEN 10000 ELSE 2000 END) AS n
+CROSS JOIN LATERAL (
+    SELECT
+        timestamptz '2025-01-01 00:00:00+00' + n * interval '1 minute' + u * interval '100 ms',
+        rpad('Notes on task ' || n || ': ', 80, 'buy milk, call the bank, water the plants; ')
+) AS t (stamp, notes)
+ORDER BY stamp;

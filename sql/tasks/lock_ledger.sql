@@ -1,0 +1,8 @@
+-- Locks the owner's ledger until the transaction ends: later statements see its newest state.
+-- No row: the owner is gone, or the ledger has a version other than if_versions.
+SELECT version
+FROM ledgers
+WHERE
+    owner_id = %(owner_id)s
+    AND (%(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s))
+FOR UPDATE

@@ -1,0 +1,73 @@
+"""Every file in sql/ keeps the rules that the audit checks."""
+
+import pytest
+from flask import Flask
+
+from app import db
+from app.audit import callers, catalogue, statements
+from app.audit.exemptions import EXEMPTIONS
+from app.audit.statements import Audited
+
+CATALOGUE = catalogue.from_migrations()
+AUDITED = {each.name: each for each in statements.audit_all(CATALOGUE)}
+
+
+@pytest.mark.parametrize("audited", AUDITED.values(), ids=AUDITED)
+def test_every_statement_binds_each_owned_table_to_the_owner(audited: Audited) -> None:
+    assert audited.findings == ()
+
+
+@pytest.mark.parametrize("audited", AUDITED.values(), ids=AUDITED)
+def test_every_owned_table_names_the_owner_itself_and_not_only_through_another(
+    audited: Audited,
+) -> None:
+    assert [each.path for each in audited.bindings if not each.is_direct] == []
+
+
+def test_the_exemptions_are_these_and_each_is_a_file() -> None:
+    assert set(EXEMPTIONS) == {"auth/find_credential", "auth/list_users"}
+    assert set(EXEMPTIONS) <= set(AUDITED)
+
+
+def test_every_statement_is_run_by_an_endpoint_or_a_command(app: Flask) -> None:
+    found = callers.callers(app)
+    assert set(AUDITED) - set(found) == set()
+
+
+def test_an_endpoint_is_found_through_closures_and_constants(app: Flask) -> None:
+    found = callers.callers(app)
+    assert found["tasks/create"] == ["POST /api/{user_id}/tasks"]
+    assert found["tasks/list_title_ascending"] == ["GET /api/{user_id}/tasks"]
+    assert "each request of tasks" in found["auth/list_ended_sessions"]
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("SELECT id FROM users WHERE id = %(owner_id)s", "has no header"),
+        ("-- Reads.\nSELECT * FROM users WHERE id = %(owner_id)s", "uses *"),
+        ("-- Reads.\nSELECT users.* FROM users WHERE id = %(owner_id)s", "uses *"),
+        ("-- Reads.\nSELECT id FROM users", "does not bind users to the owner"),
+    ],
+)
+def test_a_statement_that_breaks_a_rule_is_a_finding(text: str, finding: str) -> None:
+    assert statements.audit_text("tasks/new", text, CATALOGUE).findings == (finding,)
+
+
+def test_an_exemption_covers_only_what_it_names() -> None:
+    text = "-- Finds.\nSELECT tasks.id FROM users INNER JOIN tasks ON users.id = tasks.owner_id"
+    found = statements.audit_text("auth/find_credential", text, CATALOGUE).findings
+    assert "does not bind tasks to the owner" in found
+    assert "does not bind users to the owner" not in found
+
+
+def test_an_exemption_that_is_not_needed_is_a_finding() -> None:
+    text = "-- Finds.\nSELECT id FROM users WHERE id = %(owner_id)s"
+    found = statements.audit_text("auth/find_credential", text, CATALOGUE).findings
+    assert found == tuple(
+        f"needs no exemption for {name}" for name in ("users", "credentials", "known_addresses")
+    )
+
+
+def test_a_statement_carries_its_file_to_the_server() -> None:
+    assert db.load("tasks/get").text.startswith("/* sql/tasks/get.sql */ ")

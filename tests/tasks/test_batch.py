@@ -1,0 +1,271 @@
+"""A batch: up to a hundred operations, each a change of its own, and all of them or none."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.callers import Caller, broken_fields, data, error
+
+CREATE = {"op": "create", "title": "a task"}
+
+
+def batch(caller: Caller, *operations: Any, **options: Any) -> TestResponse:
+    return caller.post("/batch", json={"operations": operations}, **options)
+
+
+def results(answer: TestResponse) -> list[dict[str, Any]]:
+    assert answer.status_code == 200, answer.text
+    return list(data(answer)["results"])
+
+
+def feed(caller: Caller, since: int = 0) -> list[dict[str, Any]]:
+    return list(data(caller.get(f"/changes?since={since}&limit=200")))
+
+
+def version(caller: Caller) -> int:
+    return int(caller.get("?limit=1").get_json()["meta"]["version"])
+
+
+def broken(answer: TestResponse) -> list[str]:
+    return [detail["field"] for detail in answer.get_json()["error"]["details"]]
+
+
+def test_every_kind_of_operation_does_what_its_endpoint_does(alice: Caller) -> None:
+    renamed, done, gone, back = (alice.create(f"task {number}") for number in range(4))
+    alice.delete(f"/{back['id']}")
+    made, updated, completed, deleted, restored = results(
+        batch(
+            alice,
+            {"op": "create", "title": "  new ", "description": "described"},
+            {"op": "update", "id": renamed["id"], "title": "other", "is_completed": True},
+            {"op": "complete", "id": done["id"]},
+            {"op": "delete", "id": gone["id"]},
+            {"op": "restore", "id": back["id"]},
+        )
+    )
+    assert (made["title"], made["description"]) == ("new", "described")
+    assert (updated["title"], updated["is_completed"]) == ("other", True)
+    assert completed["is_completed"] is True
+    assert deleted == {"id": gone["id"], "version": 9}
+    assert restored["title"] == back["title"]
+    for task in (made, updated, completed, restored):
+        assert data(alice.get(f"/{task['id']}")) == task
+    assert error(alice.get(f"/{gone['id']}")) == (404, "NOT_FOUND")
+
+
+def test_versions_and_times_follow_the_order_of_the_operations(alice: Caller) -> None:
+    task = alice.create()
+    answers = results(
+        batch(alice, CREATE, {"op": "delete", "id": task["id"]}, CREATE, *[CREATE] * 97)
+    )
+    assert [answer["version"] for answer in answers] == list(range(2, 102))
+    made = [answer for answer in answers if "title" in answer]
+    assert [task["id"] for task in made] == sorted(task["id"] for task in made)
+    times = [entry["at"] for entry in feed(alice)]
+    assert times == sorted(set(times))
+    assert [entry["action"] for entry in feed(alice, 1)][:3] == ["create", "delete", "create"]
+
+
+def test_operations_on_the_same_task_see_each_other(alice: Caller) -> None:
+    task = alice.create()
+    target = {"id": task["id"]}
+    answers = results(
+        batch(
+            alice,
+            {"op": "update", **target, "title": "one", "if_version": 1},
+            {"op": "complete", **target, "if_version": 2},
+            {"op": "complete", **target},
+            {"op": "delete", **target},
+            {"op": "restore", **target, "if_version": 5},
+        )
+    )
+    assert [answer["version"] for answer in answers] == [2, 3, 4, 5, 6]
+    history = data(alice.get(f"/{task['id']}/history"))
+    actions = [entry["action"] for entry in history]
+    assert actions == ["restore", "delete", "reopen", "complete", "update", "create"]
+
+
+def test_what_changes_nothing_takes_no_version(alice: Caller) -> None:
+    task = alice.create("same")
+    target = {"id": task["id"]}
+    answers = results(
+        batch(
+            alice,
+            {"op": "update", **target, "title": "same"},
+            {"op": "complete", **target, "is_completed": False},
+            CREATE,
+        )
+    )
+    assert answers[:2] == [task, task]
+    assert answers[2]["version"] == version(alice) == 2
+
+
+def test_null_clears_a_description_and_a_left_out_one_stays(alice: Caller) -> None:
+    kept, cleared = alice.create("a", "text"), alice.create("b", "text")
+    answers = results(
+        batch(
+            alice,
+            {"op": "update", "id": kept["id"], "title": "c"},
+            {"op": "update", "id": cleared["id"], "description": None},
+        )
+    )
+    assert [answer["description"] for answer in answers] == ["text", None]
+
+
+@pytest.mark.parametrize("op", ["update", "complete", "delete", "restore"])
+def test_a_batch_of_one_answers_like_the_single_request(alice: Caller, op: str) -> None:
+    single, batched = alice.create("twin"), alice.create("twin")
+    if op == "restore":
+        alice.delete(f"/{single['id']}")
+        alice.delete(f"/{batched['id']}")
+    fields = {"title": "changed"} if op == "update" else {}
+    path = f"/{single['id']}"
+    if op == "update":
+        first = data(alice.patch(path, json=fields))
+    elif op == "complete":
+        first = data(alice.patch(f"{path}/complete"))
+    elif op == "delete":
+        first = data(alice.delete(path))
+    else:
+        first = data(alice.post(f"{path}/restore"))
+    (second,) = results(batch(alice, {"op": op, "id": batched["id"], **fields}))
+    own = {"id", "version", "created_at", "updated_at", "completed_at"}
+    assert first.keys() == second.keys()
+    assert {k: first[k] for k in first.keys() - own} == {k: second[k] for k in second.keys() - own}
+    entries = [data(alice.get(f"/{task['id']}/history"))[0] for task in (single, batched)]
+    assert entries[0]["action"] == entries[1]["action"]
+
+
+def test_a_missing_task_undoes_the_whole_batch_and_is_named(alice: Caller) -> None:
+    task = alice.create("kept")
+    answer = batch(
+        alice,
+        CREATE,
+        {"op": "delete", "id": task["id"]},
+        {"op": "delete", "id": task["id"]},
+        CREATE,
+    )
+    assert error(answer) == (404, "NOT_FOUND")
+    assert broken(answer) == ["operations[2].id"]
+    assert version(alice) == 1
+    assert data(alice.get()) == [task]
+
+
+def test_a_stale_version_undoes_the_whole_batch_and_is_named(alice: Caller) -> None:
+    task = alice.create("kept")
+    answer = batch(
+        alice, CREATE, {"op": "update", "id": task["id"], "title": "lost", "if_version": 7}
+    )
+    assert error(answer) == (412, "PRECONDITION_FAILED")
+    assert broken(answer) == ["operations[1].if_version"]
+    assert data(alice.get()) == [task]
+
+
+@pytest.mark.parametrize("op", ["update", "complete", "delete", "restore"])
+def test_a_strangers_task_is_a_missing_one(alice: Caller, bob: Caller, op: str) -> None:
+    task = alice.create()
+    if op == "restore":
+        alice.delete(f"/{task['id']}")
+    before = feed(alice)
+    fields = {"title": "mine"} if op == "update" else {}
+    foreign = batch(bob, {"op": op, "id": task["id"], **fields})
+    missing = batch(bob, {"op": op, "id": str(uuid4()), **fields})
+    spelled = batch(bob, {"op": op, "id": task["id"].upper(), **fields})
+    answers = [answer.get_json()["error"] for answer in (foreign, missing, spelled)]
+    assert {answer.pop("request_id") for answer in answers}
+    assert answers[0] == answers[1] == answers[2]
+    assert error(foreign) == (404, "NOT_FOUND")
+    assert feed(alice) == before
+
+
+def test_every_broken_field_of_every_operation_is_named(alice: Caller) -> None:
+    answer = batch(
+        alice,
+        CREATE,
+        {"op": "create", "title": " ", "id": str(uuid4())},
+        {"op": "update", "id": str(uuid4())},
+        {"op": "complete", "id": 7, "is_completed": 1, "if_version": "1"},
+        {"op": "delete", "id": str(uuid4()), "title": "no"},
+        {"op": "restore", "if_version": -1},
+        {"op": "rename"},
+        {"title": "no op"},
+        "create",
+        {"op": ["create"], "title": "x"},
+    )
+    assert sorted(broken_fields(answer)) == [
+        "operations[1].id",
+        "operations[1].title",
+        "operations[2]",
+        "operations[3].id",
+        "operations[3].if_version",
+        "operations[3].is_completed",
+        "operations[4].title",
+        "operations[5].id",
+        "operations[5].if_version",
+        "operations[6].op",
+        "operations[7].op",
+        "operations[8]",
+        "operations[9].op",
+    ]
+    assert data(alice.get()) == []
+
+
+@pytest.mark.parametrize("operations", [[], [CREATE] * 101, {}, None, "create"])
+def test_a_batch_has_one_to_a_hundred_operations(alice: Caller, operations: object) -> None:
+    answer = alice.post("/batch", json={"operations": operations})
+    assert broken_fields(answer) == ["operations"]
+
+
+def test_unknown_fields_beside_the_operations_are_refused(alice: Caller) -> None:
+    answer = alice.post("/batch", json={"operations": [CREATE], "dry_run": True})
+    assert broken_fields(answer) == ["dry_run"]
+
+
+def test_a_batch_may_be_a_mebibyte_long_and_no_longer(alice: Caller) -> None:
+    operation = {"op": "create", "title": "t", "description": "x" * 5000}
+    assert len(results(batch(alice, *[operation] * 100))) == 100
+    padded = b'{"operations": [{"op": "create", "title": "t"}]' + b" " * (1024 * 1024 - 48) + b"}"
+    assert len(padded) == 1024 * 1024
+    json = {"content_type": "application/json"}
+    assert alice.post("/batch", data=padded, **json).status_code == 200
+    answer = alice.post("/batch", data=b" " + padded, **json)
+    assert error(answer) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_if_match_names_the_version_of_the_list(alice: Caller) -> None:
+    tag = alice.get().headers["ETag"]
+    assert batch(alice, CREATE, headers={"If-Match": tag}).status_code == 200
+    stale = batch(alice, CREATE, headers={"If-Match": tag})
+    assert error(stale) == (412, "PRECONDITION_FAILED")
+    assert error(alice.post(json={"title": "t"}, headers={"If-Match": tag}))[0] == 412
+    tag = alice.get().headers["ETag"]
+    assert alice.post(json={"title": "t"}, headers={"If-Match": tag}).status_code == 201
+    assert version(alice) == 2
+
+
+def test_a_repeated_key_gives_the_first_results(alice: Caller) -> None:
+    key = {"Idempotency-Key": "once"}
+    first = batch(alice, CREATE, CREATE, headers=key)
+    again = batch(alice, CREATE, CREATE, headers=key)
+    assert first.data == again.data
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert version(alice) == 2
+    other = batch(alice, CREATE, headers=key)
+    assert error(other) == (422, "IDEMPOTENCY_MISMATCH")
+
+
+def test_a_failed_batch_leaves_its_key_free(alice: Caller) -> None:
+    key = {"Idempotency-Key": "once"}
+    wrong = batch(alice, CREATE, {"op": "delete", "id": str(uuid4())}, headers=key)
+    assert error(wrong) == (404, "NOT_FOUND")
+    assert results(batch(alice, CREATE, headers=key))[0]["version"] == 1
+
+
+def test_only_the_owner_of_the_path_may_send_one(client: FlaskClient, alice: Caller) -> None:
+    answer = client.post("/api/me/tasks/batch", json={"operations": [CREATE]})
+    assert error(answer) == (401, "UNAUTHENTICATED")
+    path = f"/api/{uuid4()}/tasks/batch"
+    assert error(alice.call("POST", path, json={"operations": [CREATE]})) == (403, "FORBIDDEN")

@@ -1,0 +1,335 @@
+"""Lists: their order, their pages while others write, their filters and the search."""
+
+import random
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import psycopg
+import pytest
+
+from app import create_app, db
+from app.config import Config
+from app.fields import fold
+from tests.callers import Caller, broken_fields, data, error
+
+SORTS = ["created_at", "-created_at", "updated_at", "-updated_at", "title", "-title"]
+NAMES = ["b", "a", "B", "ä", "aa", "a", "\U0001f600", "a ", "z", "א", "_", "~", "Ａ"]
+
+
+def pages(caller: Caller, **query: Any) -> Iterator[list[dict[str, Any]]]:
+    """Every page from the first on, by the Link header; what `meta` says must agree with it."""
+    path: str | None = f"?{urlencode(query)}"
+    while path is not None:
+        answer = caller.get(path)
+        yield data(answer)
+        link, cursor = answer.headers.get("Link"), answer.get_json()["meta"]["next_cursor"]
+        assert (link is None) == (cursor is None)
+        path = None
+        if link is not None:
+            url = link.removeprefix("<").removesuffix('>; rel="next"')
+            assert parse_qs(urlsplit(url).query)["cursor"] == [cursor]
+            assert urlsplit(url).path == "/api/me/tasks"
+            path = "?" + urlsplit(url).query
+
+
+def titles(caller: Caller, **query: Any) -> list[str]:
+    return [task["title"] for page in pages(caller, **query) for task in page]
+
+
+def ordered(tasks: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
+    key = sort.removeprefix("-")
+    return sorted(tasks, key=lambda task: (task[key], task["id"]), reverse=sort.startswith("-"))
+
+
+@pytest.fixture
+def many(alice: Caller) -> list[dict[str, Any]]:
+    """A few tasks, some with the same title, some changed out of their order."""
+    tasks = [alice.create(name) for name in NAMES]
+    for task in tasks[2:9:3]:
+        alice.patch(f"/{task['id']}/complete")
+    return [data(alice.get(f"/{task['id']}")) for task in tasks]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("limit", [1, 3, 13, 200])
+def test_pages_hold_every_task_once_in_order(
+    alice: Caller, many: list[dict[str, Any]], sort: str, limit: int
+) -> None:
+    found = list(pages(alice, sort=sort, limit=limit))
+    assert [task for page in found for task in page] == ordered(many, sort)
+    assert all(len(page) == limit for page in found[:-1])
+    assert 0 < len(found[-1]) <= limit
+
+
+def test_the_newest_come_first_50_at_a_time(alice: Caller) -> None:
+    made = [alice.create(f"{number}")["id"] for number in range(51)]
+    answer = alice.get()
+    assert [task["id"] for task in data(answer)] == made[:0:-1]
+    assert answer.get_json()["meta"]["limit"] == 50
+
+
+def test_nothing_is_an_empty_page(alice: Caller) -> None:
+    body = alice.get().get_json()
+    assert (body["data"], body["meta"]) == ([], {"next_cursor": None, "limit": 50, "version": 0})
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_while_others_come_and_go_what_stays_is_seen_once(alice: Caller, sort: str) -> None:
+    chance = random.Random(sort)
+    staying = {alice.create(f"stay {chance.randrange(20):02}")["id"] for _ in range(24)}
+    passing = [alice.create(f"stay {chance.randrange(20):02}")["id"] for _ in range(12)]
+    seen: list[str] = []
+    for page in pages(alice, sort=sort, limit=4):
+        seen += [task["id"] for task in page]
+        if passing:
+            alice.delete(f"/{passing.pop()}")
+        alice.create(f"stay {chance.randrange(20):02}")
+        if page and page[-1]["id"] in passing:
+            alice.delete(f"/{page[-1]['id']}")  # the one that the cursor points at
+        if len(seen) > 200:
+            break
+    counted = [identifier for identifier in seen if identifier in staying]
+    assert sorted(counted) == sorted(staying)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_each_parameter_is_kept_from_page_to_page(alice: Caller, sort: str) -> None:
+    for number in range(9):
+        task = alice.create(f"{'find' if number % 3 else 'lose'} {number}")
+        if number % 2:
+            alice.patch(f"/{task['id']}/complete")
+    expected = {"find 1", "find 5", "find 7"}
+    found = titles(alice, sort=sort, limit=1, q="FIND", is_completed="true")
+    assert len(found) == 3
+    assert set(found) == expected
+
+
+def test_is_completed_filters(alice: Caller) -> None:
+    done, still_open = alice.create("done"), alice.create("open")
+    alice.patch(f"/{done['id']}/complete")
+    assert titles(alice, is_completed="true") == ["done"]
+    assert titles(alice, is_completed="false") == ["open"]
+    assert titles(alice) == ["open", "done"]
+    alice.delete(f"/{still_open['id']}")
+    assert titles(alice) == ["done"]
+
+
+# --- cursors ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cursor(alice: Caller) -> str:
+    for name in "abc":
+        alice.create(name)
+    return str(alice.get("?limit=1&sort=title").get_json()["meta"]["next_cursor"])
+
+
+def test_a_cursor_goes_on_with_another_limit(alice: Caller, cursor: str) -> None:
+    assert titles(alice, sort="title", cursor=cursor, limit=2) == ["b", "c"]
+
+
+def test_a_cursor_survives_a_restart(alice: Caller, cursor: str, config: Config) -> None:
+    restarted = create_app(config)
+    db.open_pool()
+    again = replace(alice, client=restarted.test_client())
+    assert titles(again, sort="title", cursor=cursor) == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "sort=-title", "sort=created_at", "sort=title&q=b", "sort=title&is_completed=true"],
+)
+def test_a_cursor_is_bound_to_the_other_parameters(alice: Caller, cursor: str, query: str) -> None:
+    assert error(alice.get(f"?{query}&cursor={cursor}")) == (400, "BAD_REQUEST")
+
+
+def test_a_cursor_is_bound_to_its_user_and_its_list(
+    alice: Caller, bob: Caller, cursor: str
+) -> None:
+    assert error(bob.get(f"?sort=title&cursor={cursor}")) == (400, "BAD_REQUEST")
+    for name in "ab":
+        alice.delete(f"/{alice.create(name)['id']}")
+    trash = alice.get("/trash?limit=1").get_json()["meta"]["next_cursor"]
+    assert alice.get(f"/trash?cursor={trash}").status_code == 200
+    assert error(alice.get(f"?cursor={trash}")) == (400, "BAD_REQUEST")
+    assert error(alice.get(f"/trash?cursor={cursor}")) == (400, "BAD_REQUEST")
+
+
+def test_a_cursor_that_was_tampered_with_is_refused(alice: Caller, cursor: str) -> None:
+    for place in range(0, len(cursor), 5):
+        other = "A" if cursor[place] != "A" else "B"
+        changed = cursor[:place] + other + cursor[place + 1 :]
+        answer = alice.get(query_string={"sort": "title", "cursor": changed})
+        assert error(answer) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "=", "é", "\x00", "null", "W10", "A" * 5000, "-_-_", "\U0001f600", "٣", " "]
+)
+def test_a_cursor_that_is_none_is_refused(alice: Caller, text: str) -> None:
+    assert error(alice.get(query_string={"cursor": text})) == (400, "BAD_REQUEST")
+
+
+def test_a_cursor_goes_on_for_the_same_user_under_either_name(alice: Caller, cursor: str) -> None:
+    answer = alice.call("GET", f"/api/{alice.id}/tasks?sort=title&cursor={cursor}")
+    assert [task["title"] for task in data(answer)] == ["b", "c"]
+
+
+# --- search -------------------------------------------------------------------------------------
+
+TEXT = "Straße nach ÖSTERREICH"
+FINDS: list[tuple[str, str]] = [
+    ("Buy MILK today", "milk"),
+    ("Buy milk today", "MIL"),
+    ("Buy milk today", "today  buy"),
+    ("Buy milk today", "\u3000ilk\tuy\n"),
+    (TEXT, "strasse"),
+    (TEXT, "STRASSE österreich"),
+    (TEXT, unicodedata.normalize("NFD", "österreich")),
+    (unicodedata.normalize("NFD", TEXT), "ÖSTERREICH"),
+    ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
+    ("Ἀθῆναι", unicodedata.normalize("NFD", "ἈΘΗ͂ΝΑΙ")),
+    ("МОСКВА и Ёлка", "москва ёлка"),
+    ("ﬁnal ﬂight", "FINAL flight"),
+    ("２０２６年の予定", "2026"),
+    ("買い物リスト", "物リ"),
+    ("ｶﾀｶﾅ", "カタカナ"),
+    ("한국어 공부", unicodedata.normalize("NFD", "국어")),
+    ("שלום עולם", "עולם"),
+    ("مرحبا بالعالم", "بالعالم"),
+    ("हिन्दी सीखो", "हिन्दी"),
+    ("ไทยแลนด์", "แลนด์"),
+    ("party \U0001f469\u200d\U0001f4bb!", "\U0001f469\u200d\U0001f4bb"),
+    ("ქართული", "ᲥᲐᲠᲗᲣᲚᲘ"),
+    ("ꭰꮃꭹ", "ᎠᎳᎩ"),
+    ("100% sure", "0%"),
+    ("snake_case", "e_c"),
+    ("back\\slash", "\\"),
+    ('it\'s "quoted"', "'s"),
+    ('it\'s "quoted"', '"quoted"'),
+    ("; DROP TABLE tasks; --", "tasks; --"),
+    ("a*b?[c]", "*b?[c]"),
+    ("the not and or", "the not"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), FINDS)
+def test_a_search_finds_each_word_anywhere_whatever_its_case_and_form(
+    alice: Caller, text: str, words: str
+) -> None:
+    other = alice.create("something else", "quite different")
+    in_title, in_description = alice.create(text), alice.create("ordinary", text)
+    found = {task["id"] for page in pages(alice, q=words) for task in page}
+    assert found == {in_title["id"], in_description["id"]}
+    assert other["id"] not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("100 percent", "0%"),
+        ("100 percent", "%"),
+        ("snakecase", "_"),
+        ("snake case", "e_c"),
+        ("slash", "\\"),
+        ("running", "ran"),
+        ("milk", "milks"),
+        ("milk", "milk bread"),
+        ("abc", "a%c"),
+        ("resume", "résumé"),
+    ],
+)
+def test_no_character_is_a_wildcard_and_no_word_is_stemmed(
+    alice: Caller, text: str, words: str
+) -> None:
+    alice.create(text)
+    assert titles(alice, q=words) == []
+
+
+def test_the_words_may_stand_in_title_and_description_but_no_word_across_them(
+    alice: Caller,
+) -> None:
+    alice.create("butter milk", "fresh bread")
+    assert titles(alice, q="bread butter") == ["butter milk"]
+    assert titles(alice, q="milkfresh") == []
+
+
+def test_a_search_follows_a_change(alice: Caller) -> None:
+    task = alice.create("old", "older")
+    alice.patch(f"/{task['id']}", json={"title": "NEW"})
+    assert (titles(alice, q="old"), titles(alice, q="new")) == (["NEW"], ["NEW"])
+    alice.patch(f"/{task['id']}", json={"description": None})
+    assert titles(alice, q="old") == []
+
+
+@pytest.mark.parametrize("words", ["", " " * 201, "a" * 201, "\x00", "a\x00b"])
+def test_a_search_is_1_to_200_characters_that_can_be_stored(alice: Caller, words: str) -> None:
+    assert broken_fields(alice.get(query_string={"q": words})) == ["q"]
+
+
+@pytest.mark.parametrize("letter", ["a", "\U0001f600", "\u0301", "\u202e", "ﷺ", "'", "\\", "%"])
+def test_a_search_of_200_characters_is_taken(alice: Caller, letter: str) -> None:
+    alice.create(letter * 255)
+    assert len(titles(alice, q=letter * 200)) == 1
+
+
+def test_only_white_space_matches_everything(alice: Caller) -> None:
+    alice.create("a")
+    assert titles(alice, q=" \u3000") == ["a"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+@pytest.mark.parametrize("change", [str.lower, str.upper, str.title, str.casefold, str.swapcase])
+def test_folding_is_blind_to_case_and_normal_form(form: Any, change: Callable[[str], str]) -> None:
+    for text in [text for text, _ in FINDS] + ["ŉ", "ǰ", "ΐ", "ẞ", "ﬗ", "K", "Å", "ϴ"]:
+        assert fold(unicodedata.normalize(form, change(text))) == fold(fold(text))
+
+
+# --- ten thousand tasks of one user -------------------------------------------------------------
+
+FILL = """
+INSERT INTO tasks (
+    owner_id, id, title, description, created_at, updated_at, version, last_action,
+    title_folded, description_folded, completed_at
+)
+SELECT
+    %(owner)s, uuidv7_at(at), 'task ' || (number * 7919) %% 10007, 'about ' || number, at, at,
+    number, 'create', 'task ' || (number * 7919) %% 10007, 'about ' || number,
+    CASE WHEN number %% 10 = 0 THEN at END
+FROM (
+    SELECT number, timestamptz '2026-01-01 UTC' + number * interval '1 minute' AS at
+    FROM generate_series(1, 10000) AS number
+) AS numbers
+"""
+
+
+@pytest.fixture
+def ten_thousand(alice: Caller, database_url: str) -> Caller:
+    """Alice with 10,000 tasks, of which every tenth is done."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(FILL, {"owner": alice.id})
+        connection.execute("UPDATE ledgers SET version = 10000 WHERE owner_id = %s", [alice.id])
+    return alice
+
+
+def test_10_000_tasks_are_an_ordinary_case(ten_thousand: Caller) -> None:
+    found: list[dict[str, Any]] = []
+    for sort in SORTS:
+        found = [task for page in pages(ten_thousand, sort=sort, limit=200) for task in page]
+        assert len({task["id"] for task in found}) == len(found) == 10_000
+        assert found == ordered(found, sort)
+    assert len(titles(ten_thousand, is_completed="true", limit=200)) == 1000
+    expected = [task for task in found if "999" in task["title"] + " " + task["description"]]
+    assert len(titles(ten_thousand, q="about 999", limit=200)) == len(expected) > 20
+    made = ten_thousand.create("one more")
+    assert made["version"] == 10_001
+    assert data(ten_thousand.get("?limit=1")) == [made]
+
+
+def test_10_000_tasks_of_one_user_are_none_of_another(ten_thousand: Caller, bob: Caller) -> None:
+    assert titles(bob) == []
+    assert titles(bob, q="task") == []
+    assert len(data(ten_thousand.get("?limit=200"))) == 200
