@@ -1,13 +1,15 @@
 """The only way to PostgreSQL: the pool, the statements in sql/, and the transaction."""
 
+import math
 import re
 import select
 import threading
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, LiteralString
+from time import monotonic
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg.abc import Buffer
@@ -22,8 +24,20 @@ CONNECT_TIMEOUT = 2  # seconds
 POOL_TIMEOUT = 1.0  # seconds
 LOCK_TIMEOUT = "500ms"
 STREAM_ROWS = 200  # per FETCH
+GRACE = 0.25  # seconds that the server has to end a statement by itself
+CANCEL_TIMEOUT = 0.3  # seconds
+# How soon a peer that is gone without a word is noticed; milliseconds for the last one.
+KEEPALIVES = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b")
 
+SHUTDOWNS = ("57P01", "57P02", "57P03")  # SQLSTATEs: the server's last words on a connection
+
+T = TypeVar("T")
 Params = Mapping[str, Any]
 Row = Any  # a named tuple with the statement's columns; json arrives as bytes
 
@@ -55,12 +69,43 @@ class _RawJson(Loader):
         return bytes(data)
 
 
+class DeadlineExceeded(psycopg.OperationalError):
+    """The server did not answer within the time that there was."""
+
+
+class _Connection(psycopg.Connection[Row]):
+    """One that waits for the server no longer than the request may take, even if that is frozen."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, _seconds_left() if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout as error:  # noqa: SLF001  # it has no other name
+            self._abandon()
+            raise DeadlineExceeded("the database did not answer in time") from error
+
+    def _abandon(self) -> None:
+        """Asks the server to stop, as what it does may hold locks; it may be beyond asking."""
+        with suppress(psycopg.Error):
+            self.cancel_safe(timeout=CANCEL_TIMEOUT)
+        self.close()
+
+
+class _Thread(threading.local):
+    """What one thread is doing."""
+
+    connection: psycopg.Connection[Row] | None = None
+    deadline = math.inf  # of its request, in monotonic seconds
+    patience: float | None = None  # seconds for one statement, where it is not the usual
+    timings: list[tuple[str, float]] | None = None  # statements of its request, in seconds
+
+
 class _Database:
     """What this process is connected to."""
 
     def __init__(self) -> None:
-        self.pool: ConnectionPool[psycopg.Connection[Row]] | None = None
-        self.local = threading.local()
+        self.pool: ConnectionPool[_Connection] | None = None
+        self.patience = math.inf
+        self.thread = _Thread()
 
 
 _database = _Database()
@@ -69,18 +114,20 @@ _database = _Database()
 def configure(config: Config, application_name: str = "ownrow web") -> None:
     """Sets the pool up without connecting; `open_pool` must follow in the serving process."""
     close_pool()
+    _database.patience = config.db_statement_timeout_ms / 1000 + GRACE
 
     deadlines = {
         "statement_timeout": f"{config.db_statement_timeout_ms}ms",
         "lock_timeout": LOCK_TIMEOUT,
     }
 
-    def prepare(connection: psycopg.Connection[Row]) -> None:
+    def prepare(connection: _Connection) -> None:
         connection.adapters.register_loader("json", _RawJson)
         connection.execute(SET_DEADLINES.text, deadlines)
 
     _database.pool = ConnectionPool(
         config.database_url or "",
+        connection_class=_Connection,
         open=False,
         min_size=0,
         max_size=config.db_pool_size,
@@ -94,6 +141,7 @@ def configure(config: Config, application_name: str = "ownrow web") -> None:
             "row_factory": namedtuple_row,
             "connect_timeout": CONNECT_TIMEOUT,
             "application_name": application_name,
+            **KEEPALIVES,
         },
     )
 
@@ -102,7 +150,7 @@ def _check(connection: psycopg.Connection[Row]) -> None:
     """Raises for a connection that the server has closed; an idle one has nothing to say."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
+    while poll.poll(0):
         connection.pgconn.consume_input()
 
 
@@ -118,21 +166,49 @@ def close_pool() -> None:
         _database.pool = None
 
 
-def _pool() -> "ConnectionPool[psycopg.Connection[Row]]":
+def begin_request(seconds: float) -> None:
+    """From now on this thread's statements are timed, and end within so many seconds together."""
+    thread = _database.thread
+    thread.deadline, thread.patience, thread.timings = monotonic() + seconds, None, []
+
+
+def end_request() -> list[tuple[str, float]]:
+    """The request's statements in order: the name of each, and its seconds."""
+    thread = _database.thread
+    timings, thread.timings = thread.timings or [], None
+    thread.deadline, thread.patience = math.inf, None
+    return timings
+
+
+def allow(seconds: float) -> None:
+    """Gives this thread's request, and each statement of it, so many seconds from now."""
+    _database.thread.deadline, _database.thread.patience = monotonic() + seconds, seconds
+
+
+def _seconds_left() -> float:
+    thread = _database.thread
+    patience = _database.patience if thread.patience is None else thread.patience
+    return max(0.0, min(patience, thread.deadline - monotonic()))
+
+
+def _pool() -> ConnectionPool[_Connection]:
     if _database.pool is None:
         raise RuntimeError("db.configure() has not been called")
     return _database.pool
 
 
 @contextmanager
-def _connection() -> Iterator[psycopg.Connection[Row]]:
-    """The transaction's connection inside transaction(), one of the pool's outside."""
-    mine = getattr(_database.local, "connection", None)
-    if mine is not None:
-        yield mine
-        return
-    with _pool().connection() as connection:
+def _connection() -> Iterator[_Connection]:
+    """A connection out of the pool, for as long as the block takes."""
+    pool = _pool()
+    connection = pool.getconn(min(POOL_TIMEOUT, _seconds_left()))
+    try:
         yield connection
+    except psycopg.errors.ReadOnlySqlTransaction:  # another server writes now
+        pool.drain()
+        raise
+    finally:
+        pool.putconn(connection)
 
 
 @contextmanager
@@ -141,33 +217,30 @@ def transaction() -> Iterator[None]:
 
     Inside another transaction it is a part of that one.
     """
-    if getattr(_database.local, "connection", None) is not None:
+    if _database.thread.connection is not None:
         yield
         return
-    with _pool().connection() as connection, connection.transaction():
-        _database.local.connection = connection
+    with _connection() as connection, connection.transaction():
+        _database.thread.connection = connection
         try:
             yield
         finally:
-            _database.local.connection = None
+            _database.thread.connection = None
 
 
 def fetch_one(statement: Statement, params: Params) -> Row | None:
     """The first row, or None where there is none."""
-    with _connection() as connection:
-        return connection.execute(statement.text, params).fetchone()
+    return _run(statement, params, psycopg.Cursor.fetchone)
 
 
 def fetch_all(statement: Statement, params: Params) -> list[Row]:
     """Every row."""
-    with _connection() as connection:
-        return connection.execute(statement.text, params).fetchall()
+    return _run(statement, params, psycopg.Cursor.fetchall)
 
 
 def execute(statement: Statement, params: Params) -> int:
     """Runs the statement; returns the number of rows that it changed."""
-    with _connection() as connection:
-        return connection.execute(statement.text, params).rowcount
+    return _run(statement, params, lambda cursor: cursor.rowcount)
 
 
 def stream(statement: Statement, params: Params) -> Generator[list[Row], None, None]:
@@ -176,10 +249,38 @@ def stream(statement: Statement, params: Params) -> Generator[list[Row], None, N
     Holds a connection until it is exhausted or closed.
     """
     with (
-        _pool().connection() as connection,
+        _connection() as connection,
         connection.transaction(),
         connection.cursor(name=statement.name) as cursor,
     ):
         cursor.execute(statement.text, params)
         while chunk := cursor.fetchmany(STREAM_ROWS):
             yield chunk
+
+
+def _run(statement: Statement, params: Params, fetch: Callable[[psycopg.Cursor[Row]], T]) -> T:
+    """Runs the statement on the transaction's connection, or on one of the pool's outside."""
+    thread, began = _database.thread, monotonic()
+    try:
+        if thread.connection is not None:
+            return fetch(thread.connection.execute(statement.text, params))
+        return _run_alone(statement, params, fetch)
+    finally:
+        if thread.timings is not None:
+            thread.timings.append((statement.name, monotonic() - began))
+
+
+def _run_alone(
+    statement: Statement, params: Params, fetch: Callable[[psycopg.Cursor[Row]], T]
+) -> T:
+    """A transaction of one statement; one that only reads is run again on a broken connection."""
+    retries = 1 if statement.reads_only else 0
+    while True:
+        with _connection() as connection:
+            try:
+                return fetch(connection.execute(statement.text, params))
+            except psycopg.OperationalError as error:
+                if not retries or not (connection.broken or error.sqlstate in SHUTDOWNS):
+                    raise
+        _pool().drain()  # what ended this connection rarely spares the others
+        retries -= 1

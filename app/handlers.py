@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, g, request
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 
-from app import web
+from app import db, web
 from app.errors import (
     HTTP_ERRORS,
     AppError,
@@ -17,11 +17,14 @@ from app.errors import (
     from_gunicorn,
 )
 
+DEADLINE = 4.5  # seconds; what remains of five is for asking the database to stop
+
 log = logging.getLogger(__name__)
 
 
 def register(app: Flask) -> None:
     """Hooks all of this module into the application."""
+    app.before_request(_begin)
     app.before_request(web.take_request_id)
     app.before_request(_options)
     app.after_request(_headers)
@@ -31,6 +34,10 @@ def register(app: Flask) -> None:
     for kind in (ParseException, NoMoreData):
         app.register_error_handler(kind, _body_error)
     app.register_error_handler(Exception, _internal_error)
+
+
+def _begin() -> None:
+    db.begin_request(DEADLINE)
 
 
 def _options() -> Response | None:
@@ -43,6 +50,7 @@ def _options() -> Response | None:
 
 
 def _headers(response: Response) -> Response:
+    db.end_request()
     response.headers["X-Request-Id"] = g.request_id
     for name, value in g.get("rate_limit_headers", {}).items():
         response.headers[name] = value

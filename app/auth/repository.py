@@ -34,6 +34,7 @@ ERASE_LEDGER = db.load("auth/erase_ledger")
 ERASE_GUESSES = db.load("auth/erase_guesses")
 ERASE_USER = db.load("auth/erase_user")
 
+ERASURE_TIMEOUT = 120.0  # seconds, as in allow_long_erasure.sql
 PAGE = 500  # accounts read at a time by the command line
 
 
@@ -127,6 +128,7 @@ def erase_user(
     seconds when it is committed.
     """
     owner = {"owner_id": owner_id}
+    db.allow(ERASURE_TIMEOUT)
     with db.transaction():
         db.fetch_one(ALLOW_LONG_ERASURE, {})
         if db.fetch_one(LOCK_ACCOUNT, {**owner, **vars(proof)}) is None:

@@ -5,12 +5,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.processes import until
@@ -69,26 +67,3 @@ def redis() -> Iterator[int]:
     command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with running(command, port):
         yield port
-
-
-@contextmanager
-def served(database_url: str, data_dir: Path, **settings: str) -> Iterator[httpx.Client]:
-    """The service as it runs in production, under gunicorn; its log is data_dir/server.log."""
-    port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "APP_ENV": "test",
-        "DATABASE_URL": database_url,
-        "DATA_DIR": str(data_dir),
-        "JWT_SECRETS": "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957",
-        "PORT": str(port),
-        "RATE_LIMIT": "off",
-        **settings,
-    }
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-    with (
-        running(command, port, environment=environment, log=data_dir / "server.log"),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
-    ):
-        until(lambda: client.get("/livez").status_code == 200)
-        yield client

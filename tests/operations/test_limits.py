@@ -10,7 +10,6 @@ from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
-import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -20,10 +19,10 @@ from app.config import Config
 from app.errors import RateLimited
 from app.operations.counters import SharedCounters
 from app.operations.limits import RateLimits, open_store
+from tests.callers import register
 from tests.operations import parts
 from tests.processes import until
-
-PASSWORD = "seven quiet rivers"
+from tests.serving import serving
 
 
 @pytest.fixture
@@ -36,20 +35,19 @@ def limited(config: Config) -> Iterator[Flask]:
     db.close_pool()
 
 
+def limited_user(client: FlaskClient, where: int) -> dict[str, str]:
+    """The headers of a new user who comes from that address."""
+    client.environ_base.update(address(where))
+    return register(client).authorization
+
+
 def address(number: int) -> dict[str, str]:
     return {"REMOTE_ADDR": f"192.0.2.{number}"}
 
 
-def log_in(client: FlaskClient, email: str, where: int) -> dict[str, str]:
-    body = {"email": email, "password": PASSWORD}
-    client.post("/api/auth/register", json=body, environ_base=address(where))
-    answer = client.post("/api/auth/login", json=body, environ_base=address(where))
-    return {"Authorization": f"Bearer {answer.get_json()['data']['access_token']}"}
-
-
 def test_each_user_has_a_quota_of_its_own_wherever_it_asks_from(limited: Flask) -> None:
     client = limited.test_client()
-    ann, bob = log_in(client, "ann@example.com", 1), log_in(client, "bob@example.com", 2)
+    ann, bob = limited_user(client, 1), limited_user(client, 2)
     statuses = [
         client.get("/api/me/tasks", headers=ann, environ_base=address(9)).status_code
         for _ in range(4)
@@ -85,7 +83,7 @@ def test_an_ipv6_customer_counts_once_however_many_addresses_it_has(limited: Fla
 
 def test_every_counted_answer_tells_the_policy_and_what_is_left(limited: Flask) -> None:
     client = limited.test_client()
-    ann = log_in(client, "ann@example.com", 1)
+    ann = limited_user(client, 1)
     answers = [client.get("/api/me/tasks", headers=ann) for _ in range(4)]
     left = []
     for answer in answers:
@@ -116,7 +114,7 @@ def test_the_limit_comes_after_401_and_403_and_before_what_is_wrong_with_the_bod
     limited: Flask,
 ) -> None:
     client = limited.test_client()
-    ann = log_in(client, "ann@example.com", 1)
+    ann = limited_user(client, 1)
     for _ in range(3):
         client.get("/api/me/tasks", headers=ann)
     stranger = "/api/00000000-0000-4000-8000-000000000000/tasks"
@@ -170,10 +168,10 @@ def test_workers_share_one_quota(
     if storage == "redis":
         url = f"valkey://127.0.0.1:{request.getfixturevalue('redis_port')}"
     limit = {"RATE_LIMIT": "30/day", "RATE_LIMIT_STORAGE_URL": url}
-    with parts.served(database_url, tmp_path, WEB_CONCURRENCY="2", **limit) as client:
+    with serving(database_url, tmp_path, **limit) as server:
 
         def ask(_: int) -> int:  # on a connection of its own, so that either worker may take it
-            return httpx.post(f"{client.base_url}/api/auth/refresh", json={}).status_code
+            return server.request("POST", "/api/auth/refresh", {}).status
 
         with ThreadPoolExecutor(8) as askers:
             statuses = list(askers.map(ask, range(60)))
