@@ -1,0 +1,250 @@
+"""Accounts: one per address however it is spelt, and gone without a trace when its owner leaves."""
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+
+from tests.auth.database import count, dump, run
+from tests.callers import PASSWORD, Caller, broken_fields, data, error
+from tests.serving import Server
+
+EMAIL = "Zoë.K@example.com"
+
+
+def sign_up(client: FlaskClient, email: Any, password: Any = PASSWORD) -> Any:
+    return client.post("/api/auth/register", json={"email": email, "password": password})
+
+
+def log_in(client: FlaskClient, email: Any, password: Any = PASSWORD) -> Any:
+    return client.post("/api/auth/login", json={"email": email, "password": password})
+
+
+def erase(caller: Caller, password: Any = PASSWORD) -> Any:
+    return caller.call("DELETE", "/api/auth/me", json={"password": password})
+
+
+def test_an_account_shows_itself_without_its_password(client: FlaskClient) -> None:
+    user = data(sign_up(client, f" {EMAIL} "))
+    assert user.keys() == {"id", "email", "created_at", "updated_at"}
+    assert user["email"] == "zoë.k@example.com"
+    session = data(log_in(client, EMAIL))
+    assert session["user"] == user
+    headers = {"Authorization": f"Bearer {session['access_token']}"}
+    assert data(client.get("/api/auth/me", headers=headers)) == user
+
+
+SPELLINGS = {
+    "upper case": "ZOË.K@EXAMPLE.COM",
+    "decomposed": "Zoe\u0308.K@example.com",
+    "full width": "Ｚｏë.Ｋ@ｅxample.com",
+    "Kelvin sign": "Zoë.\u212a@example.com",
+    "zero width space": "Zo\u200bë.K@example.com",
+    "zero width joiner": "Zoë\u200d.K@example.com",
+    "soft hyphen": "Zoë.K@exam\u00adple.com",
+    "byte order mark": "\ufeffZoë.K@example.com",
+    "grapheme joiner": "Zoë\u034f.K@example.com",
+    "variation selector": "Zoë.K\ufe0f@example.com",
+    "direction mark": "Zoë.K@example.com\u200f",
+    "Hangul filler": "Zoë\u3164.K@example.com",
+    "tag": "Zoë\U000e0041.K@example.com",
+    "spaces around": "\u2003Zoë.K@example.com\n",
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_another_spelling_of_an_address_is_the_same_account(
+    client: FlaskClient, spelling: str
+) -> None:
+    assert sign_up(client, EMAIL).status_code == 201
+    assert error(sign_up(client, spelling)) == (409, "EMAIL_TAKEN")
+    assert log_in(client, spelling).status_code == 200
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_whoever_signs_up_with_a_spelling_can_log_in_with_the_usual_one(
+    client: FlaskClient, spelling: str
+) -> None:
+    assert sign_up(client, spelling).status_code == 201
+    assert log_in(client, EMAIL).status_code == 200
+    assert error(sign_up(client, EMAIL)) == (409, "EMAIL_TAKEN")
+
+
+def test_a_domain_in_punycode_is_the_same_account(client: FlaskClient) -> None:
+    assert data(sign_up(client, "a@xn--mnchen-3ya.de"))["email"] == "a@münchen.de"
+    assert error(sign_up(client, "a@MÜNCHEN.de")) == (409, "EMAIL_TAKEN")
+    assert log_in(client, "a@xn--mnchen-3ya.de").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "x",
+        "a@b",
+        "a@localhost",
+        "a b@example.com",
+        "a\tb@example.com",
+        "a@@example.com",
+        "@example.com",
+        "a@example..com",
+        "Alice <a@example.com>",
+        "a@[127.0.0.1]",
+        "a\x00@example.com",
+        "\ud800@example.com",
+        "a" * 250 + "@example.com",
+        "İ" * 63 + "@" + "İ." * 60 + "com",
+        "\u200b@example.com",
+        None,
+        7,
+        ["a@example.com"],
+    ],
+)
+def test_what_is_no_address_is_refused_by_name(client: FlaskClient, email: Any) -> None:
+    assert broken_fields(sign_up(client, email)) == ["email"]
+
+
+def test_every_broken_field_is_named(client: FlaskClient) -> None:
+    body = {"email": "x", "password": "x", "role": "admin"}
+    answer = client.post("/api/auth/register", json=body)
+    assert sorted(broken_fields(answer)) == ["email", "password", "role"]
+
+
+def test_fifty_registrations_of_one_address_at_once_make_one_account(
+    server: Server, served_database_url: str
+) -> None:
+    name = uuid4().hex
+    spellings = [f"{name}@example.com", f"{name.upper()}@Example.com", f"{name}\u200b@example.com"]
+
+    def sign_up_until_answered(number: int) -> int:
+        body = {"email": spellings[number % 3], "password": PASSWORD}
+        while True:
+            status = server.request("POST", "/api/auth/register", body).status
+            if status != 503:  # too many at once: try again
+                return status
+
+    with ThreadPoolExecutor(50) as threads:
+        statuses = sorted(threads.map(sign_up_until_answered, range(50)))
+    assert statuses == [201] + [409] * 49
+    theirs = "users WHERE email_key = %(key)s"
+    assert count(served_database_url, theirs, key=f"{name}@example.com") == 1
+
+
+def test_a_closed_account_can_neither_log_in_nor_refresh(alice: Caller, database_url: str) -> None:
+    run(database_url, "UPDATE users SET disabled_at = now()")
+    assert error(log_in(alice.client, alice.email)) == (401, "INVALID_CREDENTIALS")
+    token = {"refresh_token": alice.refresh_token}
+    assert error(alice.client.post("/api/auth/refresh", json=token)) == (401, "UNAUTHENTICATED")
+
+
+def test_no_answer_about_an_account_is_kept_by_a_cache(alice: Caller) -> None:
+    for answer in (alice.call("GET", "/api/auth/me"), log_in(alice.client, "x")):
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_passwords_tokens_and_e_mails_stay_out_of_the_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secrets = ["logged@example.com", "very secret rivers"]
+    sign_up(client, *secrets)
+    sign_up(client, *secrets)
+    session = data(log_in(client, *secrets))
+    log_in(client, secrets[0], "another secret")
+    client.post("/api/auth/refresh", json={"refresh_token": session["refresh_token"]})
+    client.get("/api/auth/me", headers={"Authorization": f"Bearer {session['access_token']}x"})
+    secrets += ["another secret", session["refresh_token"], session["access_token"]]
+    for secret in secrets:
+        assert secret not in caplog.text
+
+
+# --- leaving ------------------------------------------------------------------------------------
+
+
+def test_leaving_tells_what_was_removed_and_leaves_no_trace(
+    alice: Caller, bob: Caller, database_url: str
+) -> None:
+    bob.create()
+    bobs = dump(database_url)
+    alice.post(json={"title": "kept"}, headers={"Idempotency-Key": "k"})
+    gone = alice.create()["id"]
+    alice.delete(f"/{gone}")
+    log_in(alice.client, alice.email)
+    log_in(alice.client, alice.email, "wrong")
+    alice.client.post("/api/auth/refresh", json={"refresh_token": alice.refresh_token})
+    assert data(erase(alice)) == {
+        "tasks": 2,
+        "ledger_entries": 3,
+        "idempotency_keys": 1,
+        "known_addresses": 1,
+        "sessions": 2,
+        "guess_counters": 2,
+    }
+    rows = dump(database_url)
+    assert alice.id not in rows
+    assert alice.email not in rows
+    for table in ("users", "credentials", "ledgers", "sessions", "known_addresses"):
+        assert count(database_url, table) == 1
+    assert bob.id in bobs
+    assert bob.get().status_code == 200
+
+
+def test_whoever_left_is_gone_and_may_come_back(alice: Caller) -> None:
+    assert erase(alice).status_code == 200
+    assert error(log_in(alice.client, alice.email)) == (401, "INVALID_CREDENTIALS")
+    token = {"refresh_token": alice.refresh_token}
+    assert error(alice.client.post("/api/auth/refresh", json=token)) == (401, "UNAUTHENTICATED")
+    assert error(alice.call("GET", "/api/auth/me")) == (401, "UNAUTHENTICATED")
+    assert data(sign_up(alice.client, alice.email))["id"] != alice.id
+
+
+def test_a_wrong_password_removes_nothing(alice: Caller, database_url: str) -> None:
+    alice.create()
+    assert broken_fields(erase(alice, "wrong")) == ["password"]
+    assert broken_fields(erase(alice, None)) == ["password"]
+    assert error(alice.call("DELETE", "/api/auth/me")) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert count(database_url, "tasks") == 1
+    assert alice.get().status_code == 200
+
+
+def test_a_session_that_just_ended_can_no_longer_erase_the_account(
+    alice: Caller, database_url: str
+) -> None:
+    assert alice.get().status_code == 200
+    run(database_url, "DELETE FROM sessions")
+    assert error(erase(alice)) == (401, "UNAUTHENTICATED")
+    assert count(database_url, "users") == 1
+
+
+def test_erasing_takes_longer_than_other_statements_may(alice: Caller, database_url: str) -> None:
+    """A trigger stands for the time that a large account takes."""
+    run(
+        database_url,
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN PERFORM pg_sleep(2.5); RETURN OLD; END $$",
+    )
+    run(
+        database_url,
+        "CREATE TRIGGER lingering BEFORE DELETE ON ledgers FOR EACH ROW EXECUTE FUNCTION linger()",
+    )
+    assert erase(alice).status_code == 200
+    assert count(database_url, "users") == 0
+
+
+def test_a_task_written_while_its_account_is_erased_waits_and_is_refused(
+    alice: Caller, database_url: str
+) -> None:
+    alice.create()
+    with psycopg.connect(database_url) as writer, ThreadPoolExecutor(1) as threads:
+        writer.execute("SELECT FROM ledgers FOR UPDATE")
+        erased = threads.submit(erase, alice)
+        threading.Event().wait(0.1)
+        writer.execute("UPDATE ledgers SET changed_at = now()")
+        writer.commit()
+        assert data(erased.result())["tasks"] == 1
+    assert count(database_url, "tasks") == 0

@@ -1,0 +1,255 @@
+"""Passwords: any Unicode, never cut, hashed at a bounded rate."""
+
+import time
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import bcrypt
+import pytest
+from flask.testing import FlaskClient
+
+from app.auth.passwords import PATIENCE, Passwords
+from app.errors import Unavailable
+from tests.auth.database import count, run
+from tests.callers import PASSWORD, Caller, broken_fields, data, error
+
+EMAIL = "alice@example.com"
+NEW_PASSWORD = "other quiet rivers"
+COST = 4
+
+
+def sign_up(client: FlaskClient, password: Any, email: str = EMAIL) -> Any:
+    return client.post("/api/auth/register", json={"email": email, "password": password})
+
+
+def log_in(client: FlaskClient, password: Any, email: str = EMAIL) -> Any:
+    return client.post("/api/auth/login", json={"email": email, "password": password})
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "x7 qPv2z",
+        "x7" * 128,
+        "        .",
+        "пароль от сейфа",
+        "密码比较长的一个",
+        "🔑🗝️🔐🚪🏠🌳🌊⛰️",
+        "e\u0301" * 8,
+        "tab\tand\nnewline\u200b",
+        "\u0958" * 256,
+        "\U0010ffff" * 256,
+    ],
+)
+def test_any_text_of_8_to_256_characters_is_a_password(client: FlaskClient, password: str) -> None:
+    assert sign_up(client, password).status_code == 201
+    assert log_in(client, password).status_code == 200
+    assert error(log_in(client, password[:-1])) == (401, "INVALID_CREDENTIALS")
+    assert error(log_in(client, password + " ")) == (401, "INVALID_CREDENTIALS")
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["", "x7 qPv2", "x7" * 128 + "x", "nul\x00nul\x00nul", "\ud800" * 8, None, 12345678, ["x"] * 8],
+)
+def test_other_passwords_are_refused_by_name(client: FlaskClient, password: Any) -> None:
+    assert broken_fields(sign_up(client, password)) == ["password"]
+
+
+@pytest.mark.parametrize(
+    "password", ["password", "12345678", "PassWord1", "iloveyou", "qwertyuiop"]
+)
+def test_a_common_password_is_refused(client: FlaskClient, password: str) -> None:
+    assert broken_fields(sign_up(client, password)) == ["password"]
+
+
+def test_two_passwords_that_share_their_first_100_bytes_are_two(client: FlaskClient) -> None:
+    shared = "ab c" * 25
+    assert sign_up(client, shared + "one").status_code == 201
+    for other in (shared + "two", shared, shared[:72], shared + "one" * 50):
+        assert error(log_in(client, other)) == (401, "INVALID_CREDENTIALS")
+    assert log_in(client, shared + "one").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("typed", "retyped"),
+    [
+        ("Ångström élan", unicodedata.normalize("NFD", "Ångström élan")),
+        (unicodedata.normalize("NFD", "한국어 비밀번호"), "한국어 비밀번호"),
+        ("\u212bngstrom unit", "\u00c5ngstrom unit"),
+    ],
+)
+def test_a_password_is_the_same_however_it_was_typed(
+    client: FlaskClient, typed: str, retyped: str
+) -> None:
+    assert typed != retyped
+    sign_up(client, typed)
+    assert log_in(client, retyped).status_code == 200
+
+
+def test_case_and_compatibility_forms_tell_passwords_apart(client: FlaskClient) -> None:
+    sign_up(client, "ﬁne Weather")
+    for other in ("fine Weather", "ﬁne weather", " ﬁne Weather", "ﬁne Weather\u200b"):
+        assert error(log_in(client, other)) == (401, "INVALID_CREDENTIALS")
+
+
+def test_no_hash_is_made_of_a_password_that_bcrypt_would_cut() -> None:
+    passwords = Passwords(COST, 2)
+    stored = passwords.hash("p" * 100)
+    assert not bcrypt.checkpw(b"p" * 72, stored.encode())
+    assert not passwords.verify("p" * 72, stored)
+    assert passwords.verify("p" * 100, stored)
+
+
+def test_equal_passwords_have_different_hashes(database_url: str, client: FlaskClient) -> None:
+    sign_up(client, PASSWORD, "one@example.com")
+    sign_up(client, PASSWORD, "two@example.com")
+    hashes = {row[0] for row in run(database_url, "SELECT password_hash FROM credentials")}
+    assert len(hashes) == 2
+    assert {text[:7] for text in hashes} == {"$2b$04$"}
+
+
+GOOD = bcrypt.hashpw(b"x", bcrypt.gensalt(COST)).decode()
+BROKEN = {
+    "cost 31": GOOD.replace("$04$", "$31$"),
+    "cost 15": GOOD.replace("$04$", "$15$"),
+    "cost 99": GOOD.replace("$04$", "$99$"),
+    "another algorithm": "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b",
+    "plain text": PASSWORD,
+    "cut off": GOOD[:-1],
+    "too long": GOOD + "x",
+    "salt with spare bits": f"$2b$04${'A' * 22}{'A' * 31}",
+    "not ASCII": "é" * 60,
+    "a line more": GOOD + "\n",
+    "huge": "$2b$04$" + "x" * 248,
+}
+
+
+@pytest.mark.parametrize("stored", BROKEN.values(), ids=BROKEN)
+def test_a_broken_or_absurdly_costly_hash_lets_nobody_in_and_hangs_nothing(
+    alice: Caller, database_url: str, stored: str
+) -> None:
+    run(database_url, "UPDATE credentials SET password_hash = %(stored)s", stored=stored)
+    began = time.perf_counter()
+    assert error(log_in(alice.client, PASSWORD)) == (401, "INVALID_CREDENTIALS")
+    assert time.perf_counter() - began < 1
+
+
+def test_a_wrong_password_an_unknown_e_mail_and_a_closed_account_are_one_answer(
+    alice: Caller, bob: Caller, database_url: str
+) -> None:
+    run(database_url, "UPDATE users SET disabled_at = now() WHERE email LIKE 'bob@%%'")
+    tries = [
+        (alice.email, "wrong"),
+        (alice.email, ""),
+        (alice.email, "x" * 5000),
+        ("nobody@example.com", PASSWORD),
+        ("no e-mail at all", PASSWORD),
+        ("", ""),
+        ("a" * 5000, PASSWORD),
+        (bob.email, PASSWORD),
+    ]
+    answers = set()
+    for email, password in tries:
+        answer = log_in(alice.client, password, email)
+        request_id = answer.get_json()["error"]["request_id"]
+        answers.add((answer.status_code, answer.text.replace(request_id, "")))
+        assert "WWW-Authenticate" not in answer.headers
+    assert len(answers) == 1
+    assert answers.pop()[0] == 401
+
+
+def test_an_unknown_e_mail_costs_a_hash_like_a_known_one() -> None:
+    passwords = Passwords(10, 2)
+    stored = passwords.hash(PASSWORD)
+    seconds = []
+    for candidate in (stored, None, GOOD[:-1]):
+        tries = []
+        for _ in range(3):
+            began = time.perf_counter()
+            assert not passwords.verify("wrong", candidate)
+            tries.append(time.perf_counter() - began)
+        seconds.append(min(tries))
+    assert max(seconds) < 2 * min(seconds)
+
+
+def test_hashing_refuses_work_that_would_wait_long() -> None:
+    passwords = Passwords(COST, 4)  # two of which may be busy with passwords
+
+    def wait_in_vain(_: int) -> float:
+        began = time.monotonic()
+        with pytest.raises(Unavailable), passwords.turn():
+            pass
+        return time.monotonic() - began
+
+    with passwords.turn(), ThreadPoolExecutor(2) as threads:
+        refused, tired = sorted(threads.map(wait_in_vain, range(2)))
+    assert refused < PATIENCE / 2
+    assert PATIENCE <= tired < 2 * PATIENCE
+    with passwords.turn():
+        assert passwords.hash(PASSWORD)
+
+
+# --- changing it --------------------------------------------------------------------------------
+
+
+def change(caller: Caller, current: Any = PASSWORD, new: Any = NEW_PASSWORD) -> Any:
+    body = {"current_password": current, "new_password": new}
+    return caller.call("PUT", "/api/auth/password", json=body)
+
+
+def test_a_new_password_replaces_the_old_one(alice: Caller) -> None:
+    answer = change(alice)
+    assert (answer.status_code, data(answer)) == (200, None)
+    assert error(log_in(alice.client, PASSWORD)) == (401, "INVALID_CREDENTIALS")
+    assert log_in(alice.client, NEW_PASSWORD).status_code == 200
+
+
+def test_a_new_password_ends_every_other_session_and_nobody_else_s(
+    alice: Caller, bob: Caller
+) -> None:
+    other = data(log_in(alice.client, PASSWORD))["refresh_token"]
+    change(alice)
+    for token, status in ((other, 401), (alice.refresh_token, 200), (bob.refresh_token, 200)):
+        answer = alice.client.post("/api/auth/refresh", json={"refresh_token": token})
+        assert answer.status_code == status
+
+
+def test_a_wrong_current_password_changes_nothing(alice: Caller) -> None:
+    other = data(log_in(alice.client, PASSWORD))["refresh_token"]
+    assert broken_fields(change(alice, current="wrong")) == ["current_password"]
+    answer = alice.client.post("/api/auth/refresh", json={"refresh_token": other})
+    assert answer.status_code == 200
+    assert log_in(alice.client, PASSWORD).status_code == 200
+
+
+def test_a_new_password_follows_the_rules_of_all(alice: Caller) -> None:
+    assert broken_fields(change(alice, new="short")) == ["new_password"]
+    assert broken_fields(change(alice, new="password")) == ["new_password"]
+    assert sorted(broken_fields(change(alice, current=None, new=1))) == [
+        "current_password",
+        "new_password",
+    ]
+
+
+def test_a_session_that_just_ended_can_no_longer_change_the_password(
+    alice: Caller, database_url: str
+) -> None:
+    assert alice.get().status_code == 200
+    run(database_url, "DELETE FROM sessions")
+    assert error(change(alice)) == (401, "UNAUTHENTICATED")
+    assert log_in(alice.client, PASSWORD).status_code == 200
+
+
+def test_of_two_changes_at_once_one_wins_and_ends_the_other_s_session(
+    alice: Caller, database_url: str
+) -> None:
+    token = data(log_in(alice.client, PASSWORD))["access_token"]
+    other = Caller(alice.client, alice.id, alice.email, token, "")
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(change, alice, new="first quiet rivers")
+        second = threads.submit(change, other, new="second quiet rivers")
+        statuses = sorted([first.result().status_code, second.result().status_code])
+    assert statuses == [200, 401]
+    assert count(database_url, "sessions") == 1
