@@ -13,7 +13,7 @@ try:
 except ConfigError as error:
     sys.exit(f"The environment has mistakes:\n{error}")
 
-bind = f"{settings.host}:{settings.port}"
+bind = f"[{settings.host}]:{settings.port}"  # the brackets let HOST be an IPv6 address
 workers = settings.web_concurrency
 threads = settings.web_threads
 worker_class = "app.server.EnvelopeWorker"  # gthread: keeps idle connections off the threads

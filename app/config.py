@@ -1,9 +1,11 @@
 """The settings, read once from the environment; every mistake in it is reported at once."""
 
+import contextlib
 import ipaddress
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -268,10 +270,9 @@ def _well_known(secret: str) -> bool:
 def _kept_secret(file: Path) -> str:
     """The development key: made on first use, then read back, so that tokens outlive a restart."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as made:
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, encoding="ascii") as made:
         made.write(secrets.token_hex(SECRET_BYTES))
-    return file.read_text(encoding="ascii").strip()
+        made.flush()
+        with contextlib.suppress(FileExistsError):  # another process was first: its key holds
+            os.link(made.name, file)
+    return file.read_text(encoding="ascii")

@@ -15,6 +15,7 @@ from yoyo.migrations import Migration, MigrationList
 DIRECTORY = Path(__file__).resolve().parent.parent / "migrations"
 TABLE = "_yoyo_migration"
 LOCK = 7306086967  # any number that no other program locks in the same database
+LOCK_TIMEOUT = "5s"  # rather fail than hold up everybody who waits behind a migration
 NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
 FIRST_LINES = "-- What this migration is for, in a sentence.\n-- depends: {previous}\n\n"
 
@@ -112,5 +113,6 @@ def _migrations() -> MigrationList:
 def _backend(url: str) -> Iterator[_Backend]:
     backend = _Backend(_Target(url), TABLE)
     with backend, backend.lock():
+        backend.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         backend.ensure_internal_schema_updated()
         yield backend
