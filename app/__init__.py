@@ -25,6 +25,7 @@ def create_app(config: Config) -> Flask:
     from app.docs.routes import blueprint as docs
     from app.operations import limits
     from app.operations.routes import blueprint as operations
+    from app.tasks import cli as tasks_cli
     from app.tasks.routes import blueprint as tasks
 
     app = Flask(__name__, static_folder=None)
@@ -45,6 +46,6 @@ def create_app(config: Config) -> Flask:
     for blueprint in (auth, account, tasks, operations, docs):
         app.register_blueprint(blueprint)
     limits.register(app, config)
-    app.cli.add_command(cli.database)
-    app.cli.add_command(users)
+    for group in (cli.database, users, tasks_cli.tasks, tasks_cli.ledger):
+        app.cli.add_command(group)
     return app

@@ -1,19 +1,43 @@
-"""The command line: `flask db`, for whoever may change the schema."""
+"""The command line: `flask db`, for whoever may change the schema, and what all commands share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import click
+import psycopg
 from flask import current_app
 from flask.cli import AppGroup
 
-from app import migrations
+from app import db, migrations
 from app.config import Config
+from app.errors import from_database
 
 database = AppGroup("db", help="Apply, take back and write migrations.")
 
 
+@contextmanager
+def connected() -> Iterator[None]:
+    """The database for the length of a command; what it refuses is told without its data."""
+    config = _config()
+    if config.database_url is None:
+        raise click.ClickException("Set DATABASE_URL to the service's database.")
+    db.configure(config, application_name="ownrow command")
+    db.open_pool()
+    try:
+        yield
+    except psycopg.Error as error:
+        raise click.ClickException(from_database(error).message) from error
+    finally:
+        db.close_pool()
+
+
+def _config() -> Config:
+    return cast("Config", current_app.extensions["settings"])
+
+
 def _url() -> str:
-    config = cast("Config", current_app.extensions["settings"])
+    config = _config()
     if config.migration_database_url is None:
         raise click.ClickException(
             "Set DATABASE_URL (or MIGRATION_DATABASE_URL) to the database to migrate."

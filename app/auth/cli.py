@@ -1,44 +1,23 @@
 """The command line: `flask users`, for an operator who looks after accounts."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 
 import click
-import psycopg
 from flask import current_app
 from flask.cli import AppGroup
 from marshmallow import ValidationError
 
-from app import db
 from app.auth import repository
 from app.auth.passwords import Passwords
 from app.auth.schemas import REGISTRATION, email_key
-from app.config import Config
-from app.errors import from_database
+from app.cli import connected
 
 users = AppGroup("users", help="Create, list, close and open accounts, and end their sessions.")
 
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password's line from standard input."
 )
-
-
-@contextmanager
-def _database() -> Iterator[None]:
-    """The database for the length of a command; what it refuses is told without its data."""
-    config = cast("Config", current_app.extensions["settings"])
-    if config.database_url is None:
-        raise click.ClickException("Set DATABASE_URL to the database with the accounts.")
-    db.configure(config, application_name="ownrow command")
-    db.open_pool()
-    try:
-        yield
-    except psycopg.Error as error:
-        raise click.ClickException(from_database(error).message) from error
-    finally:
-        db.close_pool()
 
 
 def _password(*, from_stdin: bool) -> str:
@@ -80,7 +59,7 @@ def _find(email: str) -> Any:
 def create(email: str, password_stdin: bool) -> None:
     """Create an account; prints its id."""
     valid = _valid(email, _password(from_stdin=password_stdin))
-    with _database():
+    with connected():
         user = repository.register(
             valid["email"], email_key(valid["email"]), _hash(valid["password"])
         )
@@ -90,7 +69,7 @@ def create(email: str, password_stdin: bool) -> None:
 @users.command("list")
 def list_users() -> None:
     """List all accounts: id, creation, state and e-mail."""
-    with _database():
+    with connected():
         for user in repository.list_users():
             state = "disabled" if user.disabled_at else "enabled"
             click.echo(f"{user.id}  {user.created_at}  {state:8}  {user.email}")
@@ -100,7 +79,7 @@ def list_users() -> None:
 @click.argument("email")
 def disable(email: str) -> None:
     """Close an account: nobody can log in to it, and its sessions end."""
-    with _database():
+    with connected():
         ended = repository.disable_user(_find(email).id)
     click.echo(f"disabled; {ended} sessions ended")
 
@@ -109,7 +88,7 @@ def disable(email: str) -> None:
 @click.argument("email")
 def enable(email: str) -> None:
     """Open an account again."""
-    with _database():
+    with connected():
         repository.enable_user(_find(email).id)
     click.echo("enabled")
 
@@ -118,7 +97,7 @@ def enable(email: str) -> None:
 @click.argument("email")
 def end_sessions(email: str) -> None:
     """Log an account out everywhere."""
-    with _database():
+    with connected():
         ended = repository.end_sessions(_find(email).id)
     click.echo(f"{ended} sessions ended")
 
@@ -129,6 +108,6 @@ def end_sessions(email: str) -> None:
 def set_password(email: str, password_stdin: bool) -> None:
     """Give an account a new password; its sessions end."""
     valid = _valid(email, _password(from_stdin=password_stdin))
-    with _database():
+    with connected():
         ended = repository.set_password(_find(email).id, _hash(valid["password"]))
     click.echo(f"password set; {ended} sessions ended")

@@ -1,0 +1,82 @@
+"""The command line: `flask tasks purge` and `flask ledger verify`, for whoever may run them."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import click
+from flask.cli import AppGroup
+
+from app.cli import connected
+from app.errors import NotFound
+from app.tasks import maintenance
+
+UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+PROBLEMS = {
+    "missing": "there is no entry of that version",
+    "altered": "its hash does not follow from its content and the entry before",
+    "beyond": "it is beyond the newest version that the ledger has given",
+    "head": "the ledger's head has another hash than its newest entry",
+    "task": "the task is not as its newest entry says",
+    "unknown": "the ledger has no entry of the task that has this version",
+}
+
+tasks = AppGroup("tasks", help="Remove what has been in the trash for long.")
+ledger = AppGroup("ledger", help="Prove that the ledger is as it was written.")
+
+
+class Age(click.ParamType[timedelta]):
+    """A number of days, hours, minutes or seconds: 30d, 12h, 90m, 45s."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> timedelta:
+        match = re.fullmatch(r"([0-9]{1,5})([dhms])", value)
+        if match is None:
+            self.fail(f"{value} is not an age such as 30d, 12h, 90m or 45s", param, ctx)
+        return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+@tasks.command()
+@click.option("--older-than", type=Age(), required=True, help="30d, 12h, 90m or 45s.")
+def purge(older_than: timedelta) -> None:
+    """Empty the trash and prune the ledgers of what is older; the service may go on meanwhile.
+
+    Clients whose last synchronisation is older get 410 from the feed, and start over.
+    """
+    with connected():
+        purged = maintenance.purge(older_than)
+    click.echo(
+        f"purged {purged.tasks} tasks and {purged.entries} ledger entries of {purged.owners} "
+        f"users, and {purged.answers} answers to retries"
+    )
+
+
+@ledger.command()
+@click.option("--owner", type=click.UUID, help="One user's ledger instead of all.")
+def verify(owner: UUID | None) -> None:
+    """Recompute the chains of hashes; exit status 1 names the first entry that does not hold."""
+    with connected():
+        verdicts = [_report(owner_id) for owner_id in _owners(owner)]
+    if not all(verdicts):
+        raise SystemExit(1)
+
+
+def _owners(owner: UUID | None) -> Iterator[UUID]:
+    return maintenance.owners() if owner is None else iter([owner])
+
+
+def _report(owner_id: UUID) -> bool:
+    """Prints what there is to say of one ledger; whether it holds."""
+    try:
+        verdict = maintenance.verify(owner_id)
+    except NotFound:
+        click.echo(f"{owner_id}: there is no such ledger")
+        return False
+    if verdict.problem is None:
+        click.echo(f"{owner_id}: {verdict.entries} entries hold, up to hash {verdict.hash.hex()}")
+        return True
+    click.echo(f"{owner_id}: version {verdict.version}: {PROBLEMS[verdict.problem]}")
+    return False

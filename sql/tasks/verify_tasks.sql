@@ -1,0 +1,24 @@
+-- Looks for tasks beyond after_version that no entry of the ledger speaks of, in limit tasks. What
+-- was last changed before the beginning of the ledger can't be told.
+-- No last_version: there are no tasks beyond after_version. No version: all of them have entries.
+SELECT
+    max(task.version) AS last_version,
+    min(task.version) FILTER (WHERE task.is_unknown) AS version
+FROM (
+    SELECT
+        tasks.version,
+        ledger_entries.version IS NULL AS is_unknown
+    FROM ledgers
+    INNER JOIN tasks ON ledgers.owner_id = tasks.owner_id
+    LEFT JOIN ledger_entries
+        ON
+            tasks.version = ledger_entries.version
+            AND tasks.id = ledger_entries.task_id
+            AND ledger_entries.owner_id = %(owner_id)s
+    WHERE
+        ledgers.owner_id = %(owner_id)s
+        AND tasks.owner_id = %(owner_id)s
+        AND tasks.version > greatest(ledgers.pruned_version, %(after_version)s)
+    ORDER BY tasks.version
+    LIMIT %(limit)s
+) AS task
