@@ -76,7 +76,7 @@ failure AS (
             WHEN link.hash <> link.next_hash THEN 'altered'
             WHEN link.version = ledger.version AND link.hash <> ledger.hash THEN 'head'
             WHEN
-                coalesce(tasks.version, 0) <> link.version
+                coalesce(tasks.version, 0) < link.version
                 AND NOT EXISTS (
                     SELECT 1
                     FROM ledger_entries

@@ -1,0 +1,37 @@
+"""What tests of tasks reach behind the API with: the database itself, and the command line."""
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from app import db
+from app.config import Config
+from tests.conftest import Postgres
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def superuser(postgres: Postgres, database_url: str) -> Iterator[psycopg.Connection]:
+    """A connection to the test's database that may do anything."""
+    path = urlsplit(database_url).path
+    url = urlsplit(postgres.admin_url)._replace(path=path).geturl()
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def flask(app: Flask, config: Config) -> Command:
+    """Runs a command of `flask` on the test's database."""
+
+    def run(*arguments: str) -> Result:
+        result = app.test_cli_runner().invoke(args=arguments)
+        db.configure(config)
+        db.open_pool()
+        return result
+
+    return run
