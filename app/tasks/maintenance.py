@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app import db
+from app.auth.repository import list_users
 from app.errors import NotFound
 
-LIST_OWNERS = db.load("tasks/list_owners")
 PURGE_DEADLINE = db.load("tasks/purge_deadline")
 PRUNE_LEDGER = db.load("tasks/prune_ledger")
 DELETE_PRUNED_ENTRIES = db.load("tasks/delete_pruned_entries")
@@ -18,7 +18,7 @@ VERIFY_ENTRIES = db.load("tasks/verify_entries")
 VERIFY_TASKS = db.load("tasks/verify_tasks")
 
 # Rows per statement: what a statement's deadline allows for, and a writer's patience with the lock.
-OWNERS, PRUNED, VERIFIED = 1000, 1000, 5000
+PRUNED, VERIFIED = 1000, 5000
 
 
 @dataclass
@@ -43,10 +43,7 @@ class Verdict:
 
 def owners() -> Iterator[UUID]:
     """Everybody who has a ledger."""
-    last = UUID(int=0)
-    while rows := db.fetch_all(LIST_OWNERS, {"after_owner_id": last, "limit": OWNERS}):
-        yield from (row.owner_id for row in rows)
-        last = rows[-1].owner_id
+    return (user.id for user in list_users())
 
 
 def purge(older_than: timedelta) -> Purged:
