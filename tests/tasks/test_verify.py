@@ -141,8 +141,9 @@ def test_an_appended_forgery_is_beyond_the_head(
     )
 
 
+@pytest.mark.usefixtures("ledger")
 def test_a_forgery_that_moves_the_head_differs_from_the_task(
-    ledger: Caller, tamperer: psycopg.Connection, flask: Command
+    tamperer: psycopg.Connection, flask: Command
 ) -> None:
     tamperer.execute(FORGERY)
     tamperer.execute(MOVED_HEAD)
@@ -178,8 +179,9 @@ def test_a_task_changed_behind_the_ledgers_back_is_noticed(
 @pytest.mark.parametrize(
     "change", [SMUGGLED_TASK, "UPDATE tasks SET version = 9 WHERE version = 3"]
 )
+@pytest.mark.usefixtures("ledger")
 def test_a_task_that_no_entry_speaks_of_is_noticed(
-    ledger: Caller, tamperer: psycopg.Connection, flask: Command, change: str
+    tamperer: psycopg.Connection, flask: Command, change: str
 ) -> None:
     tamperer.execute(change.encode())
     assert "version 9: the ledger has no entry of the task" in verdict(flask, status=1)
@@ -204,9 +206,8 @@ def test_one_owner_can_be_verified_alone(
         "TRUNCATE ledger_entries",
     ],
 )
-def test_nobody_can_change_or_delete_entries(
-    ledger: Caller, superuser: psycopg.Connection, statement: str
-) -> None:
+@pytest.mark.usefixtures("ledger")
+def test_nobody_can_change_or_delete_entries(superuser: psycopg.Connection, statement: str) -> None:
     with pytest.raises(psycopg.errors.RestrictViolation):
         superuser.execute(statement.encode())
     assert superuser.execute("SELECT count(*) FROM ledger_entries").fetchone() == (8,)
