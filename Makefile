@@ -18,12 +18,13 @@ SERVING := $(VENV)/.installed/requirements.txt \
 	$(if $(DATABASE_URL)$(DATABASE_URL_FILE),,$(VENV)/.installed/requirements-embedded.txt)
 DEVELOPING := $(VENV)/.installed/requirements-dev.txt
 
+CONTRACT_TOOLS := tests/contract/tools
 MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check format requirements clean rebuild
+.PHONY: help run test check contract format requirements clean rebuild
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=...] [ARGS=...]"
@@ -42,6 +43,9 @@ check: $(DEVELOPING) ## lint and type-check Python and SQL
 	$(PY) -m mypy
 	$(PY) -m sqlfluff lint --disable-progress-bar sql migrations
 	$(VENV)/bin/squawk $(MIGRATIONS)
+
+contract: $(DEVELOPING) $(CONTRACT_TOOLS)/node_modules/.package-lock.json ## install npm's linters, then test specs/
+	$(PY) -m pytest tests/contract $(ARGS)
 
 format: $(DEVELOPING) ## format Python and SQL
 	$(PY) -m ruff check --fix-only --quiet .
@@ -62,6 +66,10 @@ $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-has
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" \
 	$(ARGS) $(1).in --output-file $(1).txt
 endef
+
+$(CONTRACT_TOOLS)/node_modules/.package-lock.json: $(CONTRACT_TOOLS)/package-lock.json
+	npm ci --prefix $(CONTRACT_TOOLS) --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 $(VENV)/.created: $(STALE)
 	@rm -rf $(VENV)

@@ -65,5 +65,6 @@ def contract() -> tuple[bytes, str]:
 def _file(path: Path) -> Response:
     """The whole file, or 304 where the browser has it; no ranges of it."""
     response = send_file(path, conditional=False)
+    del response.headers["Content-Disposition"]
     response.make_conditional(request)
     return response

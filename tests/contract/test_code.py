@@ -1,0 +1,242 @@
+"""The contract says what the code does: routes, fields, limits and error codes are the same."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import UnionType
+from typing import Any
+
+import pytest
+import yaml
+from flask import Flask
+from flask.testing import FlaskClient
+from marshmallow import Schema, fields
+from marshmallow import missing as no_default
+
+import app as service
+from app import errors
+from app.auth import schemas as auth
+from app.auth.tokens import LIFETIME
+from app.docs.routes import CONTRACT
+from app.fields import Choice, Flag, Integer, QueryFlag, QueryInteger, StrictSchema, Text
+from app.tasks import schemas as tasks
+from app.tasks.export import COLUMNS
+from tests.contract import document
+from tests.contract.document import Node, Operation, operations, resolve
+
+BODIES: Mapping[str, Schema] = {
+    "register": auth.REGISTRATION,
+    "logIn": auth.LOGIN,
+    "refreshSession": auth.REFRESH_TOKEN,
+    "logOut": auth.REFRESH_TOKEN,
+    "changePassword": auth.PASSWORD_CHANGE,
+    "eraseMe": auth.ERASURE,
+    "createTask": tasks.NEW_TASK,
+    "putTask": tasks.TASK_CHANGES,
+    "updateTask": tasks.TASK_CHANGES,
+    "completeTask": tasks.COMPLETION,
+    "applyBatch": tasks.BATCH,
+}
+QUERIES: Mapping[str, Schema] = {
+    "listTasks": tasks.LISTING,
+    "listTrash": tasks.PAGE,
+    "listTaskHistory": tasks.PAGE,
+    "listChanges": tasks.FEED,
+    "exportTasks": tasks.EXPORT,
+}
+
+
+def test_the_served_description_is_the_file(client: FlaskClient) -> None:
+    served = client.get("/openapi.json")
+    assert served.json == yaml.safe_load(CONTRACT.read_text())
+    known = {"If-None-Match": served.headers["ETag"]}
+    assert client.get("/openapi.json", headers=known).status_code == 304
+
+
+def test_the_description_has_the_version_of_the_service() -> None:
+    assert document.document()["info"]["version"] == service.__version__
+
+
+def test_every_route_is_described_and_every_description_has_a_route(app: Flask) -> None:
+    routes = {
+        (method, rule.rule.replace("<", "{").replace(">", "}"))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert routes == {(each.method, each.path) for each in operations().values()}
+
+
+@pytest.mark.parametrize("name", operations())
+def test_an_operation_is_open_to_those_whom_the_description_lets_in(
+    client: FlaskClient, name: str
+) -> None:
+    operation = operations()[name]
+    path = operation.path.replace("{user_id}", "me").replace("{", "").replace("}", "")
+    answer = client.open(path, method=operation.method)
+    asks_for_token = answer.headers.get("WWW-Authenticate") == "Bearer"
+    assert asks_for_token != (operation.is_public or path == "/metrics")
+
+
+# --- fields and limits --------------------------------------------------------------------------
+
+KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
+    (Text, lambda it: {"type": "string", "minLength": it.minimum, "maxLength": it.maximum}),
+    (
+        Integer | QueryInteger,
+        lambda it: {"type": "integer", "minimum": it.minimum, "maximum": it.maximum},
+    ),
+    (Flag | QueryFlag, lambda _: {"type": "boolean"}),
+    (Choice, lambda it: {"type": "string", "enum": set(it.choices)}),
+    (tasks.Cursor | tasks.TaskId, lambda _: {"type": "string"}),
+    (
+        tasks.Operations,
+        lambda _: {"type": "array", "minItems": 1, "maxItems": tasks.MOST_OPERATIONS},
+    ),
+]
+
+
+def keywords(field: fields.Field[Any]) -> dict[str, Any]:
+    """What JSON Schema has to say of a field."""
+    for kinds, translate in KEYWORDS:
+        if isinstance(field, kinds):
+            found = translate(field)
+            break
+    else:
+        raise AssertionError(f"no JSON Schema is known for {field!r}")
+    if field.load_default not in (no_default, None):
+        found["default"] = field.load_default
+    return found
+
+
+def described(node: Node, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The same keywords of a described field; what is left out is the loosest there is."""
+    schema = {"minLength": 0, **resolve(node)}
+    found = {name: schema.get(name) for name in wanted}
+    if "default" in schema:
+        found["default"] = schema["default"]
+    if "enum" in found and found["enum"] is not None:
+        found["enum"] = set(found["enum"])
+    return found
+
+
+def nullable(field: fields.Field[Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    return {**wanted, "type": [wanted["type"], "null"]} if field.allow_none else {**wanted}
+
+
+def assert_same(schema: Schema, properties: Mapping[str, Node], required: set[str]) -> None:
+    """A query has no null: there `allow_none` only says that a parameter may be left out."""
+    is_query = schema in QUERIES.values()
+    assert schema.fields.keys() == properties.keys()
+    assert {name for name, field in schema.fields.items() if field.required} == required
+    for name, field in schema.fields.items():
+        wanted = keywords(field) if is_query else nullable(field, keywords(field))
+        assert described(properties[name], wanted) == wanted, name
+
+
+def body_schema(operation: Operation) -> Node:
+    assert operation.request is not None
+    return resolve(operation.request["content"]["application/json"]["schema"])
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_has_the_fields_and_limits_of_its_schema(name: str) -> None:
+    node = body_schema(operations()[name])
+    assert node["additionalProperties"] is False
+    assert_same(BODIES[name], node["properties"], set(node.get("required", ())))
+
+
+@pytest.mark.parametrize("kind", tasks.OPERATIONS)
+def test_an_operation_of_a_batch_has_the_fields_and_limits_of_its_schema(kind: str) -> None:
+    mapping = document.document()["components"]["schemas"]["BatchOperation"]["discriminator"]
+    assert mapping["mapping"].keys() == tasks.OPERATIONS.keys()
+    node = resolve({"$ref": mapping["mapping"][kind]})
+    properties = dict(node["properties"])
+    assert properties.pop("op")["const"] == kind
+    assert node["additionalProperties"] is False
+    assert_same(tasks.OPERATIONS[kind], properties, set(node["required"]) - {"op"})
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_has_the_parameters_and_limits_of_its_schema(name: str) -> None:
+    parameters = {each["name"]: each for each in operations()[name].parameters}
+    queries = {key: each for key, each in parameters.items() if each["in"] == "query"}
+    properties = {key: each["schema"] for key, each in queries.items()}
+    required = {key for key, each in queries.items() if each.get("required")}
+    assert_same(QUERIES[name], properties, required)
+
+
+def test_no_body_and_no_query_is_described_beyond_those() -> None:
+    assert {each.id for each in operations().values() if each.request} == BODIES.keys()
+    assert {
+        each.id
+        for each in operations().values()
+        if any(parameter["in"] == "query" for parameter in each.parameters)
+    } == QUERIES.keys()
+
+
+def test_every_schema_of_the_code_is_held_against_the_description() -> None:
+    held = {*BODIES.values(), *QUERIES.values(), *tasks.OPERATIONS.values(), tasks.OPERATION}
+    instances = {
+        each
+        for module in (auth, tasks)
+        for each in vars(module).values()
+        if isinstance(each, StrictSchema)
+    }
+    assert instances <= held
+
+
+def test_an_exported_task_has_the_columns_of_a_task() -> None:
+    assert list(COLUMNS) == list(document.document()["components"]["schemas"]["Task"]["properties"])
+
+
+def test_an_access_token_lasts_as_long_as_described() -> None:
+    session = document.document()["components"]["schemas"]["Session"]["properties"]
+    assert session["expires_in"]["maximum"] == LIFETIME
+
+
+# --- errors -------------------------------------------------------------------------------------
+
+
+def family(parent: type[errors.AppError] = errors.AppError) -> Iterator[type[errors.AppError]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from family(child)
+
+
+ERRORS = {error.code: error for error in family()}
+
+
+def documented_errors() -> Iterator[tuple[str, str]]:
+    """Every (status, code) that some answer is described with."""
+    answers = [each.responses for each in operations().values()]
+    for responses in [*answers, document.general_responses()]:
+        for status, response in responses.items():
+            media = response.get("content", {}).get("application/json", {})
+            if media.get("schema", {}).get("$ref", "").endswith("/Failure"):
+                yield from ((status, code) for code in media["examples"])
+
+
+def test_the_error_codes_are_those_of_the_code() -> None:
+    enum = document.document()["components"]["schemas"]["ErrorCode"]["enum"]
+    assert sorted(enum) == sorted(ERRORS)
+
+
+def test_every_error_is_described_with_its_own_status() -> None:
+    assert {(str(error.status), code) for code, error in ERRORS.items()} == set(documented_errors())
+
+
+@pytest.mark.parametrize("code", ERRORS)
+def test_the_example_of_an_error_is_what_it_says(code: str) -> None:
+    example = document.document()["components"]["examples"][code]["value"]["error"]
+    assert (example["code"], example["message"]) == (code, ERRORS[code].message)
+
+
+# --- the document itself ------------------------------------------------------------------------
+
+
+def test_every_component_is_used() -> None:
+    used = {node["$ref"] for node in document.nodes(document.document()) if "$ref" in node}
+    assert used >= {
+        f"#/components/{kind}/{name}"
+        for kind, members in document.document()["components"].items()
+        if kind != "securitySchemes"
+        for name in members
+    }

@@ -1,0 +1,56 @@
+"""specs/openapi.yaml stands up to the linters that its readers would run."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import validate
+
+from app.docs.routes import CONTRACT
+from tests.contract import document
+from tests.contract.tools import TOOLS, needs_tools
+
+Linter = Callable[[Path], subprocess.CompletedProcess[str]]
+
+
+def lint(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TOOLS / "node_modules" / ".bin" / command[0], *command[1:]],
+        cwd=TOOLS,
+        env={**os.environ, "REDOCLY_TELEMETRY": "off"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def spectral(file: Path) -> subprocess.CompletedProcess[str]:
+    return lint("spectral", "lint", "--fail-severity=hint", "--ruleset=.spectral.yaml", str(file))
+
+
+def redocly(file: Path) -> subprocess.CompletedProcess[str]:
+    return lint("redocly", "lint", "--config=redocly.yaml", str(file))
+
+
+def test_the_description_is_openapi() -> None:
+    validate(document.document())
+
+
+@needs_tools
+@pytest.mark.parametrize("linter", [spectral, redocly])
+def test_a_linter_has_nothing_to_say(linter: Linter) -> None:
+    outcome = linter(CONTRACT)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@needs_tools
+@pytest.mark.parametrize("linter", [spectral, redocly])
+def test_a_linter_would_say_something(linter: Linter, tmp_path: Path) -> None:
+    broken = tmp_path / "openapi.yaml"
+    broken.write_text(CONTRACT.read_text().replace("      operationId: getMe\n", ""))
+    outcome = linter(broken)
+    assert outcome.returncode == 1, outcome.stdout + outcome.stderr
+    assert "operation" in outcome.stdout
