@@ -322,8 +322,7 @@ def changes(owner_id: UUID, *, since: int, limit: int, known_tags: Sequence[str]
     )
     if row is None:
         raise NotFound
-    is_behind = 0 < since < row.pruned_version if prunes is None else prunes != _prunes(row)
-    if is_behind or position > row.version:
+    if position > row.version or _is_pruned(prunes, position, row):
         raise SyncTokenExpired
     has_more = row.last_version is not None
     version = _place(row, row.last_version) if has_more else row.version
@@ -345,6 +344,13 @@ def _read_place(since: int) -> tuple[int | None, int]:
     if since < FIRST_LOAD:
         return None, since
     return divmod(since - FIRST_LOAD, FIRST_LOAD_VERSIONS)
+
+
+def _is_pruned(prunes: int | None, position: int, row: db.Row) -> bool:
+    """Whether the ledger has been pruned of what a client at that place would have to be told."""
+    if prunes is None:
+        return bool(0 < position < row.pruned_version)
+    return bool(prunes != _prunes(row) or position >= row.pruned_version)
 
 
 def _prunes(row: db.Row) -> int:
