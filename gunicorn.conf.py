@@ -1,12 +1,16 @@
 """How gunicorn serves: one line of reason per choice."""
 
 import os
+import shutil
 import sys
+from logging.config import dictConfig
 from pathlib import Path
+
+from gunicorn.glogging import Logger
 
 from app import db
 from app.config import Config, ConfigError
-from app.operations import counters  # noqa: F401  # loaded before the fork, the workers share them
+from app.operations import counters, logs, metrics  # noqa: F401  # workers share the counters
 
 try:
     settings = Config.from_env(os.environ)
@@ -28,11 +32,45 @@ forwarded_allow_ips = ",".join(settings.forwarded_allow_ips)
 proc_name = "ownrow"
 
 
+class Log(Logger):
+    """gunicorn's own messages, in the format of all others."""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        dictConfig(logs.settings(settings))
+
+
+loglevel = settings.log_level
+logger_class = Log  # logconfig_dict would bring an access log with it
+
+
+def pre_fork(server, worker):
+    """A new worker goes on with the numbers of one that is gone."""
+    metrics.directory()
+    worker.metrics_slot = metrics.free_slot(each.metrics_slot for each in server.WORKERS.values())
+
+
+def post_fork(server, worker):
+    """Before the application, and with it the numbers, is made."""
+    metrics.use_slot(worker.metrics_slot)
+
+
 def post_worker_init(worker):
     """Connections belong to the process that opened them."""
     db.open_pool()
+    metrics.watch_pool(worker.wsgi.extensions["metrics"])
 
 
 def worker_exit(server, worker):
     """The pool's threads would hold the interpreter's end up, 5 s each."""
     db.close_pool()
+
+
+def child_exit(server, worker):
+    """A worker that is gone has no connections."""
+    metrics.leave_slot(worker.metrics_slot)
+
+
+def on_exit(server):
+    """The numbers end with the service."""
+    shutil.rmtree(metrics.directory(), ignore_errors=True)

@@ -24,6 +24,8 @@ def create_app(config: Config) -> Flask:
     from app.auth.routes import blueprint as auth
     from app.docs.routes import blueprint as docs
     from app.operations import limits
+    from app.operations.logs import RequestLog
+    from app.operations.metrics import Metrics
     from app.operations.routes import blueprint as operations
     from app.tasks import cli as tasks_cli
     from app.tasks.routes import blueprint as tasks
@@ -41,6 +43,8 @@ def create_app(config: Config) -> Flask:
     app.extensions["passwords"] = Passwords(config.bcrypt_cost, config.web_threads)
     app.extensions["fingerprints"] = Fingerprints(secrets)
     app.extensions["revocations"] = Revocations()
+    app.extensions["metrics"] = Metrics(__version__)
+    app.extensions["request_log"] = RequestLog(config.log_level, config.log_format)
     db.configure(config)
     handlers.register(app)
     for blueprint in (auth, account, tasks, operations, docs):

@@ -166,6 +166,11 @@ def close_pool() -> None:
         _database.pool = None
 
 
+def pool_stats() -> Mapping[str, int]:
+    """The pool's sizes now and its counters since the last call, named as psycopg_pool does."""
+    return {} if _database.pool is None else _database.pool.pop_stats()
+
+
 def begin_request(seconds: float) -> None:
     """From now on this thread's statements are timed, and end within so many seconds together."""
     thread = _database.thread

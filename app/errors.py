@@ -153,6 +153,16 @@ class Unavailable(AppError):
         super().__init__(headers={"Retry-After": str(retry_after)})
 
 
+class NotReady(Unavailable):
+    """A part of the service that is not ready, each in `details`."""
+
+    message = "The service can't do its work now"
+
+    def __init__(self, problems: Sequence[Detail]) -> None:
+        super().__init__()
+        self.details = list(problems)
+
+
 HTTP_ERRORS: Mapping[int, type[AppError]] = {
     error.status: error
     for error in (

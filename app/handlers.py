@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, g, request
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 
-from app import db, web
+from app import web
 from app.errors import (
     HTTP_ERRORS,
     AppError,
@@ -16,15 +16,15 @@ from app.errors import (
     from_database,
     from_gunicorn,
 )
-
-DEADLINE = 4.5  # seconds; what remains of five is for asking the database to stop
+from app.operations import records
 
 log = logging.getLogger(__name__)
 
 
 def register(app: Flask) -> None:
     """Hooks all of this module into the application."""
-    app.before_request(_begin)
+    app.before_request(records.begin)
+    app.after_request(records.finish)  # the first to be registered is the last to run
     app.before_request(web.take_request_id)
     app.before_request(_options)
     app.after_request(_headers)
@@ -34,10 +34,6 @@ def register(app: Flask) -> None:
     for kind in (ParseException, NoMoreData):
         app.register_error_handler(kind, _body_error)
     app.register_error_handler(Exception, _internal_error)
-
-
-def _begin() -> None:
-    db.begin_request(DEADLINE)
 
 
 def _options() -> Response | None:
@@ -50,7 +46,6 @@ def _options() -> Response | None:
 
 
 def _headers(response: Response) -> Response:
-    db.end_request()
     response.headers["X-Request-Id"] = g.request_id
     for name, value in g.get("rate_limit_headers", {}).items():
         response.headers[name] = value
@@ -86,5 +81,5 @@ def _body_error(error: Exception) -> Response:
 
 
 def _internal_error(error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    log.error("the request failed", exc_info=error)
     return web.failure(Internal())

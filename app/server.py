@@ -165,7 +165,8 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         if isinstance(error, Internal):
             self.log.error("request %s failed in the server", request_id, exc_info=exc)
         else:
-            self.log.warning("request %s from %s: %s", request_id, (addr or ("",))[0], exc)
+            kind = type(exc).__name__  # its message would quote what was sent
+            self.log.warning("request %s from %s: %s", request_id, (addr or ("",))[0], kind)
         try:
             util.write(client, _answer(error, request_id))
         except OSError as gone:

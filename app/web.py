@@ -283,6 +283,7 @@ def page(data: bytes, *, tag: str, version: int, limit: int, next_cursor: str | 
 
 def failure(error: AppError) -> Response:
     """The envelope of an error."""
+    g.error_code = error.code
     body = failure_body(error, g.get("request_id", ""))
     response = Response(body, error.status, mimetype="application/json")
     response.headers.extend(error.headers)

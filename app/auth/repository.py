@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from app import db
 from app.auth.guesses import Counter
 from app.auth.refresh import RefreshToken
+from app.errors import EmailTaken
 
 REGISTER = db.load("auth/register")
 FIND_CREDENTIAL = db.load("auth/find_credential")
@@ -50,8 +51,8 @@ class Proof:
 
 
 def register(email: str, email_key: str, password_hash: str) -> db.Row:
-    """Creates the account; EMAIL_TAKEN comes from the constraint."""
-    return db.fetch_one(
+    """Creates the account; EmailTaken where there is one with that key."""
+    user = db.fetch_one(
         REGISTER,
         {
             "owner_id": uuid4(),
@@ -60,6 +61,9 @@ def register(email: str, email_key: str, password_hash: str) -> db.Row:
             "password_hash": password_hash,
         },
     )
+    if user is None:
+        raise EmailTaken
+    return user
 
 
 def find_credential(email_key: str, address_hashes: Sequence[bytes] = ()) -> db.Row | None:

@@ -1,13 +1,20 @@
 """Outside /api: whether the process lives, whether it can serve, and where everything is."""
 
+import hmac
+from typing import cast
+
 import orjson
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app, request
+from prometheus_client import CONTENT_TYPE_LATEST
 
 import app
-from app import db, migrations, web
-from app.errors import Unavailable
+from app import db, web
+from app.config import Config
+from app.errors import NotFound, NotReady, Unauthenticated
+from app.operations import health
+from app.operations.metrics import Metrics
 
-SCHEMA_VERSION = db.load("operations/schema_version")
+READY_TIMEOUT = 1.5  # seconds; a probe waits two
 
 blueprint = Blueprint("operations", __name__)
 
@@ -33,7 +40,20 @@ def livez() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    applied = {row.migration_id for row in db.fetch_all(SCHEMA_VERSION, {})}
-    if not applied.issuperset(migrations.known()):
-        raise Unavailable
+    db.allow(READY_TIMEOUT)
+    problems = health.problems()
+    if problems:
+        raise NotReady(problems)
     return web.success(b'{"status":"ready"}')
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    config = cast("Config", current_app.extensions["settings"])
+    if config.metrics_token is None:
+        raise NotFound
+    expected = f"Bearer {config.metrics_token}".encode()
+    if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+        raise Unauthenticated
+    text = cast("Metrics", current_app.extensions["metrics"]).text()
+    return Response(text, content_type=CONTENT_TYPE_LATEST)

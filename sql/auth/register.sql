@@ -1,8 +1,9 @@
 -- Creates the owner's account, with its credential and its empty ledger.
--- No row: never; an e-mail that is taken breaks users_email_key_unique.
+-- No row: the e-mail is taken. As an error that would put the address into the server's log.
 WITH registered AS (
     INSERT INTO users (id, email, email_key)
     VALUES (%(owner_id)s, %(email)s, %(email_key)s)
+    ON CONFLICT ON CONSTRAINT users_email_key_unique DO NOTHING
     RETURNING id, email, created_at, updated_at
 ),
 

@@ -1,0 +1,96 @@
+"""What probes are told."""
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app, db, embedded, migrations
+from app.config import Config
+from tests.callers import error
+from tests.operations import parts
+from tests.processes import until
+
+
+@pytest.fixture
+def lonely(config: Config) -> FlaskClient:
+    """The service without a database."""
+    application = create_app(
+        replace(config, database_url=f"postgresql://nobody@127.0.0.1:{parts.free_port()}/nothing")
+    )
+    db.open_pool()
+    return application.test_client()
+
+
+def not_ready(client: FlaskClient) -> dict[str, str]:
+    """What /readyz finds wrong, by field; {} where nothing is."""
+    began = time.monotonic()
+    answer = client.get("/readyz")
+    assert time.monotonic() - began < 2
+    if answer.status_code == 200:
+        return {}
+    assert error(answer) == (503, "UNAVAILABLE")
+    assert int(answer.headers["Retry-After"]) >= 1
+    return {each["field"]: each["message"] for each in answer.get_json()["error"]["details"]}
+
+
+def test_being_alive_takes_no_database(lonely: FlaskClient) -> None:
+    assert lonely.get("/livez").status_code == 200
+
+
+def test_readiness_names_the_database_that_is_away(lonely: FlaskClient) -> None:
+    assert set(not_ready(lonely)) == {"database"}
+
+
+def test_readiness_names_the_migrations_that_are_missing_and_heals_by_itself(
+    config: Config, empty_database_url: str
+) -> None:
+    client = create_app(replace(config, database_url=empty_database_url)).test_client()
+    db.open_pool()
+    assert migrations.known()[0] in not_ready(client)["schema"]
+    migrations.upgrade(empty_database_url)
+    assert not_ready(client) == {}
+    newest = migrations.rollback(empty_database_url)[0]
+    assert not_ready(client)["schema"] == f"Migrations are missing: {newest}."
+    db.close_pool()
+
+
+def test_readiness_names_a_database_that_takes_no_writes(
+    client: FlaskClient, database_url: str
+) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
+    assert "takes no writes" in not_ready(client)["database"]
+
+
+def test_readiness_answers_within_two_seconds_while_the_database_hangs(
+    config: Config, tmp_path: Path
+) -> None:
+    directory = tmp_path / "frozen"
+    directory.mkdir()
+    with embedded.start(directory) as postgres:
+        migrations.upgrade(postgres.url())
+        client = create_app(replace(config, database_url=postgres.url())).test_client()
+        db.open_pool()
+        assert not_ready(client) == {}
+        processes = subprocess.run(
+            ["pgrep", "-P", str(postgres.pid)], capture_output=True, text=True, check=True
+        )
+        everyone = [postgres.pid, *(int(pid) for pid in processes.stdout.split())]
+        for pid in everyone:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            assert set(not_ready(client)) == {"database"}
+            assert client.get("/livez").status_code == 200
+        finally:
+            for pid in reversed(everyone):
+                os.kill(pid, signal.SIGCONT)
+        until(lambda: not_ready(client) == {}, 15)
+        db.close_pool()

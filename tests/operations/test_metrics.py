@@ -1,0 +1,131 @@
+"""The numbers that Prometheus reads."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app, db
+from app.config import Config
+from app.operations import metrics
+from tests.callers import PASSWORD, register
+from tests.processes import until
+from tests.serving import Server, serving
+
+TOKEN = "a-token-for-prometheus"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def measured(config: Config) -> Iterator[FlaskClient]:
+    application = create_app(replace(config, metrics_token=TOKEN))
+    db.open_pool()
+    yield application.test_client()
+    db.close_pool()
+
+
+def number(text: str, name: str, **labels: str) -> float:
+    """The value of that metric; 0 where it has not been counted yet."""
+    for line in text.splitlines():
+        found = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
+        if found and found[1] == name and dict(re.findall(r'(\w+)="(.*?)"', found[2])) == labels:
+            return float(found[3])
+    return 0.0
+
+
+def test_strangers_learn_nothing(measured: FlaskClient, app: Flask) -> None:
+    assert measured.get("/metrics").status_code == 401
+    assert measured.get("/metrics", headers={"Authorization": "Bearer x"}).status_code == 401
+    odd = {"Authorization": "Bearer \xff"}
+    assert measured.get("/metrics", headers=odd).status_code == 401
+    without_token = app.test_client().get("/metrics", headers=BEARER)
+    assert without_token.status_code == 404
+
+
+def test_requests_are_counted_by_template_method_and_status(measured: FlaskClient) -> None:
+    alice = register(measured)
+    tasks = [alice.create()["id"] for _ in range(3)]
+    for task in tasks:
+        alice.get(f"/{task}")
+    measured.open("/nowhere", method="FANCY")
+    measured.get("/nowhere/else")
+    text = measured.get("/metrics", headers=BEARER).text
+    count = "ownrow_request_duration_seconds_count"
+    route = "/api/<user_id>/tasks/<task_id>"
+    assert number(text, count, route=route, method="GET", status="200") == 3
+    assert number(text, count, route="unmatched", method="other", status="404") == 1
+    assert number(text, count, route="unmatched", method="GET", status="404") == 1
+    assert tasks[0] not in text
+
+
+def test_logins_refusals_and_the_pool_are_counted(measured: FlaskClient) -> None:
+    alice = register(measured)
+    wrong = {"email": alice.email, "password": f"{PASSWORD} not"}
+    measured.post("/api/auth/login", json=wrong)
+    measured.get("/api/me/tasks")
+    answer = measured.get("/metrics", headers=BEARER)
+    assert answer.content_type.startswith("text/plain; version=")
+    assert number(answer.text, "ownrow_logins_total", outcome="success") == 1
+    assert number(answer.text, "ownrow_logins_total", outcome="wrong") == 1
+    assert number(answer.text, "ownrow_refusals_total", code="UNAUTHENTICATED") == 1
+    assert number(answer.text, "ownrow_refusals_total", code="INVALID_CREDENTIALS") == 1
+    assert number(answer.text, "ownrow_pool_connections", state="open") >= 1
+    assert number(answer.text, "ownrow_pool_connections", state="waiting") == 0
+    assert 'ownrow_build_info{python="3' in answer.text
+
+
+def workers(server: Server) -> list[int]:
+    found = subprocess.run(
+        ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False
+    )
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def requests_to_livez(server: Server) -> float:
+    text = server.request("GET", "/metrics", headers=BEARER).body.decode()
+    name = "ownrow_request_duration_seconds_count"
+    return number(text, name, route="/livez", method="GET", status="200")
+
+
+def test_numbers_are_right_across_workers_and_after_they_were_replaced(
+    database_url: str, tmp_path: Path
+) -> None:
+    with serving(database_url, tmp_path, METRICS_TOKEN=TOKEN) as server:
+        before = requests_to_livez(server)
+        for _ in range(20):
+            server.request("GET", "/livez")
+        files = metrics_files(server)
+        for round_number in range(1, 4):
+            old = workers(server)
+            if round_number < 3:
+                for pid in old:
+                    os.kill(pid, signal.SIGKILL)
+            else:
+                os.kill(server.process.pid, signal.SIGHUP)
+            until(lambda old=old: len(workers(server)) == 2 and not set(old) & set(workers(server)))  # type: ignore[misc]
+            for _ in range(20):
+                server.request("GET", "/livez")
+            assert requests_to_livez(server) == before + 20 * (round_number + 1)
+        assert len(metrics_files(server)) <= 2 * max(len(files), 8)
+
+
+def metrics_files(server: Server) -> list[Path]:
+    """The files that the workers of this server count in."""
+    maps = [Path(f"/proc/{pid}/maps").read_text() for pid in workers(server)]
+    (directory,) = {
+        Path(found).parent for found in re.findall(r"/\S*ownrow-metrics\S*", "".join(maps))
+    }
+    return list(directory.iterdir())
+
+
+def test_a_replacement_takes_the_lowest_free_slot() -> None:
+    assert metrics.free_slot([]) == 0
+    assert metrics.free_slot([0, 2]) == 1
+    assert metrics.free_slot([0, 1]) == 2
