@@ -1,0 +1,177 @@
+"""Nobody reaches, or learns of, what belongs to somebody else: not by any route there is."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from tests.callers import Caller, data, error
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+BODIES: dict[str, Any] = {
+    "tasks.create_task": {"title": "theirs"},
+    "tasks.update_task": {"title": "theirs", "description": None, "is_completed": True},
+}
+
+
+def rules(app: Flask, argument: str) -> list[tuple[Rule, str]]:
+    """Every rule with that argument in its path, with each of its methods."""
+    found = [
+        (rule, method)
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"OPTIONS"})
+        if argument in rule.arguments
+    ]
+    assert len(found) > 5
+    return found
+
+
+def send(caller: Caller, rule: Rule, method: str, **arguments: str) -> TestResponse:
+    path = address(caller.client.application, rule, arguments)
+    headers = {"X-Request-Id": "same"}
+    body = BODIES.get(rule.endpoint) if method not in ("GET", "HEAD") else None
+    return caller.call(method, path, headers=headers, json=body)
+
+
+def address(app: Flask, rule: Rule, arguments: Mapping[str, Any]) -> str:
+    with app.test_request_context():
+        return app.url_for(rule.endpoint, **arguments)
+
+
+def seen(answer: TestResponse) -> tuple[str, list[tuple[str, str]], bytes]:
+    """All that a client can see of an answer."""
+    return answer.status, list(answer.headers), answer.data
+
+
+def rows(database_url: str) -> list[Any]:
+    """Everything that is stored about tasks."""
+    with psycopg.connect(database_url) as connection:
+        return [
+            connection.execute(f"SELECT to_jsonb(t) FROM {table} AS t ORDER BY 1").fetchall()
+            for table in ("tasks", "ledger_entries", "ledgers", "idempotency_keys")
+        ]
+
+
+@pytest.fixture
+def theirs(bob: Caller) -> dict[str, str]:
+    """Bob's tasks: one as it is, one in the trash."""
+    trashed = bob.create("in the trash")
+    bob.delete(f"/{trashed['id']}")
+    return {"a task": bob.create("private")["id"], "one in the trash": trashed["id"]}
+
+
+@pytest.mark.parametrize("which", ["a task", "one in the trash"])
+def test_a_stranger_cannot_tell_a_foreign_task_from_a_missing_one(
+    app: Flask, alice: Caller, bob: Caller, theirs: dict[str, str], database_url: str, which: str
+) -> None:
+    before = rows(database_url)
+    for rule, method in rules(app, "task_id"):
+        foreign = send(alice, rule, method, user_id="me", task_id=theirs[which])
+        missing = send(alice, rule, method, user_id="me", task_id=str(uuid4()))
+        assert seen(foreign) == seen(missing), f"{method} {rule}"
+        assert foreign.status_code == 404, f"{method} {rule}"
+    assert rows(database_url) == before
+    assert data(bob.get(f"/{theirs['a task']}"))["title"] == "private"
+
+
+def test_the_path_of_another_user_is_forbidden_whether_there_is_one_or_not(
+    app: Flask, alice: Caller, bob: Caller, theirs: dict[str, str], database_url: str
+) -> None:
+    before = rows(database_url)
+    for rule, method in rules(app, "user_id"):
+        arguments = {"task_id": theirs["a task"]} if "task_id" in rule.arguments else {}
+        existing = send(alice, rule, method, user_id=bob.id, **arguments)
+        missing = send(alice, rule, method, user_id=NOBODY, **arguments)
+        assert seen(existing) == seen(missing), f"{method} {rule}"
+        assert existing.status_code == 403, f"{method} {rule}"
+    assert rows(database_url) == before
+
+
+def test_ones_own_id_and_me_are_the_same_user(alice: Caller) -> None:
+    task = alice.create()
+    for user in ("me", alice.id):
+        assert data(alice.call("GET", f"/api/{user}/tasks")) == [task]
+        assert data(alice.call("GET", f"/api/{user}/tasks/{task['id']}")) == task
+
+
+@pytest.mark.parametrize("user", ["ME", "Me", "self", "0", "%00", "null", "*", "me%20", "..%2Fme"])
+def test_no_other_word_stands_for_a_user(alice: Caller, user: str) -> None:
+    assert error(alice.call("GET", f"/api/{user}/tasks")) == (404, "NOT_FOUND")
+
+
+def test_ones_own_id_in_another_spelling_is_nobody(alice: Caller) -> None:
+    for spelling in (alice.id.upper(), alice.id.replace("-", ""), f"{{{alice.id}}}"):
+        if spelling != alice.id:
+            assert error(alice.call("GET", f"/api/{spelling}/tasks"))[0] == 404
+
+
+def test_without_a_token_every_address_of_a_user_is_closed(
+    app: Flask, alice: Caller, theirs: dict[str, str]
+) -> None:
+    for rule, method in rules(app, "user_id"):
+        for token in ({}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "Basic YTpi"}):
+            arguments = {"task_id": theirs["a task"]} if "task_id" in rule.arguments else {}
+            path = address(app, rule, {"user_id": alice.id, **arguments})
+            answer = alice.client.open(path, method=method, headers=token)
+            assert answer.status_code == 401, f"{method} {rule}"
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+            assert ("invalid_token" in answer.headers["WWW-Authenticate"]) == bool(token)
+
+
+def test_a_token_is_taken_from_its_header_only(alice: Caller) -> None:
+    token = alice.access_token
+    for where in (
+        {"query_string": {"access_token": token}},
+        {"headers": {"Cookie": f"access_token={token}"}},
+        {"headers": {"X-Access-Token": token}},
+        {"data": {"access_token": token}},
+    ):
+        assert error(alice.client.get("/api/me/tasks", **where)) == (401, "UNAUTHENTICATED")
+
+
+def test_nobody_can_give_a_task_to_somebody_else(alice: Caller, bob: Caller) -> None:
+    task = alice.create()
+    for body in ({"title": "x", "owner_id": bob.id}, {"title": "x", "user_id": bob.id}):
+        assert error(alice.post(json=body))[0] == 422
+        assert error(alice.patch(f"/{task['id']}", json=body))[0] == 422
+    assert data(bob.get()) == []
+
+
+def test_lists_searches_and_feeds_show_ones_own_alone(alice: Caller, bob: Caller) -> None:
+    mine, other = alice.create("shared words"), bob.create("shared words")
+    for caller, own in ((alice, mine), (bob, other)):
+        for query in ("", "?q=shared", "?sort=title", "?is_completed=false"):
+            assert data(caller.get(query)) == [own]
+        entries = data(caller.get("/changes?since=0"))
+        assert [entry["task_id"] for entry in entries] == [own["id"]]
+
+
+def test_a_keys_answer_is_not_told_to_another_user(alice: Caller, bob: Caller) -> None:
+    key = {"Idempotency-Key": "one"}
+    mine = alice.post(json={"title": "a"}, headers=key)
+    other = bob.post(json={"title": "a"}, headers=key)
+    assert "Idempotent-Replayed" not in other.headers
+    assert data(other)["owner_id"] == bob.id
+    assert data(mine)["id"] != data(other)["id"]
+
+
+def test_the_version_of_one_user_does_not_move_with_another(alice: Caller, bob: Caller) -> None:
+    for _ in range(3):
+        alice.create()
+    assert bob.create()["version"] == 1
+    assert bob.get(headers={"If-None-Match": '"1"'}).status_code == 304
+
+
+def test_no_answer_shows_a_password_hash(alice: Caller, database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT password_hash FROM credentials").fetchone()
+    assert row is not None
+    me = alice.call("GET", "/api/auth/me")
+    assert list(data(me)) == ["id", "email", "created_at", "updated_at"]
+    assert row[0] not in json.dumps(me.json)
