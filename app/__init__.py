@@ -23,7 +23,7 @@ def create_app(config: Config) -> Flask:
     from app.auth.routes import account
     from app.auth.routes import blueprint as auth
     from app.docs.routes import blueprint as docs
-    from app.operations import limits
+    from app.operations import edge, limits
     from app.operations.logs import RequestLog
     from app.operations.metrics import Metrics
     from app.operations.routes import blueprint as operations
@@ -46,6 +46,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["metrics"] = Metrics(__version__)
     app.extensions["request_log"] = RequestLog(config.log_level, config.log_format)
     db.configure(config)
+    edge.register(app, config)
     handlers.register(app)
     for blueprint in (auth, account, tasks, operations, docs):
         app.register_blueprint(blueprint)

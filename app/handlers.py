@@ -16,7 +16,7 @@ from app.errors import (
     from_database,
     from_gunicorn,
 )
-from app.operations import records
+from app.operations import edge, records
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,9 @@ def register(app: Flask) -> None:
     app.before_request(records.begin)
     app.after_request(records.finish)  # the first to be registered is the last to run
     app.before_request(web.take_request_id)
+    app.before_request(edge.check_host)
     app.before_request(_options)
+    app.after_request(edge.open_origins)
     app.after_request(_headers)
     app.register_error_handler(AppError, web.failure)
     app.register_error_handler(HTTPException, _http_error)
@@ -54,6 +56,8 @@ def _headers(response: Response) -> Response:
     elif request.path.startswith("/api/"):
         response.headers["Cache-Control"] = "private, no-cache"
         response.headers["Vary"] = "Authorization"
+    else:
+        response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 

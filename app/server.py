@@ -26,6 +26,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app.errors import AppError, Internal, RequestTimeout, from_gunicorn
+from app.operations import edge
 from app.web import failure_body
 
 CHUNK = 8192  # bytes
@@ -228,6 +229,7 @@ def _answer(error: AppError, request_id: str) -> bytes:
         "Content-Length": str(len(body)),
         "Cache-Control": "no-store",
         "X-Request-Id": request_id,
+        **dict([*edge.HEADERS, edge.CLOSED_POLICY]),
         **error.headers,
     }
     lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]
