@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import cast
 
 import click
@@ -18,10 +19,11 @@ database = AppGroup("db", help="Apply, take back and write migrations.")
 
 @contextmanager
 def connected() -> Iterator[None]:
-    """The database for the length of a command; what it refuses is told without its data."""
-    config = _config()
-    if config.database_url is None:
-        raise click.ClickException("Set DATABASE_URL to the service's database.")
+    """The database for the length of a command; what it refuses is told without its data.
+
+    A command is an operator's: it has the rights of MIGRATION_DATABASE_URL, not the service's.
+    """
+    config = replace(_config(), database_url=_url())
     db.configure(config, application_name="ownrow command")
     db.open_pool()
     try:
@@ -40,7 +42,7 @@ def _url() -> str:
     config = _config()
     if config.migration_database_url is None:
         raise click.ClickException(
-            "Set DATABASE_URL (or MIGRATION_DATABASE_URL) to the database to migrate."
+            "Set DATABASE_URL (or MIGRATION_DATABASE_URL) to the service's database."
         )
     return config.migration_database_url
 
@@ -65,6 +67,17 @@ def status() -> None:
     """List the migrations and whether they have been applied."""
     for name, is_applied in migrations.status(_url()).items():
         click.echo(f"{'applied' if is_applied else 'missing':8} {name}")
+
+
+@database.command()
+@click.argument("state", type=click.Choice(["on", "off"]))
+def row_security(state: str) -> None:
+    """Put the row security policies in force, or out of it; set DB_ROW_SECURITY likewise.
+
+    Turning them on: restart the service with DB_ROW_SECURITY=on first. Off: this command first.
+    """
+    changed = migrations.switch_row_security(_url(), on=state == "on")
+    click.echo(f"row security is {state}" if changed else f"row security was {state} already")
 
 
 @database.command()

@@ -60,6 +60,7 @@ def load(name: str) -> Statement:
 
 
 SET_DEADLINES = load("operations/set_deadlines")
+SET_OWNER = load("operations/set_owner")
 
 
 class _RawJson(Loader):
@@ -105,6 +106,7 @@ class _Database:
     def __init__(self) -> None:
         self.pool: ConnectionPool[_Connection] | None = None
         self.patience = math.inf
+        self.tells_owner = False
         self.thread = _Thread()
 
 
@@ -115,6 +117,7 @@ def configure(config: Config, application_name: str = "ownrow web") -> None:
     """Sets the pool up without connecting; `open_pool` must follow in the serving process."""
     close_pool()
     _database.patience = config.db_statement_timeout_ms / 1000 + GRACE
+    _database.tells_owner = config.db_row_security
 
     deadlines = {
         "statement_timeout": f"{config.db_statement_timeout_ms}ms",
@@ -258,6 +261,8 @@ def stream(statement: Statement, params: Params) -> Generator[list[Row], None, N
         connection.transaction(),
         connection.cursor(name=statement.name) as cursor,
     ):
+        if _database.tells_owner:
+            connection.execute(SET_OWNER.text, {"owner_id": str(params["owner_id"])})
         cursor.execute(statement.text, params)
         while chunk := cursor.fetchmany(STREAM_ROWS):
             yield chunk
@@ -268,7 +273,7 @@ def _run(statement: Statement, params: Params, fetch: Callable[[psycopg.Cursor[R
     thread, began = _database.thread, monotonic()
     try:
         if thread.connection is not None:
-            return fetch(thread.connection.execute(statement.text, params))
+            return fetch(_send(thread.connection, statement, params))
         return _run_alone(statement, params, fetch)
     finally:
         if thread.timings is not None:
@@ -283,9 +288,24 @@ def _run_alone(
     while True:
         with _connection() as connection:
             try:
-                return fetch(connection.execute(statement.text, params))
+                return fetch(_send(connection, statement, params))
             except psycopg.OperationalError as error:
                 if not retries or not (connection.broken or error.sqlstate in SHUTDOWNS):
                     raise
         _pool().drain()  # what ended this connection rarely spares the others
         retries -= 1
+
+
+def _send(
+    connection: psycopg.Connection[Row], statement: Statement, params: Params
+) -> psycopg.Cursor[Row]:
+    """Executes the statement; with row security, as its owner.
+
+    What is sent in one pipeline is one transaction and one round trip: the owner is told for just
+    this statement, and a pooler can't lend the connection to anybody in between.
+    """
+    if not (_database.tells_owner and "owner_id" in params):
+        return connection.execute(statement.text, params)
+    with connection.pipeline():
+        connection.execute(SET_OWNER.text, {"owner_id": str(params["owner_id"])})
+        return connection.execute(statement.text, params)

@@ -35,7 +35,8 @@ from urllib.parse import quote
 from app import child
 
 DATABASE = "ownrow"
-OWNER = "ownrow"
+OWNER = "ownrow"  # applies the migrations, which make the other roles
+APPLICATION = "ownrow_app"
 SUPERUSER = "postgres"
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
@@ -51,7 +52,7 @@ _LOG_TAIL_LINES = 15
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
 
 _CREATE_OWNER_AND_DATABASE = r"""
-SELECT format('CREATE ROLE %I LOGIN', :'owner')
+SELECT format('CREATE ROLE %I LOGIN CREATEROLE', :'owner')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'owner') \gexec
 SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'owner')
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec

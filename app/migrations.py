@@ -1,5 +1,6 @@
 """migrations/ in a database: applied and rolled back by yoyo, under a lock of the server's."""
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,28 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
 FIRST_LINES = "-- What this migration is for, in a sentence.\n-- depends: {previous}\n\n"
 
 
+# What a migration makes shall belong to the schema's owner, whoever runs it; before 0004 there is
+# no such role, and where that could not make one there never is.
+BECOME_OWNER = """
+SELECT set_config('role', rolname, TRUE) FROM pg_roles
+WHERE rolname = 'ownrow_owner' AND pg_has_role(oid, 'USAGE')
+    AND oid = (SELECT relowner FROM pg_class WHERE pg_class.oid = to_regclass('users'))
+"""
+
+SWITCHED_TABLES = """
+SELECT format(
+    'ALTER TABLE %%s %%s ROW LEVEL SECURITY',
+    oid::regclass,
+    CASE WHEN %(on)s THEN 'ENABLE' ELSE 'DISABLE' END
+)
+FROM pg_class
+WHERE relforcerowsecurity AND relnamespace = 'public'::regnamespace AND relrowsecurity <> %(on)s
+ORDER BY oid
+"""
+
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class _Target:
     """What yoyo calls a URI; it has a parser of its own, which knows less than libpq's."""
@@ -34,9 +57,11 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
     _is_locked: bool = False
 
     def connect(self, dburi: _Target) -> Any:
-        return psycopg.connect(
+        connection = psycopg.connect(
             dburi.url, autocommit=True, connect_timeout=10, application_name="ownrow migration"
         )
+        connection.add_notice_handler(_log_warning)
+        return connection
 
     @contextmanager
     def lock(self, timeout: float = 0) -> Iterator[None]:
@@ -54,11 +79,13 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
 
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
         with self.transaction():
+            self.execute(BECOME_OWNER)
             migration.process_steps(self, "apply", force=force)
             self.mark_one(migration)
 
     def rollback_one(self, migration: Migration, force: bool = False) -> None:
         with self.transaction():
+            self.execute(BECOME_OWNER)
             migration.process_steps(self, "rollback", force=force)
             self.unmark_one(migration)
 
@@ -87,6 +114,16 @@ def status(url: str) -> dict[str, bool]:
     return {name: name not in missing for name in known()}
 
 
+def switch_row_security(url: str, *, on: bool) -> bool:
+    """Puts the policies of 0005 in force, or out of it; returns whether that was a change."""
+    with psycopg.connect(url, application_name="ownrow migration") as connection:
+        connection.execute(BECOME_OWNER)
+        tables = connection.execute(SWITCHED_TABLES, {"on": on}).fetchall()
+        for (statement,) in tables:
+            connection.execute(statement)
+    return bool(tables)
+
+
 def new(name: str) -> tuple[Path, Path]:
     """Writes the next migration's empty file and its rollback's; returns their paths."""
     if not NAME.fullmatch(name):
@@ -107,6 +144,11 @@ def known() -> list[str]:
 
 def _migrations() -> MigrationList:
     return read_migrations(str(DIRECTORY))
+
+
+def _log_warning(notice: psycopg.errors.Diagnostic) -> None:
+    if notice.severity_nonlocalized == "WARNING":
+        log.warning("%s. %s", notice.message_primary, notice.message_hint or "")
 
 
 @contextmanager

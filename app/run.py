@@ -53,12 +53,14 @@ def serve(config: Config) -> int:
     """Serves until a part ends by itself, which is a failure: exit status 1."""
     require_free_port(config.host, config.port)
     with ExitStack() as parts:
-        server, database_url = None, config.database_url
+        server = None
+        database_url, migration_url = config.database_url, config.migration_database_url
         if database_url is None:
             say(f"Starting PostgreSQL in {config.data_dir}")
             server = parts.enter_context(embedded.start(config.data_dir))
-            database_url = server.url()
-        migrate(config, database_url)
+            database_url = server.url(user=embedded.APPLICATION)
+            migration_url = server.url()
+        migrate(config, migration_url or database_url)
         gunicorn = parts.enter_context(run_gunicorn(database_url))
         wait_until_ready(config, gunicorn)
         welcome(config)
@@ -66,13 +68,14 @@ def serve(config: Config) -> int:
         return 1
 
 
-def migrate(config: Config, database_url: str) -> None:
+def migrate(config: Config, url: str) -> None:
     """Brings the schema up to date, but not in production, where that is a step of its own."""
     if config.app_env == "production":
         say("APP_ENV is production: migrations are not applied here, but by `flask db upgrade`")
         return
     try:
-        applied = migrations.upgrade(config.migration_database_url or database_url)
+        applied = migrations.upgrade(url)
+        migrations.switch_row_security(url, on=config.db_row_security)
     except psycopg.Error as error:
         raise LaunchError(f"the migrations can't be applied: {error}") from error
     for migration in applied:

@@ -2,7 +2,9 @@
 
 Every worker of pytest-xdist starts a server of its own (0.6 s), and each test copies the template
 (0.05 s). TEST_POSTGRES_VERSION chooses the server's version (15, 16 or 18); TEST_DATABASE_URL names
-another server to use instead, whose user may create databases.
+another server to use instead, whose user may create databases. TEST_ROW_SECURITY=on runs everything
+behind the second wall. The service connects as ownrow_app; `database_url` is the owner's, who sees
+all rows whichever wall stands.
 """
 
 import os
@@ -25,7 +27,10 @@ from app import create_app, db, embedded, migrations
 from app.config import Config
 from tests.callers import Caller, register
 from tests.contract.answers import checked
+from tests.roles import as_role
 from tests.serving import Server, serving
+
+ROW_SECURITY = os.environ.get("TEST_ROW_SECURITY", "off")
 
 # A crash loses nothing here that is needed again.
 SETTINGS = {
@@ -65,6 +70,9 @@ class Postgres:
         with psycopg.connect(self.admin_url, autocommit=True) as admin:
             create = sql.SQL("CREATE DATABASE {} OWNER {} {}")
             admin.execute(create.format(sql.Identifier(name), owner, copied))
+            # A copy has the template's objects, but not the rights on the database itself.
+            revoke = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC")
+            admin.execute(revoke.format(sql.Identifier(name)))
         try:
             yield name
         finally:
@@ -82,7 +90,10 @@ def postgres() -> Iterator[Postgres]:
     directory = Path(tempfile.mkdtemp(prefix="ownrow-test-", dir=_memory()))
     version = int(os.environ.get("TEST_POSTGRES_VERSION", "18"))
     with embedded.start(directory, version=version, settings=SETTINGS) as running:
-        yield Postgres(running.url("postgres", embedded.SUPERUSER), running.url())
+        made = Postgres(running.url("postgres", embedded.SUPERUSER), running.url())
+        with psycopg.connect(made.admin_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("ALTER ROLE {} BYPASSRLS").format(sql.Identifier(embedded.OWNER)))
+        yield made
     shutil.rmtree(directory)
 
 
@@ -98,6 +109,7 @@ def migrated(postgres: Postgres) -> Iterator[str]:
     """The name of the database that every test's own is a copy of."""
     with postgres.database() as name:
         migrations.upgrade(postgres.url(name))
+        migrations.switch_row_security(postgres.url(name), on=ROW_SECURITY == "on")
         yield name
 
 
@@ -120,7 +132,9 @@ def config(database_url: str, tmp_path: Path) -> Config:
     return Config.from_env(
         {
             "APP_ENV": "test",
-            "DATABASE_URL": database_url,
+            "DATABASE_URL": as_role(database_url),
+            "MIGRATION_DATABASE_URL": database_url,
+            "DB_ROW_SECURITY": ROW_SECURITY,
             "DATA_DIR": str(tmp_path),
             "JWT_SECRETS": "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957",
             "RATE_LIMIT": "off",

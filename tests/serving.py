@@ -15,6 +15,7 @@ from typing import Any
 
 from app import child
 from tests.contract.answers import check
+from tests.roles import as_role
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30  # seconds
@@ -98,7 +99,8 @@ def serving(
 ) -> Iterator[Server]:
     """gunicorn with the project's configuration on that database, ready to answer.
 
-    `arguments` are gunicorn's own and `environment` the service's; logs go to `directory`.
+    It connects as ownrow_app. `arguments` are gunicorn's own and `environment` the service's; logs
+    go to `directory`.
     The socket is bound here, so that no other process can take the port meanwhile.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
@@ -106,7 +108,9 @@ def serving(
         settings = {
             **{name: os.environ[name] for name in os.environ if not name.startswith("DATABASE_")},
             "APP_ENV": "test",
-            "DATABASE_URL": database_url,
+            "DATABASE_URL": as_role(database_url),
+            "MIGRATION_DATABASE_URL": database_url,
+            "DB_ROW_SECURITY": os.environ.get("TEST_ROW_SECURITY", "off"),
             "DATA_DIR": str(directory),
             "JWT_SECRETS": "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957",
             "RATE_LIMIT": "off",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -41,10 +42,10 @@ PAGE = 500  # accounts read at a time by the command line
 
 @dataclass(frozen=True)
 class Proof:
-    """What shows that the owner asks: a living session, and the hash that a password matched."""
+    """What shows that the owner asks: a living session, and since when the password is that one."""
 
     session_id: UUID
-    password_hash: str
+    password_changed_at: datetime
 
 
 # --- accounts -----------------------------------------------------------------------------------
@@ -149,14 +150,18 @@ def erase_user(
 
 
 def start_session(
-    token: RefreshToken, *, user_agent: str | None, address_hash: bytes, password_hash: str
+    token: RefreshToken,
+    *,
+    user_agent: str | None,
+    address_hash: bytes,
+    password_changed_at: datetime,
 ) -> bool:
     """Starts the token's session; False where that password does not let in any more."""
     params = {
         **_token(token),
         "user_agent": user_agent,
         "address_hash": address_hash,
-        "password_hash": password_hash,
+        "password_changed_at": password_changed_at,
     }
     return db.fetch_one(START_SESSION, params) is not None
 

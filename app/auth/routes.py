@@ -64,7 +64,7 @@ def login() -> Response:
         token,
         user_agent=_user_agent(),
         address_hash=addresses[0],
-        password_hash=password_hash,
+        password_changed_at=user.password_changed_at,
     ):
         raise InvalidCredentials
     return _session(token, user)
@@ -165,7 +165,7 @@ def _prove(user: Any, password: str, field: str) -> Proof:
     counters = _counters(user.email_key, is_known=user.is_known_address)
     if not _is_right(password, user.password_hash, counters):
         raise ValidationFailed(details=[{"field": field, "message": "Is not your password."}])
-    return Proof(web.identity().session_id, user.password_hash)
+    return Proof(web.identity().session_id, user.password_changed_at)
 
 
 def _is_right(password: str, password_hash: str | None, counters: Sequence[Counter]) -> bool:

@@ -1,19 +1,13 @@
 -- Finds the account of an e-mail, with what its log-in is checked against and whether it has
--- logged in from that address before.
+-- logged in from that address before. The function reads what the service's role may not.
 -- No row: no such account.
 SELECT
-    users.id,
-    users.email,
-    utc(users.created_at) AS created_at,
-    utc(users.updated_at) AS updated_at,
-    users.disabled_at IS NOT NULL AS is_disabled,
-    credentials.password_hash,
-    exists(
-        SELECT FROM known_addresses
-        WHERE
-            known_addresses.owner_id = users.id
-            AND known_addresses.address_hash = any(%(address_hashes)s::bytea[])
-    ) AS is_known_address
-FROM users
-INNER JOIN credentials ON users.id = credentials.owner_id
-WHERE users.email_key = %(email_key)s
+    id,
+    email,
+    utc(created_at) AS created_at,
+    utc(updated_at) AS updated_at,
+    disabled_at IS NOT NULL AS is_disabled,
+    password_hash,
+    password_changed_at,
+    is_known_address
+FROM find_credential(%(email_key)s, %(address_hashes)s::bytea[])

@@ -3,7 +3,8 @@
 -- No row: the account is gone.
 SELECT
     users.email_key,
-    credentials.password_hash,
+    password_hash_of(%(owner_id)s) AS password_hash,
+    credentials.changed_at AS password_changed_at,
     exists(
         SELECT FROM known_addresses
         WHERE

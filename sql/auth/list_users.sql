@@ -6,7 +6,4 @@ SELECT
     email_key,
     utc(created_at) AS created_at,
     utc(disabled_at) AS disabled_at
-FROM users
-WHERE email_key > %(after)s
-ORDER BY email_key
-LIMIT %(limit)s
+FROM list_accounts(%(after)s, %(limit)s::integer)

@@ -9,7 +9,7 @@ WHERE
     ledgers.owner_id = %(owner_id)s
     AND users.id = %(owner_id)s
     AND credentials.owner_id = %(owner_id)s
-    AND credentials.password_hash = %(password_hash)s
+    AND credentials.changed_at = %(password_changed_at)s
     AND EXISTS (
         SELECT FROM sessions
         WHERE sessions.owner_id = %(owner_id)s AND sessions.id = %(session_id)s

@@ -10,7 +10,7 @@ WITH account AS (
         users.id = %(owner_id)s
         AND users.disabled_at IS NULL
         AND credentials.owner_id = %(owner_id)s
-        AND credentials.password_hash = %(password_hash)s
+        AND credentials.changed_at = %(password_changed_at)s
     FOR SHARE
 ),
 

@@ -134,12 +134,12 @@ def test_an_account_that_does_not_exist_is_said_to(users: Command, name: str) ->
 
 
 def test_without_a_database_the_command_says_what_to_set(config: Config) -> None:
-    app: Flask = create_app(replace(config, database_url=None))
+    app: Flask = create_app(replace(config, migration_database_url=None))
     assert "DATABASE_URL" in refused(app.test_cli_runner().invoke(args=["users", "list"]))
 
 
 def test_a_database_that_is_away_is_said_so(config: Config) -> None:
-    away = replace(config, database_url="postgresql://nobody@127.0.0.1:1/nowhere")
+    away = replace(config, migration_database_url="postgresql://nobody@127.0.0.1:1/nowhere")
     said = refused(create_app(away).test_cli_runner().invoke(args=["users", "list"]))
     assert "try again" in said
     assert "127.0.0.1" not in said

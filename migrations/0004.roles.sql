@@ -1,0 +1,217 @@
+-- Least privilege: who may do what. Four roles log in or own, one lends its eyes to a log-in:
+--   ownrow_owner     owns every object; nobody logs in as it
+--   ownrow_migrator  changes the schema, as ownrow_owner; also prunes ledgers
+--   ownrow_app       the service: no DDL, no password hash in sight, no ledger entry to change
+--   ownrow_auditor   reads everything but secrets, and writes nothing
+--   ownrow_lookup    owns the functions by which a log-in reads what ownrow_app can't
+-- Roles belong to the whole server: they are made where they are missing, and never dropped. Who
+-- migrates without the right to make them gets a warning and a schema without roles.
+-- depends: 0002.sessions 0003.tasks
+
+SET LOCAL ROLE NONE;
+
+CREATE FUNCTION find_credential(email_key text, address_hashes bytea[])
+RETURNS TABLE (
+    id uuid,
+    email text,
+    created_at timestamptz,
+    updated_at timestamptz,
+    disabled_at timestamptz,
+    password_hash text,
+    password_changed_at timestamptz,
+    is_known_address boolean
+)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        users.id,
+        users.email,
+        users.created_at,
+        users.updated_at,
+        users.disabled_at,
+        credentials.password_hash,
+        credentials.changed_at,
+        EXISTS (
+            SELECT FROM public.known_addresses
+            WHERE
+                known_addresses.owner_id = users.id
+                AND known_addresses.address_hash = ANY(find_credential.address_hashes)
+        )
+    FROM public.users
+    INNER JOIN public.credentials ON users.id = credentials.owner_id
+    WHERE users.email_key = find_credential.email_key
+$$;
+
+COMMENT ON FUNCTION find_credential(text, bytea[]) IS
+'The account of one e-mail, with what its log-in is checked against.';
+
+CREATE FUNCTION password_hash_of(owner_id uuid) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT credentials.password_hash
+    FROM public.credentials
+    WHERE credentials.owner_id = password_hash_of.owner_id
+$$;
+
+COMMENT ON FUNCTION password_hash_of(uuid) IS
+'What one owner''s password is checked against when it is asked for again.';
+
+CREATE FUNCTION list_accounts(after text, number integer)
+RETURNS TABLE (
+    id uuid, email text, email_key text, created_at timestamptz, disabled_at timestamptz
+)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT users.id, users.email, users.email_key, users.created_at, users.disabled_at
+    FROM public.users
+    WHERE users.email_key > list_accounts.after
+    ORDER BY users.email_key
+    LIMIT list_accounts.number
+$$;
+
+COMMENT ON FUNCTION list_accounts(text, integer) IS
+'Accounts by e-mail, from one on: for an operator, who acts for all owners one after the other.';
+
+CREATE FUNCTION keep_ledger_of_living_user() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM public.users WHERE users.id = OLD.owner_id) THEN
+        RAISE EXCEPTION 'a ledger leaves only together with its account'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Checked when the transaction commits: erasing an account takes the ledger first.
+CREATE CONSTRAINT TRIGGER ledgers_kept AFTER DELETE ON ledgers
+DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION keep_ledger_of_living_user();
+
+REVOKE EXECUTE ON FUNCTION find_credential(text, bytea[]) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION password_hash_of(uuid) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION list_accounts(text, integer) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION keep_ledger_of_living_user() FROM PUBLIC;
+
+-- Several databases of one server may be migrated at once: whoever comes second finds it done.
+DO $$
+DECLARE
+    statement text;
+    statements text[] := ARRAY[
+        'CREATE ROLE ownrow_owner NOLOGIN',
+        'CREATE ROLE ownrow_lookup NOLOGIN',
+        'CREATE ROLE ownrow_migrator LOGIN',
+        'CREATE ROLE ownrow_app LOGIN',
+        'CREATE ROLE ownrow_auditor LOGIN',
+        'GRANT ownrow_owner, ownrow_lookup TO ownrow_migrator',
+        'ALTER ROLE ownrow_migrator SET role = ''ownrow_owner''',
+        'ALTER ROLE ownrow_app SET statement_timeout = ''2s''',
+        'ALTER ROLE ownrow_app SET lock_timeout = ''500ms''',
+        'ALTER ROLE ownrow_app SET idle_in_transaction_session_timeout = ''10s''',
+        'ALTER ROLE ownrow_auditor SET default_transaction_read_only = on'
+    ];
+BEGIN
+    IF to_regrole('ownrow_auditor') IS NULL THEN
+        FOREACH statement IN ARRAY statements LOOP
+            BEGIN
+                EXECUTE statement;
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+            END;
+        END LOOP;
+    END IF;
+    IF NOT pg_has_role('ownrow_owner', 'USAGE') OR NOT pg_has_role('ownrow_lookup', 'USAGE') THEN
+        EXECUTE format('GRANT ownrow_owner, ownrow_lookup TO %I', session_user);
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'the roles were not made: %', SQLERRM
+        USING HINT = 'Let a role with CREATEROLE take migrations 0004 to 0006 back and apply them again; no data is lost.';
+END
+$$;
+
+DO $$
+DECLARE
+    handed_over regclass;
+    tables text[] := ARRAY[
+        'users', 'credentials', 'sessions', 'refresh_tokens', 'ended_sessions', 'guesses',
+        'known_addresses', 'ledgers', 'tasks', 'ledger_entries', 'idempotency_keys',
+        '_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock'
+    ];
+    routine regprocedure;
+    routines text[] := ARRAY[
+        'utc', 'uuidv7_at', 'task_document', 'ledger_hash', 'ledger_link', 'ledger_chain',
+        'keep_ledger_entries'
+    ];
+    lookups text[] := ARRAY[
+        'find_credential', 'password_hash_of', 'list_accounts', 'keep_ledger_of_living_user'
+    ];
+BEGIN
+    IF to_regrole('ownrow_owner') IS NULL OR NOT pg_has_role('ownrow_owner', 'USAGE') THEN
+        RETURN;
+    END IF;
+
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    GRANT USAGE, CREATE ON SCHEMA public TO ownrow_owner, ownrow_lookup;
+    GRANT USAGE ON SCHEMA public TO ownrow_app, ownrow_auditor;
+    FOR handed_over IN SELECT to_regclass(name) FROM unnest(tables) AS name LOOP
+        CONTINUE WHEN handed_over IS NULL;
+        EXECUTE format('ALTER TABLE %s OWNER TO ownrow_owner', handed_over);
+    END LOOP;
+    FOR routine IN
+        SELECT oid FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace AND proname = ANY(routines)
+    LOOP
+        EXECUTE format('ALTER ROUTINE %s OWNER TO ownrow_owner', routine);
+    END LOOP;
+    FOR routine IN
+        SELECT oid FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace AND proname = ANY(lookups)
+    LOOP
+        EXECUTE format('ALTER ROUTINE %s OWNER TO ownrow_lookup', routine);
+    END LOOP;
+    REVOKE CREATE ON SCHEMA public FROM ownrow_lookup;
+
+    GRANT SELECT (id, email, email_key, created_at, updated_at, disabled_at) ON users TO ownrow_lookup;
+    GRANT SELECT ON credentials, known_addresses TO ownrow_lookup;
+
+    GRANT EXECUTE ON FUNCTION
+        find_credential(text, bytea[]), password_hash_of(uuid), list_accounts(text, integer)
+    TO ownrow_owner;
+
+    -- FOR UPDATE and FOR SHARE ask for the right to update some column of what they lock.
+    GRANT EXECUTE ON FUNCTION find_credential(text, bytea[]), password_hash_of(uuid) TO ownrow_app;
+    GRANT SELECT, DELETE ON users TO ownrow_app;
+    GRANT INSERT (id, email, email_key), UPDATE (disabled_at, updated_at) ON users TO ownrow_app;
+    GRANT SELECT (owner_id, changed_at), INSERT (owner_id, password_hash),
+        UPDATE (password_hash, changed_at) ON credentials TO ownrow_app;
+    GRANT SELECT, DELETE ON sessions TO ownrow_app;
+    GRANT INSERT (owner_id, id, user_agent), UPDATE (last_used_at) ON sessions TO ownrow_app;
+    GRANT SELECT, DELETE ON refresh_tokens TO ownrow_app;
+    GRANT INSERT (owner_id, session_id, token_hash), UPDATE (spent_at) ON refresh_tokens TO ownrow_app;
+    GRANT SELECT, DELETE ON ended_sessions TO ownrow_app;
+    GRANT INSERT (session_id), UPDATE (ended_at) ON ended_sessions TO ownrow_app;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON guesses, known_addresses TO ownrow_app;
+    GRANT SELECT, DELETE ON ledgers TO ownrow_app;
+    GRANT INSERT (owner_id), UPDATE (version, changed_at, hash) ON ledgers TO ownrow_app;
+    GRANT SELECT, INSERT ON tasks TO ownrow_app;
+    GRANT UPDATE (
+        title, title_folded, description, description_folded,
+        completed_at, updated_at, deleted_at, version, last_action
+    ) ON tasks TO ownrow_app;
+    GRANT SELECT, INSERT ON ledger_entries TO ownrow_app;
+    GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON idempotency_keys TO ownrow_app;
+    GRANT SELECT ON _yoyo_migration TO ownrow_app;
+
+    GRANT SELECT ON
+        users, sessions, ended_sessions, guesses, known_addresses, ledgers, tasks, ledger_entries,
+        idempotency_keys, _yoyo_migration, _yoyo_log
+    TO ownrow_auditor;
+    GRANT SELECT (owner_id, changed_at) ON credentials TO ownrow_auditor;
+    GRANT SELECT (owner_id, session_id, created_at, spent_at) ON refresh_tokens TO ownrow_auditor;
+END
+$$;

@@ -1,0 +1,51 @@
+-- The second wall: with row security on, a connection sees the rows of app.owner_id only, whatever
+-- its statements say; the tables' owner included. Here are the policies; `flask db row-security on`
+-- puts them in force, because they have their price on each statement (specs/row-security.md).
+-- depends: 0004.roles
+
+CREATE FUNCTION current_owner() RETURNS uuid
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT nullif(current_setting('app.owner_id', TRUE), '')::uuid $$;
+
+COMMENT ON FUNCTION current_owner() IS
+'Whose transaction this is; null, which owns nothing, where it was not said.';
+
+CREATE POLICY owner ON users USING (id = current_owner());
+CREATE POLICY owner ON credentials USING (owner_id = current_owner());
+CREATE POLICY owner ON sessions USING (owner_id = current_owner());
+CREATE POLICY owner ON refresh_tokens USING (owner_id = current_owner());
+CREATE POLICY owner ON known_addresses USING (owner_id = current_owner());
+CREATE POLICY owner ON ledgers USING (owner_id = current_owner());
+CREATE POLICY owner ON tasks USING (owner_id = current_owner());
+CREATE POLICY owner ON ledger_entries USING (owner_id = current_owner());
+CREATE POLICY owner ON idempotency_keys USING (owner_id = current_owner());
+
+ALTER TABLE users FORCE ROW LEVEL SECURITY;
+ALTER TABLE credentials FORCE ROW LEVEL SECURITY;
+ALTER TABLE sessions FORCE ROW LEVEL SECURITY;
+ALTER TABLE refresh_tokens FORCE ROW LEVEL SECURITY;
+ALTER TABLE known_addresses FORCE ROW LEVEL SECURITY;
+ALTER TABLE ledgers FORCE ROW LEVEL SECURITY;
+ALTER TABLE tasks FORCE ROW LEVEL SECURITY;
+ALTER TABLE ledger_entries FORCE ROW LEVEL SECURITY;
+ALTER TABLE idempotency_keys FORCE ROW LEVEL SECURITY;
+
+DO $$
+BEGIN
+    IF to_regrole('ownrow_lookup') IS NULL THEN
+        RETURN;
+    END IF;
+    CREATE POLICY lookup ON users FOR SELECT TO ownrow_lookup USING (TRUE);
+    CREATE POLICY lookup ON credentials FOR SELECT TO ownrow_lookup USING (TRUE);
+    CREATE POLICY lookup ON known_addresses FOR SELECT TO ownrow_lookup USING (TRUE);
+    CREATE POLICY audit ON users FOR SELECT TO ownrow_auditor USING (TRUE);
+    CREATE POLICY audit ON credentials FOR SELECT TO ownrow_auditor USING (TRUE);
+    CREATE POLICY audit ON sessions FOR SELECT TO ownrow_auditor USING (TRUE);
+    CREATE POLICY audit ON refresh_tokens FOR SELECT TO ownrow_auditor USING (TRUE);
+    CREATE POLICY audit ON known_addresses FOR SELECT TO ownrow_auditor USING (TRUE);
+    CREATE POLICY audit ON ledgers FOR SELECT TO ownrow_auditor USING (TRUE);
+    CREATE POLICY audit ON tasks FOR SELECT TO ownrow_auditor USING (TRUE);
+    CREATE POLICY audit ON ledger_entries FOR SELECT TO ownrow_auditor USING (TRUE);
+    CREATE POLICY audit ON idempotency_keys FOR SELECT TO ownrow_auditor USING (TRUE);
+END
+$$;
