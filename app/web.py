@@ -172,7 +172,7 @@ def read_query(schema: Schema = NOTHING) -> dict[str, Any]:
 
 def _query(schema: Schema) -> tuple[dict[str, Any], list[Detail]]:
     if not request.query_string:
-        return _load(schema, {})
+        return ({}, []) if schema is NOTHING else _load(schema, {})
     try:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError as error:
