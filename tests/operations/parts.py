@@ -4,12 +4,14 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.processes import until
 
@@ -67,3 +69,46 @@ def redis() -> Iterator[int]:
     command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with running(command, port):
         yield port
+
+
+@contextmanager
+def pgbouncer(database_url: str, directory: Path) -> Iterator[str]:
+    """PgBouncer in transaction mode in front of that database; yields the URL to it.
+
+    Its two connections to the server are handed out by turns, as a busy pooler's are.
+    """
+    port, program_path = free_port(), program("pgbouncer")
+    target = conninfo_to_dict(database_url)
+    (directory / "users").write_text(f'"{target["user"]}" ""\n')
+    settings = directory / "pgbouncer.ini"
+    settings.write_text(
+        "[databases]\n"
+        f"ownrow = host={target['host']} port={target['port']} dbname={target['dbname']}"
+        f" user={target['user']}\n"
+        "[pgbouncer]\n"
+        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = trust\nauth_file = {directory / 'users'}\n"
+        "pool_mode = transaction\ndefault_pool_size = 2\nserver_round_robin = 1\n"
+    )
+    as_nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
+    if as_nobody:
+        for path in (directory, *directory.parents):
+            if not path.stat().st_mode & stat.S_IXOTH:
+                path.chmod(path.stat().st_mode | stat.S_IXOTH)
+    command = [program_path, *as_nobody, str(settings)]
+    with running(command, port, log=directory / "pgbouncer.log"):
+        yield f"postgresql://{target['user']}@127.0.0.1:{port}/ownrow"
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """A process and its children that keep their sockets open and do nothing."""
+    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, check=False)
+    family = [pid, *(int(child) for child in children.stdout.split())]
+    for each in family:
+        os.kill(each, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for each in reversed(family):
+            os.kill(each, signal.SIGCONT)

@@ -1,8 +1,5 @@
 """What probes are told."""
 
-import os
-import signal
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -80,17 +77,8 @@ def test_readiness_answers_within_two_seconds_while_the_database_hangs(
         client = create_app(replace(config, database_url=postgres.url())).test_client()
         db.open_pool()
         assert not_ready(client) == {}
-        processes = subprocess.run(
-            ["pgrep", "-P", str(postgres.pid)], capture_output=True, text=True, check=True
-        )
-        everyone = [postgres.pid, *(int(pid) for pid in processes.stdout.split())]
-        for pid in everyone:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with parts.frozen(postgres.pid):
             assert set(not_ready(client)) == {"database"}
             assert client.get("/livez").status_code == 200
-        finally:
-            for pid in reversed(everyone):
-                os.kill(pid, signal.SIGCONT)
         until(lambda: not_ready(client) == {}, 15)
         db.close_pool()
