@@ -5,6 +5,7 @@ import hmac
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 FREE_HERE = 5  # wrong guesses at an account from one address before the next one has to wait
 FREE_FROM_ADDRESS = 50  # from one address, at any account
@@ -57,17 +58,18 @@ class Fingerprints:
         return [Counter(ANY, address, FREE_FROM_ADDRESS), strangers, here]
 
 
+@lru_cache(4096)
 def network(remote_address: str | None) -> str:
-    """Who a client's address stands for: itself in IPv4, its /64 in IPv6."""
+    """Whom a client's address stands for: one customer, who has an IPv4 address or an IPv6 /64."""
+    text = remote_address or "unknown"
     try:
-        address = ipaddress.ip_address((remote_address or "").partition("%")[0])
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, NETWORK_V6), strict=False))
+        return text
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    if mapped is not None or address.version == 4:
+        return str(mapped or address)
+    return str(ipaddress.ip_network((int(address), NETWORK_V6), strict=False))
 
 
 def _hash(key: bytes, kind: str, text: str) -> bytes:

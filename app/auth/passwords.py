@@ -20,6 +20,7 @@ from app.errors import Unavailable
 SHORTEST, LONGEST = 8, 256  # characters
 PATIENCE = 1.0  # seconds that a request waits for its turn to hash
 LABEL = b"ownrow password v1"  # keeps these digests from matching any other system's
+NICENESS = 10  # of hashing: a tenth of a busy core, and all of an idle one
 COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 # Costs that are worth waiting for; a row that claims more is broken or an attack on our time.
 # The 22nd character of a salt has four spare bits, which bcrypt wants to be zero.
@@ -52,6 +53,12 @@ class Passwords:
         finally:
             self._seats.release()
 
+    def require_room(self) -> None:
+        """Raises Unavailable while everyone who may wait for a turn does: before other work."""
+        if not self._seats.acquire(blocking=False):
+            raise Unavailable
+        self._seats.release()
+
     def hash(self, password: str) -> str:
         """A new salted hash; to be called in turn()."""
         salt = bcrypt.gensalt(self._cost)
@@ -82,4 +89,4 @@ def _digest(password: str) -> bytes:
 def _step_back() -> None:
     """Lets request threads go first; Linux alone has a priority for each thread."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

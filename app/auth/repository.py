@@ -37,6 +37,7 @@ ERASE_GUESSES = db.load("auth/erase_guesses")
 ERASE_USER = db.load("auth/erase_user")
 
 ERASURE_TIMEOUT = 120.0  # seconds, as in allow_long_erasure.sql
+AFTER_HASHING = 2.0  # seconds
 PAGE = 500  # accounts read at a time by the command line
 
 
@@ -212,7 +213,11 @@ def count_guess(counters: Sequence[Counter]) -> int:
 
 
 def take_guess_back(counters: Sequence[Counter], *, is_right: bool) -> None:
-    """Takes back what count_guess counted, for a try that was right or could not be made."""
+    """Takes back what count_guess counted, for a try that was right or could not be made.
+
+    The try may have used up its request's time: what follows it gets some more.
+    """
+    db.allow(AFTER_HASHING)
     db.execute(TAKE_GUESS_BACK, {**_counters(counters), "is_right": is_right})
 
 

@@ -52,6 +52,7 @@ def register() -> Response:
 def login() -> Response:
     body = web.read_body(LOGIN)
     web.read_query()
+    _passwords().require_room()
     key, addresses = email_key(body["email"]), _fingerprints().address(request.remote_addr)
     user = repository.find_credential(key, addresses)
     password_hash = None if user is None or user.is_disabled else user.password_hash

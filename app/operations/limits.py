@@ -1,24 +1,22 @@
 """How many requests a user, or an address where nobody is logged in, may send in a window."""
 
-import ipaddress
 import logging
 import math
 import time
 import zlib
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Protocol, cast
 
 from flask import Flask, current_app, g, request
 from limits import parse
 
+from app.auth.guesses import network
 from app.config import Config
 from app.errors import RateLimited
 from app.operations import counters
 
 STORE_TIMEOUT = 0.1  # seconds that a request waits for the store at most
 PAUSE = 1.0  # seconds that a store which failed is left alone
-ROUTING_PREFIX = 64  # bits of an IPv6 address that name a household rather than one machine
 
 log = logging.getLogger(__name__)
 
@@ -119,17 +117,4 @@ def _limit() -> None:
     if "identity" in g:
         g.rate_limit_headers = limits.headers("user", str(g.identity.owner_id))
     else:
-        g.rate_limit_headers = limits.headers("address", _household(request.remote_addr or ""))
-
-
-@lru_cache(4096)
-def _household(address: str) -> str:
-    """What one customer of a provider has: an IPv4 address, or an IPv6 network."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    if mapped is not None or parsed.version == 4:
-        return str(mapped or parsed)
-    return str(ipaddress.ip_network((int(parsed), ROUTING_PREFIX), strict=False))
+        g.rate_limit_headers = limits.headers("address", network(request.remote_addr))

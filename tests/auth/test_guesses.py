@@ -171,7 +171,7 @@ def test_the_addresses_of_one_ipv6_network_are_one(client: FlaskClient) -> None:
         ("fe80::1%eth0", "fe80::/64"),
         ("", "unknown"),
         (None, "unknown"),
-        ("unix:", "unknown"),
+        ("unix:", "unix:"),
     ],
 )
 def test_what_an_address_stands_for(address: str | None, expected: str) -> None:

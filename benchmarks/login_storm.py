@@ -1,0 +1,150 @@
+"""Do reads suffer while many log in at once? usage: login_storm.py URL
+
+A few users read their tasks at a steady pace, first alone and then while 50 clients log in, each
+again as soon as it was answered (after Retry-After, where it was told to wait). Prints the
+latencies of the reads in both phases, how the p99 grew, and what became of the log-ins.
+The clients that log in are processes of their own, so that they do not slow the measuring one.
+"""
+
+import http.client
+import json
+import multiprocessing
+import statistics
+import sys
+import threading
+import time
+from collections import Counter
+from multiprocessing.synchronize import Event
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+READERS = 4
+PACE = 0.02  # seconds from one read of a reader to its next
+LOGINS = 50
+PROCESSES = 2
+PHASE = 20.0  # seconds
+ROUNDS = 3  # quiet and storm in turn, so that neighbours disturb both alike
+PASSWORD = "seven quiet rivers"
+JSON = {"Content-Type": "application/json"}
+
+
+def call(
+    connection: http.client.HTTPConnection, method: str, path: str, body: object, token: str = ""
+) -> tuple[http.client.HTTPResponse, bytes]:
+    headers = {**JSON, "Authorization": f"Bearer {token}"} if token else JSON
+    connection.request(method, path, None if body is None else json.dumps(body), headers)
+    response = connection.getresponse()
+    return response, response.read()
+
+
+def sign_up(server: str) -> dict[str, str]:
+    """A new user's credentials."""
+    credentials = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD}
+    connection = http.client.HTTPConnection(server, timeout=30)
+    response, _ = call(connection, "POST", "/api/auth/register", credentials)
+    assert response.status == 201, response.status
+    return credentials
+
+
+def read_tasks(server: str, seconds: float, token: str, found: list[float]) -> None:
+    """Reads at a steady pace; a read that is late does not put the next one off."""
+    connection = http.client.HTTPConnection(server, timeout=30)
+    due = time.perf_counter()
+    until = due + seconds
+    while due < until:
+        time.sleep(max(0.0, due - time.perf_counter()))
+        began = max(due, time.perf_counter())
+        response, _ = call(connection, "GET", "/api/me/tasks?limit=20", None, token)
+        found.append(time.perf_counter() - began)
+        assert response.status == 200, response.status
+        due += PACE
+
+
+def log_in(server: str, credentials: dict[str, str], over: Event, found: Counter[int]) -> None:
+    connection = http.client.HTTPConnection(server, timeout=60)
+    while not over.is_set():
+        response, _ = call(connection, "POST", "/api/auth/login", credentials)
+        found[response.status] += 1
+        if response.status in (429, 503):
+            over.wait(float(response.headers["Retry-After"]))
+
+
+def storm(server: str, users: list[dict[str, str]], over: Event, results: object) -> None:
+    """One process's share of the clients that log in."""
+    found: Counter[int] = Counter()
+    clients = [threading.Thread(target=log_in, args=(server, user, over, found)) for user in users]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    results.put(found)  # type: ignore[attr-defined]
+
+
+def read_phase(server: str, tokens: list[str]) -> list[float]:
+    """Seconds of every read of all readers."""
+    found: list[float] = []
+    readers = [
+        threading.Thread(target=read_tasks, args=(server, PHASE, token, found)) for token in tokens
+    ]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    return found
+
+
+def storm_phase(
+    server: str, tokens: list[str], users: list[dict[str, str]]
+) -> tuple[list[float], Counter[int]]:
+    over, results = multiprocessing.Event(), multiprocessing.Queue()
+    share = LOGINS // PROCESSES
+    clients = [
+        multiprocessing.Process(
+            target=storm, args=(server, users[n * share : (n + 1) * share], over, results)
+        )
+        for n in range(PROCESSES)
+    ]
+    for client in clients:
+        client.start()
+    time.sleep(1)  # the storm is on
+    reads = read_phase(server, tokens)
+    over.set()
+    found = sum((results.get() for _ in clients), Counter())
+    for client in clients:
+        client.join()
+    return reads, found
+
+
+def quantile(seconds: list[float], percent: int) -> float:
+    return statistics.quantiles(seconds, n=100)[percent - 1] * 1000
+
+
+def show(name: str, reads: list[float]) -> None:
+    quantiles = "  ".join(f"p{n} {quantile(reads, n):7.2f}" for n in (50, 90, 95, 99))
+    print(f"{name:6} {len(reads):6} reads  {quantiles}  max {max(reads) * 1000:7.1f}  (ms)")
+
+
+def main(server: str) -> None:
+    users = [sign_up(server) for _ in range(LOGINS)]
+    connection = http.client.HTTPConnection(server, timeout=30)
+    tokens = []
+    for user in users[:READERS]:
+        _, body = call(connection, "POST", "/api/auth/login", user)
+        tokens.append(json.loads(body)["data"]["access_token"])
+        for number in range(20):
+            call(connection, "POST", "/api/me/tasks", {"title": f"task {number}"}, tokens[-1])
+    quiet, stormy, outcomes = [], [], Counter()
+    read_phase(server, tokens)  # warms everything up
+    for _ in range(ROUNDS):
+        quiet += read_phase(server, tokens)
+        reads, found = storm_phase(server, tokens, users)
+        stormy += reads
+        outcomes += found
+    show("quiet", quiet)
+    show("storm", stormy)
+    print(f"p99 grew {quantile(stormy, 99) / quantile(quiet, 99):.2f}-fold")
+    print("log-ins: " + ", ".join(f"{n} x {status}" for status, n in sorted(outcomes.items())))
+
+
+if __name__ == "__main__":
+    main(urlsplit(sys.argv[1]).netloc)
