@@ -1,0 +1,100 @@
+"""What README.md and .env.example say is so."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.config import Config
+from tests.serving import ROOT, Server
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+CONSOLE = re.compile(r"^```console\n(.+?)^```$", re.MULTILINE | re.DOTALL)
+SETTING = re.compile(r"^\| `([A-Z_]+)` \| (.+?) \| .*\|$", re.MULTILINE)
+VARIABLES = {name.upper() for name in Config.__dataclass_fields__} - {"BCRYPT_COST"}
+KEY = "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957"
+ANYTHING = "…"
+END = "--- end of one command ---"
+ADDRESS = "http://127.0.0.1:8000"
+
+
+def tour() -> list[tuple[str, str]]:
+    """The README's commands, in order, each with the answer that stands below it."""
+    steps: list[tuple[str, str]] = []
+    for block in CONSOLE.findall(README):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                steps.append((line.removeprefix("$ "), ""))
+            else:
+                command, answer = steps[-1]
+                steps[-1] = command, f"{answer}{line}\n"
+    return steps
+
+
+def matches(answer: str, promised: str) -> bool:
+    pattern = re.escape(promised.strip()).replace(ANYTHING, r'[^"\n]+')
+    return re.fullmatch(pattern, answer.strip()) is not None
+
+
+def test_the_tour_goes_as_it_says(server: Server, tmp_path: Path) -> None:
+    steps = tour()
+    assert len(steps) > 10
+    assert sum(bool(promised) for _, promised in steps) > 6
+    script = "\n".join(f"{command}\necho; echo '{END}'" for command, _ in steps)
+    assert ADDRESS in script
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script.replace(ADDRESS, server.url)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    answers = run.stdout.split(END)
+    for (command, promised), answer in zip(steps, answers[:-1], strict=True):
+        assert matches(answer, promised), f"{command}\nanswers\n{answer}\nnot\n{promised}"
+    assert list(tmp_path.iterdir()) == []
+
+
+def settings(tmp_path: Path, **environ: str) -> Config:
+    return Config.from_env({"DATA_DIR": str(tmp_path), "JWT_SECRETS": KEY, **environ})
+
+
+def test_the_table_has_every_setting() -> None:
+    assert [name for name, _ in SETTING.findall(README)] == [
+        name for name in (field.upper() for field in Config.__dataclass_fields__)
+        if name in VARIABLES
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [(name, cell.strip("`")) for name, cell in SETTING.findall(README) if cell[0] == "`"],
+)
+def test_a_default_in_the_table_is_the_one_that_holds(
+    tmp_path: Path, name: str, default: str
+) -> None:
+    environ = {"JWT_SECRETS": KEY}
+    if name != "DATA_DIR":
+        environ["DATA_DIR"] = str(tmp_path)
+    assert Config.from_env({**environ, name: default}) == Config.from_env(environ)
+
+
+def test_the_example_has_every_setting_and_only_values_that_are_taken(tmp_path: Path) -> None:
+    lines = re.findall(r"^#?([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE)
+    assert {name for name, _ in lines} == VARIABLES
+    given: dict[str, Any] = {name: value for name, value in lines if name != "DATA_DIR"}
+    assert settings(tmp_path, **given).jwt_secrets.keys() == {"2026-11"}
+
+
+def test_the_example_changes_nothing_by_itself() -> None:
+    assert not re.findall(r"^[^#\n]", EXAMPLE, re.MULTILINE)
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    for path in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / path).is_file()
