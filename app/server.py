@@ -34,6 +34,7 @@ HEAD_END = b"\r\n\r\n"
 LONGEST_HEAD = 128 * 1024  # bytes; the parser refuses what it has to refuse long before
 READABLE_ONCE = select.EPOLLIN | select.EPOLLONESHOT
 TICK = 1.0  # seconds between looks at what time has run out for
+UNREAD_LIMIT = 2 * 1024 * 1024  # bytes of a body that an early answer left: the largest batch's
 LINGER = 2.0  # seconds that a stopping worker leaves idle connections to a request on its way
 
 
@@ -208,7 +209,7 @@ class _Parser(RequestParser):  # type: ignore[misc]
     def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
         """A body that turns out to be broken after its answer left gets no second answer."""
         try:
-            return bool(super().finish_body(deadline, max_bytes))
+            return bool(super().finish_body(deadline, max_bytes or UNREAD_LIMIT))
         except (ParseException, RequestTimeout):
             return False
 
