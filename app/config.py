@@ -224,7 +224,10 @@ def _items(value: str) -> tuple[str, ...]:
 
 
 def _networks(value: str) -> tuple[str, ...]:
-    return tuple(str(ipaddress.ip_network(item)) for item in _items(value))
+    try:
+        return tuple(str(ipaddress.ip_network(item)) for item in _items(value))
+    except ValueError as error:
+        raise ValueError("must be addresses or networks with commas between") from error
 
 
 def _hosts(value: str) -> tuple[str, ...]:

@@ -1,0 +1,233 @@
+"""The environment is read once, checked whole, and its secrets are told to nobody."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.config import Config, ConfigError
+from tests.serving import ROOT
+
+SECRET = "7d0e9b0c5a3f4e6182d4b6c8fa1e3957"
+URL = "postgresql://me:hidden-password@db.example.com:5432/todo"
+
+
+def read(tmp_path: Path, **environ: str) -> Config:
+    return Config.from_env({"DATA_DIR": str(tmp_path), "JWT_SECRETS": f"one:{SECRET}", **environ})
+
+
+def mistakes(tmp_path: Path, **environ: str) -> list[str]:
+    with pytest.raises(ConfigError) as found:
+        read(tmp_path, **environ)
+    assert str(found.value) == "\n".join(found.value.mistakes)
+    return found.value.mistakes
+
+
+GOOD: list[tuple[str, str, Any]] = [
+    ("APP_ENV", "test", "test"),
+    ("DATABASE_URL", URL, URL),
+    ("DATABASE_URL", "postgres://db/todo", "postgres://db/todo"),
+    ("MIGRATION_DATABASE_URL", URL, URL),
+    ("DB_PREPARE", "off", False),
+    ("DB_ROW_SECURITY", "on", True),
+    ("DB_POOL_SIZE", "1000", 1000),
+    ("DB_STATEMENT_TIMEOUT_MS", "100", 100),
+    ("JWT_ISSUER", "https://todo.example.com", "https://todo.example.com"),
+    ("JWT_AUDIENCE", "ä", "ä"),
+    ("HOST", "::1", "::1"),
+    ("PORT", "65535", 65535),
+    ("WEB_CONCURRENCY", "1", 1),
+    ("WEB_THREADS", "256", 256),
+    ("FORWARDED_ALLOW_IPS", "10.0.0.1, 2001:db8::/32", ("10.0.0.1/32", "2001:db8::/32")),
+    ("ALLOWED_HOSTS", "Todo.Example.com,.internal", ("todo.example.com", ".internal")),
+    ("RATE_LIMIT", "off", None),
+    ("RATE_LIMIT", "5/second", "5/second"),
+    ("RATE_LIMIT_STORAGE_URL", "redis://cache:6379/1", "redis://cache:6379/1"),
+    ("METRICS_TOKEN", "x" * 16, "x" * 16),
+    ("CORS_ORIGINS", "https://a.example, http://localhost:3000",
+     ("https://a.example", "http://localhost:3000")),
+    ("LOG_LEVEL", "debug", "debug"),
+    ("LOG_FORMAT", "json", "json"),
+    ("SENTRY_DSN", "https://key@sentry.example.com/1", "https://key@sentry.example.com/1"),
+]  # fmt: skip
+
+BAD = [
+    ("APP_ENV", "prod"),
+    ("DATABASE_URL", "mysql://db/todo"),
+    ("DATABASE_URL", "db.example.com"),
+    ("MIGRATION_DATABASE_URL", "sqlite:///x"),
+    ("DB_PREPARE", "true"),
+    ("DB_ROW_SECURITY", "1"),
+    ("DB_POOL_SIZE", "0"),
+    ("DB_POOL_SIZE", "٣"),
+    ("DB_STATEMENT_TIMEOUT_MS", "2s"),
+    ("JWT_ISSUER", "\n"),
+    ("JWT_AUDIENCE", " "),
+    ("PORT", "0"),
+    ("PORT", "65536"),
+    ("PORT", "80.0"),
+    ("WEB_CONCURRENCY", "-1"),
+    ("WEB_THREADS", "many"),
+    ("FORWARDED_ALLOW_IPS", "*"),
+    ("FORWARDED_ALLOW_IPS", "10.0.0.1/8"),
+    ("ALLOWED_HOSTS", "https://todo.example.com"),
+    ("RATE_LIMIT", "600"),
+    ("RATE_LIMIT", "0/minute"),
+    ("RATE_LIMIT_STORAGE_URL", "memcached://x"),
+    ("METRICS_TOKEN", "short"),
+    ("METRICS_TOKEN", "with a space in it, and long"),
+    ("CORS_ORIGINS", "*"),
+    ("CORS_ORIGINS", "https://a.example/"),
+    ("LOG_LEVEL", "INFO"),
+    ("LOG_FORMAT", "xml"),
+    ("SENTRY_DSN", "sentry"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "value"), GOOD)
+def test_a_setting_is_taken(tmp_path: Path, name: str, text: str, value: Any) -> None:
+    assert getattr(read(tmp_path, **{name: text}), name.lower()) == value
+
+
+@pytest.mark.parametrize(("name", "text"), BAD)
+def test_a_mistake_is_named_with_its_fix(tmp_path: Path, name: str, text: str) -> None:
+    (mistake,) = mistakes(tmp_path, **{name: text})
+    assert mistake.startswith(name)
+    assert "must" in mistake
+
+
+def test_every_setting_has_a_test() -> None:
+    tested = {name for name, _, _ in GOOD} | {"DATA_DIR", "JWT_SECRETS", "BCRYPT_COST"}
+    assert tested == {name.upper() for name in Config.__dataclass_fields__}
+
+
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    wrong = dict(BAD)
+    found = mistakes(tmp_path, **wrong, JWT_SECRETS="one:short")
+    assert len(found) == len(wrong) + 1
+    for name in [*wrong, "JWT_SECRETS"]:
+        assert any(mistake.startswith(name) for mistake in found)
+
+
+def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
+    assert read(tmp_path, PORT="", METRICS_TOKEN="", DATABASE_URL="") == read(tmp_path)
+
+
+def test_the_migrations_use_the_same_database_unless_told(tmp_path: Path) -> None:
+    assert read(tmp_path, DATABASE_URL=URL).migration_database_url == URL
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def test_a_setting_can_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text(f"{URL}\n")
+    assert read(tmp_path, DATABASE_URL_FILE=str(file)).database_url == URL
+
+
+def test_a_setting_cannot_come_from_both(tmp_path: Path) -> None:
+    file = tmp_path / "port"
+    file.write_text("8001")
+    assert "PORT and PORT_FILE" in mistakes(tmp_path, PORT="8000", PORT_FILE=str(file))[0]
+
+
+def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    for file in (tmp_path / "missing", tmp_path, binary):
+        assert str(file) in mistakes(tmp_path, PORT_FILE=str(file))[0]
+
+
+# --- secrets ------------------------------------------------------------------------------------
+
+
+def test_a_configuration_does_not_show_its_secrets(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        DATABASE_URL=URL,
+        MIGRATION_DATABASE_URL=URL,
+        METRICS_TOKEN="a-token-to-be-hidden",
+        SENTRY_DSN="https://hidden@sentry.example.com/1",
+        RATE_LIMIT_STORAGE_URL="redis://:hidden@cache",
+    )
+    for shown in (repr(config), str(config), f"{config}"):
+        assert "hidden" not in shown
+        assert SECRET not in shown
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "JWT_SECRETS", "METRICS_TOKEN", "SENTRY_DSN",
+                                  "RATE_LIMIT_STORAGE_URL"])  # fmt: skip
+def test_a_mistake_does_not_show_the_secret(tmp_path: Path, name: str) -> None:
+    assert "pa55 word" not in "\n".join(mistakes(tmp_path, **{name: "x:pa55 word"}))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "one:short",
+        "one:" + "a" * 64,
+        "one:change-me" + SECRET,
+        SECRET,
+        ":" + SECRET,
+        "a b:" + SECRET,
+        f"one:{SECRET},one:{SECRET[::-1]}",
+        ",",
+        f"one:{SECRET},two:short",
+    ],
+)
+def test_a_weak_signing_key_stops_the_start(tmp_path: Path, value: str) -> None:
+    assert any(each.startswith("JWT_SECRETS") for each in mistakes(tmp_path, JWT_SECRETS=value))
+
+
+def test_the_first_signing_key_comes_first(tmp_path: Path) -> None:
+    config = read(tmp_path, JWT_SECRETS=f"new:{SECRET},old:{SECRET[::-1]}")
+    assert list(config.jwt_secrets.items()) == [("new", SECRET), ("old", SECRET[::-1])]
+
+
+def test_production_makes_nothing_up(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as found:
+        Config.from_env({"APP_ENV": "production", "DATA_DIR": str(tmp_path / "data")})
+    assert sorted(mistake.split()[0] for mistake in found.value.mistakes) == [
+        "DATABASE_URL",
+        "JWT_SECRETS",
+    ]
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_development_key_is_made_once_and_kept_to_the_owner(tmp_path: Path) -> None:
+    environ = {"DATA_DIR": str(tmp_path / "data")}
+    first, second = Config.from_env(environ), Config.from_env(environ)
+    assert first.jwt_secrets == second.jwt_secrets
+    file = tmp_path / "data" / "jwt.secret"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    other = Config.from_env({"DATA_DIR": str(tmp_path / "other")})
+    assert other.jwt_secrets != first.jwt_secrets
+
+
+@pytest.mark.parametrize(
+    "program",
+    [["-m", "gunicorn", "wsgi:app"], ["-m", "flask", "--app", "wsgi", "db", "status"],
+     ["-m", "app.run"]],
+    ids=["gunicorn", "flask", "make run"],
+)  # fmt: skip
+def test_every_program_reports_the_mistakes_and_ends(tmp_path: Path, program: list[str]) -> None:
+    environ = {**os.environ, "DATA_DIR": str(tmp_path), "PORT": "x", "LOG_LEVEL": "loud"}
+    run = subprocess.run(
+        [sys.executable, *program],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "PORT must be" in said
+    assert "LOG_LEVEL must be" in said
+    assert "Traceback" not in said

@@ -1,0 +1,207 @@
+"""The statements in sql/, the transaction around them, and connections that die."""
+
+import ast
+import re
+from pathlib import Path
+from typing import cast
+
+import psycopg
+import pytest
+
+from app import db
+from app.config import Config
+from tests.callers import Caller, data, error
+from tests.conftest import Postgres
+from tests.serving import ROOT
+
+pool = pytest.mark.usefixtures("app")
+
+FILES = sorted(db.SQL.rglob("*.sql"))
+NAMES = [str(file.relative_to(db.SQL).with_suffix("")) for file in FILES]
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of statements for a test."""
+    monkeypatch.setattr(db, "SQL", tmp_path)
+    return tmp_path
+
+
+def write(directory: Path, name: str, text: str) -> db.Statement:
+    file = directory / f"{name}.sql"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return db.load(name)
+
+
+def test_a_missing_file_stops_the_boot(scratch: Path) -> None:
+    assert not list(scratch.iterdir())
+    with pytest.raises(FileNotFoundError):
+        db.load("tasks/nowhere")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_statement_begins_with_what_it_is_for(name: str) -> None:
+    lines = (db.SQL / f"{name}.sql").read_text().splitlines()
+    header = [line for line in lines if line.startswith("--")]
+    assert lines[: len(header)] == header
+    assert header
+    assert len(header[0]) > 10
+    assert header[0].removeprefix("-- ")[0].isupper()
+    assert header[-1].endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_statement_is_one_and_carries_its_path(name: str) -> None:
+    statement = db.load(name)
+    assert statement.text.startswith(f"/* sql/{name}.sql */ ")
+    assert ";" not in statement.text
+    assert "--" not in statement.text
+    assert not re.search(r"SELECT\s+\*|\.\*|RETURNING\s+\*", statement.text)
+
+
+def loaded_names() -> set[str]:
+    """The argument of each db.load() in the code."""
+    calls = (
+        node
+        for file in (ROOT / "app").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("db.load", "load")
+    )
+    return {ast.literal_eval(call.args[0]) for call in calls}
+
+
+def test_every_file_is_loaded_by_somebody() -> None:
+    assert loaded_names() == set(NAMES)
+
+
+def test_no_statement_is_loaded_later_than_its_module() -> None:
+    """What is missing stops the boot, and no request reads a file."""
+    for file in (ROOT / "app").rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        inside = (node for part in tree.body if isinstance(part, ast.FunctionDef | ast.ClassDef)
+                  for node in ast.walk(part))  # fmt: skip
+        calls = (node.func for node in inside if isinstance(node, ast.Call))
+        assert not [call for call in calls if ast.unparse(call) == "db.load"], file
+
+
+@pool
+def test_the_server_sees_which_file_a_statement_is_from(scratch: Path) -> None:
+    query = "-- Shows itself.\nSELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()\n"
+    row = db.fetch_one(write(scratch, "tasks/show", query), {})
+    assert row is not None
+    assert row.query.startswith("/* sql/tasks/show.sql */ SELECT query")
+
+
+COUNT = "-- Counts.\nSELECT count(*) AS number FROM counted\n"
+ADD = "-- Adds.\nINSERT INTO counted (number) VALUES (%(number)s)\n"
+
+
+@pytest.fixture
+def counted(scratch: Path, database_url: str) -> tuple[db.Statement, db.Statement]:
+    """A table that refuses the number 7; statements that count its rows and add one."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE TABLE counted (number integer CHECK (number <> 7))")
+        connection.execute("GRANT ALL ON counted TO PUBLIC")
+    return write(scratch, "count", COUNT), write(scratch, "add", ADD)
+
+
+def number(count: db.Statement) -> int:
+    row = db.fetch_one(count, {})
+    assert row is not None
+    return int(row.number)
+
+
+def add_together(add: db.Statement, *numbers: int) -> None:
+    with db.transaction():
+        for each in numbers:
+            db.execute(add, {"number": each})
+
+
+@pool
+def test_a_transaction_commits_all_or_nothing(counted: tuple[db.Statement, db.Statement]) -> None:
+    count, add = counted
+    with db.transaction():
+        assert db.execute(add, {"number": 1}) == 1
+        assert db.execute(add, {"number": 2}) == 1
+    assert number(count) == 2
+    with pytest.raises(psycopg.errors.CheckViolation):
+        add_together(add, 3, 7)
+    with pytest.raises(psycopg.ProgrammingError):
+        add_together(add, 4, cast("int", object()))
+    assert number(count) == 2
+
+
+def add_in_parts(add: db.Statement) -> None:
+    with db.transaction():
+        add_together(add, 1)
+        add_together(add, 7)
+
+
+@pool
+def test_a_transaction_inside_another_is_part_of_it(
+    counted: tuple[db.Statement, db.Statement],
+) -> None:
+    count, add = counted
+    with pytest.raises(psycopg.errors.CheckViolation):
+        add_in_parts(add)
+    assert number(count) == 0
+
+
+@pool
+def test_outside_a_transaction_each_statement_commits_by_itself(
+    counted: tuple[db.Statement, db.Statement],
+) -> None:
+    count, add = counted
+    db.execute(add, {"number": 1})
+    with pytest.raises(psycopg.errors.CheckViolation):
+        db.execute(add, {"number": 7})
+    assert number(count) == 1
+
+
+@pool
+def test_a_failed_transaction_leaves_the_connection_usable(
+    counted: tuple[db.Statement, db.Statement], config: Config
+) -> None:
+    count, add = counted
+    for _ in range(2 * config.db_pool_size):
+        with pytest.raises(psycopg.errors.CheckViolation), db.transaction():
+            db.execute(add, {"number": 7})
+    assert number(count) == 0
+
+
+END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+
+
+def test_connections_that_died_while_idle_are_replaced_without_an_error(
+    alice: Caller, postgres: Postgres, database_url: str
+) -> None:
+    task = alice.create()
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        for _ in range(3):
+            assert admin.execute(END, [name]).rowcount > 0
+            assert data(alice.get(f"/{task['id']}")) == task
+        admin.execute(END, [name])
+    assert data(alice.patch(f"/{task['id']}", json={"title": "b"}))["version"] == 2
+
+
+def test_a_database_that_is_away_is_unavailable(
+    alice: Caller, postgres: Postgres, database_url: str
+) -> None:
+    task = alice.create()
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        admin.execute(END, [name])
+        for method, path in (("GET", f"/api/me/tasks/{task['id']}"), ("POST", "/api/me/tasks")):
+            answer = alice.call(method, path, json={"title": "a"})
+            assert error(answer) == (503, "UNAVAILABLE")
+            assert int(answer.headers["Retry-After"]) >= 1
+        admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def test_a_pool_must_be_configured() -> None:
+    db.close_pool()
+    with pytest.raises(RuntimeError, match="configure"):
+        db.open_pool()
