@@ -1,6 +1,7 @@
 # Everything runs in .venv, built from requirements*.txt when a target needs it.
 #   PYTHON=/path/to/python   the interpreter for .venv (default: 3.13, else another of 3.11 to 3.14)
 #   ARGS="-k login -x"       arguments for pytest (make test) or uv (make requirements)
+#   SHORT=1                  the short form of make faults
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -24,7 +25,7 @@ MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check contract format requirements clean rebuild
+.PHONY: help run test faults check contract format requirements clean rebuild
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=...] [ARGS=...]"
@@ -36,6 +37,9 @@ run: $(SERVING) ## serve on http://127.0.0.1:8000 with a PostgreSQL of its own, 
 
 test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DATABASE_URL
 	$(PY) -m pytest --numprocesses=logical --maxprocesses=8 --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)
+
+faults: $(DEVELOPING) ## kill, freeze and overrun it for 15 minutes; SHORT=1 for 3
+	FAULTS=$(if $(SHORT),short,full) $(PY) -m pytest tests/faults $(ARGS)
 
 check: $(DEVELOPING) ## lint and type-check Python and SQL
 	$(PY) -m ruff check .

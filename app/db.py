@@ -15,13 +15,14 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import namedtuple_row
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from app.config import Config
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 CONNECT_TIMEOUT = 2  # seconds
 POOL_TIMEOUT = 1.0  # seconds
+AWAY_TIMEOUT = 0.1  # seconds instead, from when nobody got a connection in time until somebody does
 LOCK_TIMEOUT = "500ms"
 STREAM_ROWS = 200  # per FETCH
 GRACE = 0.25  # seconds that the server has to end a statement by itself
@@ -107,6 +108,8 @@ class _Database:
         self.pool: ConnectionPool[_Connection] | None = None
         self.patience = math.inf
         self.tells_owner = False
+        self.taken_at = -math.inf  # when the pool last gave a connection, in monotonic seconds
+        self.is_away = False
         self.thread = _Thread()
 
 
@@ -208,8 +211,7 @@ def _pool() -> ConnectionPool[_Connection]:
 @contextmanager
 def _connection() -> Iterator[_Connection]:
     """A connection out of the pool, for as long as the block takes."""
-    pool = _pool()
-    connection = pool.getconn(min(POOL_TIMEOUT, _seconds_left()))
+    pool, connection = _pool(), _take()
     try:
         yield connection
     except psycopg.errors.ReadOnlySqlTransaction:  # another server writes now
@@ -217,6 +219,23 @@ def _connection() -> Iterator[_Connection]:
         raise
     finally:
         pool.putconn(connection)
+
+
+def _take() -> _Connection:
+    """A connection out of the pool.
+
+    While the database is away nobody waits long: those behind them wait for their threads.
+    """
+    began = monotonic()
+    wait = min(AWAY_TIMEOUT if _database.is_away else POOL_TIMEOUT, _seconds_left())
+    try:
+        connection = _pool().getconn(wait)
+    except PoolTimeout:
+        if wait == POOL_TIMEOUT and _database.taken_at < began:
+            _database.is_away = True
+        raise
+    _database.taken_at, _database.is_away = monotonic(), False
+    return connection
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def postgres() -> Iterator[Postgres]:
     if given:
         yield Postgres(admin_url=given, owner_url=given)
         return
-    directory = Path(tempfile.mkdtemp(prefix="ownrow-test-", dir=_memory()))
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-test-", dir=memory()))
     version = int(os.environ.get("TEST_POSTGRES_VERSION", "18"))
     with embedded.start(directory, version=version, settings=SETTINGS) as running:
         made = Postgres(running.url("postgres", embedded.SUPERUSER), running.url())
@@ -97,7 +97,7 @@ def postgres() -> Iterator[Postgres]:
     shutil.rmtree(directory)
 
 
-def _memory() -> str | None:
+def memory() -> str | None:
     """Where files are kept in memory, if there is room: copies take a tenth of the time there."""
     shared = Path("/dev/shm")
     has_room = shared.is_dir() and shutil.disk_usage(shared).free > MEMORY

@@ -20,14 +20,16 @@ class Revocations:
         self._ended: dict[UUID, float] = {}
         self._read_at = float("-inf")
         self._reading = threading.Lock()
+        self._merging = threading.Lock()
 
     def is_ended(self, session_id: UUID) -> bool:
         """Whether the session is over; raises as the database does when that can't be known."""
         age = time.monotonic() - self._read_at
-        if age > FRESH and self._reading.acquire(blocking=age > 2 * FRESH):
+        if age > 2 * FRESH:
+            self._read()  # without a queue: waits for a database that is away would add up in one
+        elif age > FRESH and self._reading.acquire(blocking=False):
             try:
-                if time.monotonic() - self._read_at > FRESH:
-                    self._read()
+                self._read()
             finally:
                 self._reading.release()
         return session_id in self._ended
@@ -35,7 +37,8 @@ class Revocations:
     def _read(self) -> None:
         now = time.monotonic()
         since = min(now - self._read_at + OVERLAP, MEMORY)
-        for row in db.fetch_all(LIST_ENDED, {"seconds": since}):
-            self._ended[row.session_id] = now
-        self._ended = {ended: at for ended, at in self._ended.items() if at > now - MEMORY}
-        self._read_at = now
+        rows = db.fetch_all(LIST_ENDED, {"seconds": since})
+        with self._merging:
+            ended = {**self._ended, **{row.session_id: now for row in rows}}
+            self._ended = {each: at for each, at in ended.items() if at > now - MEMORY}
+            self._read_at = max(now, self._read_at)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import memory
 from tests.faults.figures import Figures
 from tests.faults.postgres import Postgres, postgres
 from tests.faults.recorder import Recorder
@@ -37,7 +38,7 @@ def figures() -> Figures:
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """A short path: a Unix socket's may have 107 bytes."""
-    made = Path(tempfile.mkdtemp(prefix="ownrow-faults-"))
+    made = Path(tempfile.mkdtemp(prefix="ownrow-faults-", dir=memory()))
     yield made
     shutil.rmtree(made)
 
