@@ -18,6 +18,7 @@ from app import create_app, db
 from app.config import Config
 from tests.auth.database import age_sessions, count, run
 from tests.callers import PASSWORD, Caller, data, error
+from tests.processes import is_stopped, until
 from tests.serving import Reply, Server, serving
 
 DAY = 24 * 60 * 60  # seconds
@@ -171,6 +172,7 @@ def only(server: Server, worker: int) -> Iterator[None]:
     others = [pid for pid in workers(server) if pid != worker]
     for pid in others:
         os.kill(pid, signal.SIGSTOP)
+    until(lambda: all(is_stopped(pid) for pid in others))
     try:
         yield
     finally:
