@@ -14,6 +14,12 @@ from tests.conftest import Postgres
 
 Command = Callable[..., Result]
 
+# Whether somebody waits for a lock of somebody else.
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
 
 @pytest.fixture
 def superuser(postgres: Postgres, database_url: str) -> Iterator[psycopg.Connection]:

@@ -1,0 +1,262 @@
+"""The export: all tasks of one moment, in a file that is made while it is sent."""
+
+import csv
+import io
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from werkzeug.test import TestResponse
+
+from app import db
+from app.config import Config
+from tests.callers import Caller, broken_fields, data, error
+from tests.processes import until
+from tests.serving import PATIENCE, serving
+from tests.tasks.remote import Remote, peak_memory, sign_up, workers
+
+COLUMNS = [
+    "id",
+    "owner_id",
+    "title",
+    "description",
+    "is_completed",
+    "completed_at",
+    "created_at",
+    "updated_at",
+    "version",
+]
+MANY_TASKS = """
+    INSERT INTO tasks (
+        owner_id, id, title, title_folded, description, description_folded, created_at, updated_at,
+        version, last_action
+    )
+    SELECT
+        owner_id, uuidv7_at(now() + n * interval '1 microsecond'), 'task ' || n, '',
+        repeat('x', 100), '', now(), now(), version + n, 'create'
+    FROM ledgers CROSS JOIN generate_series(1, %s) AS n
+"""
+
+EXPORTERS = """
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND query LIKE 'FETCH%'
+    AND state IN ('active', 'idle in transaction')
+"""
+EXPORTING = f"SELECT count(*) {EXPORTERS}"
+SLOW_ROWS = db.Statement(
+    "tests/slow_rows",
+    """
+    SELECT CASE n WHEN 200 THEN pg_sleep(%(seconds)s) WHEN 400 THEN pg_sleep(%(seconds)s)
+    WHEN 401 THEN pg_sleep(60) END FROM generate_series(1, 401) AS n
+    """,
+    True,
+)
+
+
+def records(answer: TestResponse) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(answer.data.decode(), newline="")))
+
+
+def test_json_is_the_default_and_has_what_the_list_has(alice: Caller) -> None:
+    tasks = [alice.create(f"task {number}", "ü\n") for number in range(3)]
+    alice.delete(f"/{alice.create('in the trash')['id']}")
+    answer = alice.get("/export")
+    assert answer.get_json() == tasks
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.json"'
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert alice.get("/export?format=json").data == answer.data
+
+
+def test_csv_has_a_record_per_task_and_says_what_it_is(alice: Caller) -> None:
+    task = alice.create("first", 'he said "no", and\r\nleft')
+    done = data(alice.patch(f"/{alice.create('second')['id']}/complete"))
+    answer = alice.get("/export?format=csv")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.csv"'
+    header, first, second = records(answer)
+    assert header == COLUMNS
+    assert dict(zip(header, first, strict=True)) == {
+        **task,
+        "is_completed": "false",
+        "completed_at": "",
+        "version": "1",
+    }
+    assert dict(zip(header, second, strict=True)) == {
+        **done,
+        "description": "",
+        "is_completed": "true",
+        "version": "3",
+    }
+
+
+def test_csv_is_written_as_rfc_4180_says(alice: Caller) -> None:
+    alice.create('a "b", c', "line\nbreak")
+    lines = alice.get("/export?format=csv").data
+    assert lines.endswith(b"\r\n")
+    assert b'"a ""b"", c","line\nbreak",false,,' in lines
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_cell_that_a_spreadsheet_would_compute_is_made_harmless(
+    alice: Caller, start: str
+) -> None:
+    text = f"{start}1+1"
+    alice.create(f"x{text}", text)
+    if start.strip():
+        alice.create(text, f"x{text}")
+    cells = [record[2:4] for record in records(alice.get("/export?format=csv"))[1:]]
+    assert cells[0] == [f"x{text}".strip(), f"'{text}"]
+    if start.strip():
+        assert cells[1] == [f"'{text}", f"x{text}"]
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+@pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 400])
+def test_pieces_fit_together(
+    alice: Caller, superuser: psycopg.Connection, kind: str, count: int
+) -> None:
+    superuser.execute(MANY_TASKS, [count])
+    answer = alice.get(f"/export?format={kind}")
+    titles = [f"task {number}" for number in range(1, count + 1)]
+    if kind == "json":
+        assert [task["title"] for task in answer.get_json()] == titles
+    else:
+        assert [record[2] for record in records(answer)] == ["title", *titles]
+
+
+def test_only_ones_own_tasks_are_exported(alice: Caller, bob: Caller) -> None:
+    alice.create()
+    assert bob.get("/export").data == b"[]"
+    assert records(bob.get("/export?format=csv")) == [COLUMNS]
+    foreign = bob.call("GET", f"/api/{alice.id}/tasks/export")
+    assert error(foreign) == (403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize("query", ["format=xml", "format=", "format=JSON", "limit=1"])
+def test_what_is_asked_for_otherwise_is_refused(alice: Caller, query: str) -> None:
+    assert broken_fields(alice.get(f"/export?{query}")) == [query.partition("=")[0]]
+
+
+def test_head_says_what_get_would_and_reads_no_task(
+    alice: Caller, superuser: psycopg.Connection
+) -> None:
+    alice.create()
+    get = alice.get("/export?format=csv")
+    with superuser.transaction():
+        superuser.execute("LOCK TABLE tasks")
+        head = alice.call("HEAD", "/api/me/tasks/export?format=csv")
+    assert (head.status_code, head.data) == (200, b"")
+    for name in ("Content-Type", "Content-Disposition"):
+        assert head.headers[name] == get.headers[name]
+
+
+def test_an_export_that_can_not_begin_is_an_error_like_others(
+    alice: Caller, superuser: psycopg.Connection
+) -> None:
+    with superuser.transaction():
+        superuser.execute("LOCK TABLE tasks")
+        assert error(alice.get("/export")) == (503, "UNAVAILABLE")
+
+
+def test_an_export_is_of_one_moment(alice: Caller, superuser: psycopg.Connection) -> None:
+    superuser.execute(MANY_TASKS, [1000])
+    answer = alice.get("/export", buffered=False)
+    pieces = answer.iter_encoded()
+    body = next(pieces)
+    superuser.execute("UPDATE tasks SET title = 'changed meanwhile'")
+    body += b"".join(pieces)
+    answer.close()
+    titles = [task["title"] for task in json.loads(body)]
+    assert titles == [f"task {number}" for number in range(1, 1001)]
+
+
+def test_a_connection_comes_back_whatever_becomes_of_the_export(
+    alice: Caller, superuser: psycopg.Connection, config: Config
+) -> None:
+    superuser.execute(MANY_TASKS, [1000])
+    for _ in range(config.db_pool_size + 1):
+        answer = alice.get("/export", buffered=False)
+        next(answer.iter_encoded())
+        answer.close()
+    assert alice.get("?limit=1").status_code == 200
+
+
+@pytest.mark.usefixtures("app")
+def test_each_piece_has_a_deadline_of_its_own(config: Config) -> None:
+    """A reader may take longer than a statement; a piece may not."""
+    db.configure(replace(config, db_statement_timeout_ms=300))
+    db.open_pool()
+    pieces = db.stream(SLOW_ROWS, {"seconds": 0.2})
+    assert [len(next(pieces)), len(next(pieces))] == [200, 200]
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        next(pieces)
+
+
+# --- on the real server -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def exporter(database_url: str, tmp_path: Path, superuser: psycopg.Connection) -> Iterator[Remote]:
+    """A user with 20,000 tasks, of a server with one worker."""
+    with serving(database_url, tmp_path, WEB_CONCURRENCY="1") as server:
+        remote = sign_up(server)
+        superuser.execute(MANY_TASKS, [20_000])
+        superuser.execute("VACUUM ANALYZE tasks")
+        yield remote
+
+
+def begin(exporter: Remote) -> socket.socket:
+    """An export whose reader has taken the first bytes, and takes no more for now."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(PATIENCE)
+    connection.connect((exporter.server.host, exporter.server.port))
+    lines = ["GET /api/me/tasks/export HTTP/1.1", "Host: localhost"]
+    lines += [f"{name}: {value}" for name, value in exporter.authorization.items()]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    assert connection.recv(12) == b"HTTP/1.1 200"
+    return connection
+
+
+def is_idle(superuser: psycopg.Connection) -> bool:
+    return superuser.execute(EXPORTING).fetchone() == (0,)
+
+
+@pytest.mark.slow
+def test_an_error_on_the_way_aborts_the_answer(
+    exporter: Remote, superuser: psycopg.Connection
+) -> None:
+    with begin(exporter) as connection:
+        until(lambda: not is_idle(superuser))
+        superuser.execute(f"SELECT pg_terminate_backend(pid) {EXPORTERS}".encode())
+        rest = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert not rest.endswith(b"0\r\n\r\n")
+    assert b"]" not in rest[-10:]
+    assert exporter.get("?limit=1").status == 200
+
+
+@pytest.mark.slow
+def test_a_reader_who_goes_away_leaves_no_transaction_behind(
+    exporter: Remote, superuser: psycopg.Connection
+) -> None:
+    for _ in range(5):
+        with begin(exporter):
+            until(lambda: not is_idle(superuser))
+        until(lambda: is_idle(superuser))
+    assert exporter.get("?limit=1").status == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_memory_does_not_grow_with_the_number_of_tasks(exporter: Remote, kind: str) -> None:
+    (worker,) = workers(exporter.server)
+    small = exporter.get(f"/export?format={kind}")
+    before = peak_memory(worker)
+    large = exporter.get(f"/export?format={kind}")
+    assert len(large.body) == len(small.body) > 5_000_000
+    assert peak_memory(worker) - before < 2_000_000

@@ -1,0 +1,284 @@
+"""Writers that wait for each other: each acts on what is there when its turn has come."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from werkzeug.test import TestResponse
+
+from app import db
+from app.config import Config
+from app.tasks import repository
+from app.web import Origin
+from tests.callers import Caller, data, error
+from tests.processes import until
+from tests.tasks.conftest import WAITING, Command
+
+ORIGIN = Origin("test", None)
+Request = Callable[[], TestResponse]
+Write = Callable[[UUID, UUID], object]
+
+
+@pytest.fixture
+def task(alice: Caller) -> dict[str, Any]:
+    return alice.create("as it was")
+
+
+@pytest.fixture
+def overtake(
+    alice: Caller, task: dict[str, Any], superuser: psycopg.Connection
+) -> Iterator[Callable[[Write, Request], TestResponse]]:
+    """Sends a request that has to wait for a write which began before; returns its answer."""
+
+    def is_waiting() -> bool:
+        return superuser.execute(WAITING).fetchone() == (1,)
+
+    with ThreadPoolExecutor() as threads:
+
+        def run(write: Write, request: Request) -> TestResponse:
+            with db.transaction():
+                write(UUID(alice.id), UUID(task["id"]))
+                answer: Future[TestResponse] = threads.submit(request)
+                until(lambda: is_waiting() or answer.done())
+            return answer.result()
+
+        yield run
+
+
+def rename(owner_id: UUID, task_id: UUID) -> object:
+    return repository.update(owner_id, task_id, {"title": "newer"}, None, ORIGIN)
+
+
+def toggle(owner_id: UUID, task_id: UUID) -> object:
+    return repository.complete(owner_id, task_id, None, None, ORIGIN)
+
+
+def delete(owner_id: UUID, task_id: UUID) -> object:
+    return repository.delete(owner_id, task_id, None, ORIGIN)
+
+
+def restore(owner_id: UUID, task_id: UUID) -> object:
+    return repository.restore(owner_id, task_id, None, ORIGIN)
+
+
+def actions(caller: Caller, task: dict[str, Any]) -> list[str]:
+    entries = data(caller.get(f"/{task['id']}/history"))
+    return [entry["action"] for entry in reversed(entries)]
+
+
+def version(caller: Caller) -> int:
+    return int(caller.get("?limit=1").get_json()["meta"]["version"])
+
+
+Overtake = Callable[[Write, Request], TestResponse]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "", {"title": "stale"}),
+        ("PATCH", "/complete", None),
+        ("DELETE", "", None),
+    ],
+)
+def test_a_version_that_goes_stale_while_its_writer_waits_takes_no_number(
+    alice: Caller,
+    task: dict[str, Any],
+    overtake: Overtake,
+    flask: Command,
+    method: str,
+    path: str,
+    body: object,
+) -> None:
+    target = f"/api/me/tasks/{task['id']}{path}"
+    stale = {"If-Match": '"1"'}
+    answer = overtake(rename, lambda: alice.call(method, target, json=body, headers=stale))
+    assert error(answer) == (412, "PRECONDITION_FAILED")
+    assert actions(alice, task) == ["create", "update"]
+    assert version(alice) == 2
+    assert alice.create()["version"] == 3
+    assert flask("ledger", "verify").exit_code == 0
+
+
+def test_a_batch_sees_what_it_waited_for(
+    alice: Caller, task: dict[str, Any], overtake: Overtake, flask: Command
+) -> None:
+    change = {"op": "update", "id": task["id"], "description": "batched"}
+    operations = [{"op": "create", "title": "t"}, {**change, "if_version": 2}]
+    answer = overtake(rename, lambda: alice.post("/batch", json={"operations": operations}))
+    assert data(answer)["results"][1]["title"] == "newer"
+    assert data(answer)["results"][1]["version"] == 4
+    assert flask("ledger", "verify").exit_code == 0
+
+
+def test_a_batch_on_a_version_that_goes_stale_while_it_waits_does_nothing(
+    alice: Caller, task: dict[str, Any], overtake: Overtake
+) -> None:
+    change = {"op": "update", "id": task["id"], "title": "lost", "if_version": 1}
+    operations = [{"op": "create", "title": "t"}, change]
+    answer = overtake(rename, lambda: alice.post("/batch", json={"operations": operations}))
+    assert error(answer) == (412, "PRECONDITION_FAILED")
+    assert version(alice) == 2
+
+
+def test_what_was_so_already_is_done_again_when_it_is_no_longer_so(
+    alice: Caller, task: dict[str, Any], overtake: Overtake
+) -> None:
+    """The task is completed, a toggle opens it, and a request to complete it waits for that."""
+    path = f"/{task['id']}/complete"
+    alice.patch(path)
+    answer = overtake(toggle, lambda: alice.patch(path, json={"is_completed": True}))
+    assert data(answer)["is_completed"] is True
+    assert actions(alice, task) == ["create", "complete", "reopen", "complete"]
+
+
+def test_a_change_that_became_needless_takes_no_number(
+    alice: Caller, task: dict[str, Any], overtake: Overtake
+) -> None:
+    path = f"/{task['id']}"
+    answer = overtake(rename, lambda: alice.patch(path, json={"title": "newer"}))
+    assert (data(answer)["title"], data(answer)["version"]) == ("newer", 2)
+    assert actions(alice, task) == ["create", "update"]
+
+
+def test_two_toggles_are_two(alice: Caller, task: dict[str, Any], overtake: Overtake) -> None:
+    answer = overtake(toggle, lambda: alice.patch(f"/{task['id']}/complete"))
+    assert data(answer)["is_completed"] is False
+    assert actions(alice, task) == ["create", "complete", "reopen"]
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"title": "late"}), ("DELETE", None)])
+def test_a_task_deleted_meanwhile_is_missing(
+    alice: Caller, task: dict[str, Any], overtake: Overtake, method: str, body: object
+) -> None:
+    path = f"/api/me/tasks/{task['id']}"
+    answer = overtake(delete, lambda: alice.call(method, path, json=body))
+    assert error(answer) == (404, "NOT_FOUND")
+    assert version(alice) == 2
+
+
+def test_a_task_restored_meanwhile_can_not_be_restored_again(
+    alice: Caller, task: dict[str, Any], overtake: Overtake
+) -> None:
+    alice.delete(f"/{task['id']}")
+    answer = overtake(restore, lambda: alice.post(f"/{task['id']}/restore"))
+    assert error(answer) == (404, "NOT_FOUND")
+    assert version(alice) == 3
+
+
+def test_a_list_that_changes_while_a_create_waits_is_another_one(
+    alice: Caller, overtake: Overtake
+) -> None:
+    headers = {"If-Match": '"1"'}
+    answer = overtake(rename, lambda: alice.post(json={"title": "t"}, headers=headers))
+    assert error(answer) == (412, "PRECONDITION_FAILED")
+    assert version(alice) == 2
+
+
+def test_a_writer_that_waits_too_long_is_told_to_come_back(
+    alice: Caller, task: dict[str, Any]
+) -> None:
+    with ThreadPoolExecutor() as threads:
+        with db.transaction():
+            rename(UUID(alice.id), UUID(task["id"]))
+            answer = threads.submit(alice.patch, f"/{task['id']}/complete").result()
+        assert error(answer) == (503, "UNAVAILABLE")
+        assert answer.headers["Retry-After"] == "1"
+    assert actions(alice, task) == ["create", "update"]
+
+
+def test_a_write_that_fails_leaves_no_gap(
+    alice: Caller, superuser: psycopg.Connection, flask: Command
+) -> None:
+    superuser.execute("ALTER TABLE tasks ADD CONSTRAINT no_bombs CHECK (title <> 'bomb')")
+    alice.create()
+    assert error(alice.post(json={"title": "bomb"})) == (500, "INTERNAL")
+    operations = [{"op": "create", "title": title} for title in ("before", "bomb", "after")]
+    assert error(alice.post("/batch", json={"operations": operations})) == (500, "INTERNAL")
+    assert alice.create()["version"] == 2
+    assert flask("ledger", "verify").exit_code == 0
+
+
+# --- nothing is read that has not changed --------------------------------------------------------
+
+
+def plan(config: Config, statement: db.Statement, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The nodes of the plan that the statement was executed by."""
+    with psycopg.connect(config.database_url or "", row_factory=dict_row) as connection:
+        text = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.text}".encode()
+        (row,) = connection.execute(text, params).fetchall()
+    return list(_nodes(row["QUERY PLAN"][0]["Plan"]))
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
+
+
+MANY_TASKS = """
+    INSERT INTO tasks (
+        owner_id, id, title, title_folded, description_folded, created_at, updated_at, version,
+        last_action
+    )
+    SELECT
+        owner_id, uuidv7_at(now() + n * interval '1 microsecond'), 'task ' || n, 'task ' || n, '',
+        now(), now(), n, 'create'
+    FROM ledgers CROSS JOIN generate_series(1, 10000) AS n
+"""
+
+
+@pytest.fixture
+def ten_thousand(alice: Caller, superuser: psycopg.Connection) -> Caller:
+    superuser.execute(MANY_TASKS)
+    superuser.execute("UPDATE ledgers SET version = 10000")
+    superuser.execute("VACUUM ANALYZE tasks, ledgers")
+    return alice
+
+
+@pytest.mark.parametrize("sort", list(repository.SORTS))
+def test_304_for_a_list_of_10_000_tasks_touches_no_task(
+    ten_thousand: Caller, config: Config, sort: str
+) -> None:
+    first = ten_thousand.get(f"?sort={sort}")
+    tag = first.headers["ETag"]
+    assert len(data(first)) == 50
+    again = ten_thousand.get(f"?sort={sort}", headers={"If-None-Match": tag})
+    assert (again.status_code, again.data) == (304, b"")
+
+    order = repository.SORTS[sort]
+    params = {
+        "owner_id": ten_thousand.id,
+        "limit": 50,
+        "is_completed": None,
+        "patterns": None,
+        **dict(zip(order.parameters, order.beginning, strict=True)),
+    }
+    for known, is_read in ((["9999"], True), ([json.loads(tag)], False)):
+        nodes = plan(config, order.statement, {**params, "known_tags": known})
+        scans = [node for node in nodes if node.get("Relation Name") == "tasks"]
+        assert scans
+        assert any(node["Actual Loops"] for node in scans) is is_read
+        assert any(node["Shared Hit Blocks"] + node["Shared Read Blocks"] for node in scans) is (
+            is_read
+        )
+
+
+@pytest.mark.parametrize(
+    ("statement", "position"),
+    [(repository.CHANGES, {"since": 0}), (repository.TRASH, {"before_version": 2**62})],
+)
+def test_304_for_the_feed_and_the_trash_touches_no_task(
+    ten_thousand: Caller, config: Config, statement: db.Statement, position: dict[str, int]
+) -> None:
+    params = {"owner_id": ten_thousand.id, "limit": 50, **position}
+    for known, is_read in (("9999-0", True), ("10000-0", False)):
+        nodes = plan(config, statement, {**params, "known_tags": [known]})
+        scans = [node for node in nodes if node.get("Relation Name") == "tasks"]
+        assert scans
+        assert any(node["Actual Loops"] for node in scans) is is_read
