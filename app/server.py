@@ -53,6 +53,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         self._connections: dict[int, _Connection] = {}
+        self._answering: set[_Connection] = set()
         self._listeners: dict[int, socket.socket] = {}
         self._poll = select.epoll()
         self._stopping = threading.Event()
@@ -128,6 +129,22 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
 
     def _answer(self, connection: _Connection) -> None:
         """Answers the request that has come, and those that came with it."""
+        descriptor = connection.sock.fileno()
+        del self._connections[descriptor]  # an answer that breaks off frees the number for another
+        self._answering.add(connection)
+        try:
+            keep = self._answer_all(connection)
+            if keep:
+                connection.timeout = time.monotonic() + self.cfg.keepalive
+                self._connections[descriptor] = connection
+                self._poll.modify(descriptor, READABLE_ONCE)
+            elif connection.sock.fileno() >= 0:
+                connection.close(graceful=True)
+        finally:
+            self._answering.discard(connection)
+
+    def _answer_all(self, connection: _Connection) -> bool:
+        """Whether the connection may have more requests."""
         late = connection.is_arriving and connection.timeout <= time.monotonic()
         connection.is_arriving, connection.timeout = False, math.inf
         if late:
@@ -135,12 +152,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         keep = not late and self.handle(connection)
         while keep and connection.parser.unreader.buf.getbuffer().nbytes:
             keep = self.handle(connection)
-        if keep:
-            connection.timeout = time.monotonic() + self.cfg.keepalive
-            self._poll.modify(connection.sock, READABLE_ONCE)
-        else:
-            del self._connections[connection.sock.fileno()]
-            connection.close(graceful=True)
+        return bool(keep)
 
     def _end_late(self, now: float) -> None:
         """Ends what time has run out for: its reader finds the connection at its end."""
@@ -154,7 +166,8 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             self._poll.unregister(listener)
             listener.close()
         began = time.monotonic()
-        while self._connections and time.monotonic() < began + self.cfg.graceful_timeout:
+        deadline = began + self.cfg.graceful_timeout
+        while (self._connections or self._answering) and time.monotonic() < deadline:
             self.notify()
             if time.monotonic() > began + LINGER:
                 self._end_late(math.inf)

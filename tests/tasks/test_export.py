@@ -147,6 +147,7 @@ def test_head_says_what_get_would_and_reads_no_task(
 ) -> None:
     alice.create()
     get = alice.get("/export?format=csv")
+    assert len(records(get)) == 2
     with superuser.transaction():
         superuser.execute("LOCK TABLE tasks")
         head = alice.call("HEAD", "/api/me/tasks/export?format=csv")
@@ -228,15 +229,16 @@ def is_idle(superuser: psycopg.Connection) -> bool:
 
 
 @pytest.mark.slow
-def test_an_error_on_the_way_aborts_the_answer(
+def test_an_error_on_the_way_aborts_the_answer_and_nothing_else(
     exporter: Remote, superuser: psycopg.Connection
 ) -> None:
-    with begin(exporter) as connection:
-        until(lambda: not is_idle(superuser))
-        superuser.execute(f"SELECT pg_terminate_backend(pid) {EXPORTERS}".encode())
-        rest = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert not rest.endswith(b"0\r\n\r\n")
-    assert b"]" not in rest[-10:]
+    for _ in range(5):  # more than the server has threads
+        with begin(exporter) as connection:
+            until(lambda: not is_idle(superuser))
+            superuser.execute(f"SELECT pg_terminate_backend(pid) {EXPORTERS}".encode())
+            rest = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert not rest.endswith(b"0\r\n\r\n")
+        assert b"]" not in rest[-10:]
     assert exporter.get("?limit=1").status == 200
 
 
