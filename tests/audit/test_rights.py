@@ -1,0 +1,179 @@
+"""Least privilege: each right that a role must not have is tried, and refused."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import errors, sql
+
+from app import embedded
+from tests.callers import Caller
+from tests.roles import as_role
+
+REFUSED = {
+    "ownrow_app": [
+        "CREATE TABLE mine (id integer)",
+        "CREATE TEMPORARY TABLE mine (id integer)",
+        "CREATE VIEW mine AS SELECT 1 AS one",
+        "CREATE FUNCTION mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "CREATE SCHEMA mine",
+        "CREATE ROLE mine",
+        "CREATE INDEX mine ON tasks (title)",
+        "ALTER TABLE tasks ADD COLUMN mine text",
+        "ALTER TABLE tasks DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE tasks NO FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE ledger_entries DISABLE TRIGGER ledger_entries_kept",
+        "DROP POLICY owner ON tasks",
+        "DROP TABLE tasks",
+        "DROP FUNCTION keep_ledger_entries() CASCADE",
+        "GRANT SELECT ON credentials TO ownrow_app",
+        "SET ROLE ownrow_owner",
+        "SET ROLE ownrow_lookup",
+        "SET session_replication_role = replica",
+        "TRUNCATE ledger_entries",
+        "TRUNCATE tasks CASCADE",
+        "UPDATE ledger_entries SET action = 'update'",
+        "UPDATE ledger_entries SET hash = sha256('')",
+        "DELETE FROM ledger_entries",
+        "UPDATE ledgers SET pruned_version = version",
+        "UPDATE ledgers SET pruned_hash = sha256('')",
+        "UPDATE ledgers SET owner_id = gen_random_uuid()",
+        "INSERT INTO ledgers (owner_id, version) SELECT id, 9 FROM users",
+        "DELETE FROM tasks",
+        "UPDATE tasks SET owner_id = gen_random_uuid()",
+        "UPDATE tasks SET id = gen_random_uuid()",
+        "UPDATE tasks SET created_at = now()",
+        "UPDATE users SET id = gen_random_uuid()",
+        "UPDATE users SET email = 'mallory@example.com'",
+        "UPDATE idempotency_keys SET body = 'null'",
+        "SELECT password_hash FROM credentials",
+        "SELECT * FROM credentials",
+        "SELECT count(*) FROM credentials WHERE password_hash LIKE '$2%'",
+        "UPDATE credentials SET changed_at = now() RETURNING password_hash",
+        "UPDATE credentials SET owner_id = gen_random_uuid()",
+        "DELETE FROM credentials",
+        "SELECT id FROM list_accounts('', 9)",
+        "INSERT INTO _yoyo_migration (migration_id) VALUES ('9999.mine')",
+        "DELETE FROM _yoyo_migration",
+        "COPY tasks TO '/tmp/tasks'",
+        "SELECT pg_read_file('/etc/passwd')",
+        "SELECT rolpassword FROM pg_authid",
+    ],
+    "ownrow_auditor": [
+        "SELECT password_hash FROM credentials",
+        "SELECT token_hash FROM refresh_tokens",
+        "SELECT password_hash_of(gen_random_uuid())",
+        "SELECT id FROM find_credential('', ARRAY[]::bytea[])",
+        "CREATE TABLE mine (id integer)",
+        "SET default_transaction_read_only = off; DELETE FROM tasks",
+        "SET default_transaction_read_only = off; UPDATE users SET disabled_at = now()",
+        "SET default_transaction_read_only = off; INSERT INTO ended_sessions DEFAULT VALUES",
+        "SET default_transaction_read_only = off; TRUNCATE ledger_entries",
+    ],
+}  # fmt: skip
+READABLE = ("users", "sessions", "ended_sessions", "guesses", "known_addresses", "ledgers", "tasks",
+            "ledger_entries", "idempotency_keys")  # fmt: skip
+
+
+@pytest.fixture
+def connections(database_url: str, alice: Caller) -> Iterator[dict[str, psycopg.Connection]]:
+    """A connection of each role to a database in which alice has a task."""
+    alice.post(json={"title": "rights"})
+    made = {role: psycopg.connect(as_role(database_url, role), autocommit=True) for role in REFUSED}
+    yield made
+    for connection in made.values():
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"), [(role, each) for role, tried in REFUSED.items() for each in tried]
+)
+def test_a_right_that_a_role_must_not_have_is_refused(
+    connections: dict[str, psycopg.Connection], role: str, statement: str
+) -> None:
+    with pytest.raises((errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)):
+        connections[role].execute(statement)
+
+
+def test_the_service_cannot_drop_a_ledger_without_its_account(
+    connections: dict[str, psycopg.Connection], alice: Caller
+) -> None:
+    with pytest.raises(errors.RestrictViolation):
+        _replace_ledger(connections[embedded.APPLICATION], alice.id)
+    listed = alice.get().json
+    assert listed is not None
+    assert listed["data"][0]["title"] == "rights"
+
+
+def _replace_ledger(connection: psycopg.Connection, owner_id: str) -> None:
+    with connection.transaction():
+        connection.execute("SELECT set_config('app.owner_id', %s, TRUE)", (owner_id,))
+        connection.execute("DELETE FROM ledgers WHERE owner_id = %s", (owner_id,))
+        connection.execute("INSERT INTO ledgers (owner_id) VALUES (%s)", (owner_id,))
+
+
+@pytest.mark.parametrize("table", READABLE)
+def test_the_auditor_reads_what_is_not_secret(
+    connections: dict[str, psycopg.Connection], table: str
+) -> None:
+    count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+    rows = connections["ownrow_auditor"].execute(count).fetchone()
+    expected = {"ended_sessions": 0, "idempotency_keys": 0}.get(table, 1)
+    assert rows is not None
+    assert rows[0] >= expected
+
+
+def test_nothing_belongs_to_a_role_that_somebody_logs_in_as(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        owners = connection.execute(
+            """
+            SELECT pg_get_userbyid(relowner) FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace
+            UNION
+            SELECT pg_get_userbyid(proowner) FROM pg_proc
+            WHERE pronamespace = 'public'::regnamespace
+            """
+        ).fetchall()
+        may_log_in = connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname IN ('ownrow_owner', 'ownrow_lookup')"
+            " AND (rolcanlogin OR rolsuper OR rolbypassrls OR rolcreaterole)"
+        ).fetchall()
+    assert {owner for (owner,) in owners} == {"ownrow_owner", "ownrow_lookup"}
+    assert may_log_in == []
+
+
+def test_what_runs_with_foreign_rights_looks_nowhere_but_where_it_says(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        definers = connection.execute(
+            "SELECT proname, proconfig FROM pg_proc WHERE prosecdef"
+            " AND pronamespace = 'public'::regnamespace"
+        ).fetchall()
+        callable_by_all = connection.execute(
+            "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+            " AND has_function_privilege('ownrow_auditor', oid, 'EXECUTE')"
+        ).fetchall()
+    assert len(definers) == 4
+    assert {tuple(config) for _, config in definers} == {("search_path=pg_catalog, pg_temp",)}
+    assert callable_by_all == []
+
+
+def test_the_role_has_deadlines_of_its_own(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        (settings,) = connection.execute(
+            "SELECT setconfig FROM pg_db_role_setting"
+            " WHERE setrole = 'ownrow_app'::regrole AND setdatabase = 0"
+        ).fetchall()[0]
+    assert set(settings) == {
+        "statement_timeout=2s",
+        "lock_timeout=500ms",
+        "idle_in_transaction_session_timeout=10s",
+    }
+
+
+def test_an_account_that_has_gone_took_its_ledger(alice: Caller, database_url: str) -> None:
+    alice.post(json={"title": "to be erased"})
+    erased = alice.call("DELETE", "/api/auth/me", json={"password": "seven quiet rivers"})
+    assert erased.status_code == 200
+    with psycopg.connect(database_url) as connection:
+        (left,) = connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0]
+    assert left == 0

@@ -1,0 +1,95 @@
+"""Every statement in sql/, run for one of two owners who differ in nothing but the owner.
+
+Removing any ownership predicate from any file makes a test here fail: the mutation tests below
+remove each one and look.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from app import db
+from app.audit import catalogue, statements
+from app.audit.facts import OWNER
+from app.audit.ownership import Predicate
+from app.audit.statements import Audited
+from tests.audit.twins import interferences
+from tests.conftest import Postgres
+
+CATALOGUE = catalogue.from_migrations()
+AUDITED = {each.name: each for each in statements.audit_all(CATALOGUE)}
+
+
+@pytest.fixture(scope="module")
+def connection(postgres: Postgres, migrated: str) -> Iterator[psycopg.Connection[Any]]:
+    """The owner's connection to a database of this module, in which nothing is ever committed."""
+    with (
+        postgres.database(template=migrated) as name,
+        psycopg.connect(postgres.url(name), autocommit=True) as opened,
+    ):
+        yield opened
+
+
+def without(text: str, *predicates: Predicate) -> str:
+    """The statement with these equalities replaced by TRUE."""
+    for predicate in sorted(predicates, key=lambda each: -each.start):
+        text = text[: predicate.start] + "TRUE" + text[predicate.end :]
+    return text
+
+
+def mutants() -> Iterator[Any]:
+    """A statement for each predicate without which it is not proved any more: it, without that.
+
+    Where others stand in for it, they are removed too: alone, it changes nothing.
+    """
+    for audited in AUDITED.values():
+        for removed in _minimal_removals(audited):
+            names = " and ".join(f"{each.text} at {each.start}" for each in removed)
+            yield pytest.param(
+                audited.name,
+                without(audited.text, *removed),
+                id=f"{audited.name} without {names}",
+            )
+
+
+def _minimal_removals(audited: Audited) -> Iterator[tuple[Predicate, ...]]:
+    alone = [each for each in audited.predicates if _breaks(audited, each)]
+    yield from ((each,) for each in alone)
+    rest = [each for each in audited.predicates if each not in alone]
+    columns = {side for each in rest for side in each.text.split(" = ") if side != OWNER[1]}
+    for column in sorted(columns):
+        about = tuple(each for each in rest if column in each.text.split(" = "))
+        if _breaks(audited, *about):
+            yield about
+
+
+def _breaks(audited: Audited, *removed: Predicate) -> bool:
+    text = without(audited.text, *removed)
+    return bool(statements.audit_text(audited.name, text, CATALOGUE).findings)
+
+
+MUTANTS = list(mutants())
+
+
+@pytest.mark.parametrize("name", [name for name in AUDITED if name != "auth/list_users"])
+def test_a_twins_rows_are_neither_seen_nor_touched(
+    connection: psycopg.Connection[Any], name: str
+) -> None:
+    assert interferences(connection, name, db.load(name).text) == []
+
+
+@pytest.mark.parametrize(("name", "text"), MUTANTS)
+def test_a_statement_without_an_ownership_predicate_is_noticed(
+    connection: psycopg.Connection[Any], name: str, text: str
+) -> None:
+    assert interferences(connection, name, text)
+
+
+def test_every_predicate_that_names_the_owner_is_part_of_a_mutant() -> None:
+    removed = {predicate for audited in AUDITED.values() for group in _minimal_removals(audited)
+               for predicate in group}  # fmt: skip
+    every = {predicate for audited in AUDITED.values() for predicate in audited.predicates
+             if OWNER[1] in predicate.text}  # fmt: skip
+    assert every - removed == set()

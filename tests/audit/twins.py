@@ -1,0 +1,382 @@
+"""Two owners whose rows have the same ids: what a statement for one tells of the other.
+
+The keys allow it, since they begin with the owner. A statement that forgets an owner somewhere
+therefore meets the twin's rows at once. There are several pairs of twins: alike in everything, and
+different in their state, so that a condition met by the wrong one's row shows.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg.rows import dict_row
+
+ALICE, BOB = UUID(int=0xA11CE), UUID(int=0xB0B)
+TASK, DONE, TRASHED, OLD_TRASHED = (UUID(int=number) for number in range(1, 5))
+SESSION, OTHER_SESSION, EXPIRED_SESSION = (UUID(int=number) for number in range(11, 14))
+TOKEN, SPENT_TOKEN, ADDRESS, OLD_ADDRESS = (bytes([number]) * 32 for number in range(1, 5))
+REQUEST = b"r" * 32
+LAST = 2**63 - 1
+LAST_ID = UUID(int=2**128 - 1)
+CHANGED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+SEED = """
+WITH registered AS (
+    INSERT INTO users (id, email, email_key, disabled_at)
+    VALUES (%(owner_id)s, %(email)s, %(email)s, %(disabled_at)s)
+    RETURNING id
+),
+
+credential AS (
+    INSERT INTO credentials (owner_id, password_hash, changed_at)
+    SELECT id, %(email)s, %(changed_at)s FROM registered
+),
+
+ledger AS (
+    INSERT INTO ledgers (owner_id, version, changed_at, pruned_version)
+    SELECT id, CASE WHEN %(is_bare)s THEN 0 ELSE %(offset)s + 5 END, now(),
+        CASE WHEN %(is_bare)s THEN 0 ELSE %(offset)s + %(pruned)s END
+    FROM registered
+    RETURNING owner_id
+),
+
+account AS (
+    SELECT owner_id AS id, owner_id FROM ledger WHERE NOT %(is_bare)s
+),
+
+session AS (
+    INSERT INTO sessions (owner_id, id, created_at, last_used_at, user_agent)
+    SELECT account.id, given.id, now() - given.age, now() - interval '1 hour', %(email)s
+    FROM account
+    CROSS JOIN (VALUES
+        (%(session)s, %(session_age)s),
+        (%(other_session)s, %(session_age)s),
+        (%(expired_session)s, interval '100 days')
+    ) AS given (id, age)
+),
+
+token AS (
+    INSERT INTO refresh_tokens (owner_id, session_id, token_hash, spent_at)
+    SELECT account.id, %(session)s, given.hash, given.spent_at
+    FROM account
+    CROSS JOIN (VALUES (%(token)s, NULL), (%(spent_token)s, now())) AS given (hash, spent_at)
+),
+
+address AS (
+    INSERT INTO known_addresses (owner_id, address_hash, last_login_at)
+    SELECT account.id, given.hash, now() - given.age
+    FROM account
+    CROSS JOIN (VALUES
+        (%(address)s, interval '0'), (%(old_address)s, interval '200 days')
+    ) AS given (hash, age)
+),
+
+task AS (
+    INSERT INTO tasks (
+        owner_id, id, title, title_folded, description_folded, completed_at, created_at,
+        updated_at, deleted_at, version, last_action
+    )
+    SELECT
+        account.owner_id, given.id, %(email)s, %(email)s, '', given.completed_at,
+        now() - given.age, now() - given.age, given.deleted_at, %(offset)s + given.version,
+        given.action
+    FROM account
+    CROSS JOIN (VALUES
+        (%(task)s, 2, 'create', NULL, NULL, interval '1 day'),
+        (%(done)s, 3, 'complete', now(), NULL, interval '1 hour'),
+        (%(trashed)s, 5, 'delete', NULL, now(), interval '1 minute'),
+        (%(old_trashed)s, 1, 'delete', NULL, now() - interval '40 days', interval '40 days')
+    ) AS given (id, version, action, completed_at, deleted_at, age)
+    RETURNING owner_id, id, version, last_action, updated_at, document
+),
+
+answer AS (
+    INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body, created_at)
+    SELECT account.owner_id, given.key, %(request)s, 200, %(email)s, now() - given.age
+    FROM account
+    CROSS JOIN (VALUES
+        ('key', %(key_age)s), ('old key', interval '2 days'), (%(other_key)s, %(other_key_age)s)
+    ) AS given (key, age)
+)
+
+INSERT INTO ledger_entries (owner_id, version, task_id, action, at, request_id, task, hash)
+SELECT
+    entry.owner_id, entry.version, entry.task_id, entry.action, entry.at, %(email)s, entry.task,
+    ledger_chain(
+        sha256(''), entry.version, entry.task_id, entry.action, entry.at, %(email)s, NULL,
+        entry.task
+    ) OVER (ORDER BY entry.version)
+FROM (
+    SELECT
+        owner_id, version, id AS task_id, last_action AS action, updated_at AS at,
+        CASE WHEN last_action <> 'delete' THEN document END AS task
+    FROM task
+    UNION ALL
+    SELECT owner_id, version + 1, %(trashed)s, 'create', now(), document FROM task
+    WHERE id = %(done)s
+) AS entry
+WHERE %(has_entries)s
+"""  # fmt: skip
+SET_HEAD = """
+UPDATE ledgers SET hash = ledger_entries.hash FROM ledger_entries
+WHERE ledgers.owner_id = %(owner_id)s AND ledger_entries.owner_id = %(owner_id)s
+    AND ledger_entries.version = ledgers.version
+"""
+
+FRESH, STALE = timedelta(0), timedelta(days=100)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """An owner's state, in which ids and keys are the same as in every other."""
+
+    is_bare: bool = False  # an account and nothing else
+    has_entries: bool = True
+    has_tasks: bool = True
+    offset: int = 0  # added to the versions
+    pruned: int = 0  # versions after the offset
+    session_age: timedelta = FRESH
+    changed_at: datetime = CHANGED_AT
+    disabled_at: datetime | None = None
+    key_age: timedelta = FRESH
+    other_key: str = "other key"
+    other_key_age: timedelta = STALE
+    task: UUID = TASK
+    done: UUID = DONE
+    trashed: UUID = TRASHED
+    old_trashed: UUID = OLD_TRASHED
+
+
+FULL, BARE = Twin(), Twin(is_bare=True)
+OTHER = Twin(
+    offset=10,
+    session_age=STALE,
+    changed_at=CHANGED_AT + timedelta(days=1),
+    disabled_at=CHANGED_AT,
+    key_age=STALE,
+    other_key_age=FRESH,
+    task=TRASHED,
+    done=OLD_TRASHED,
+    trashed=TASK,
+    old_trashed=DONE,
+)
+PAIRS = (
+    (FULL, FULL),
+    (BARE, FULL),
+    (FULL, OTHER),
+    (OTHER, FULL),
+    (FULL, Twin(pruned=1)),
+    (Twin(has_entries=False, pruned=2), FULL),
+    (Twin(has_tasks=False), OTHER),
+)
+
+# Every statement's parameters, by name; PARTICULAR has what some statements need instead.
+PARAMETERS: Mapping[str, Any] = {
+    "owner_id": ALICE,
+    "id": TASK,
+    "email": "new@example.com",
+    "email_key": "alice",
+    "password_hash": "new hash",
+    "new_password_hash": "new hash",
+    "password_changed_at": CHANGED_AT,
+    "session_id": SESSION,
+    "kept_session_id": SESSION,
+    "token_hash": TOKEN,
+    "successor_hash": b"s" * 32,
+    "user_agent": "agent",
+    "address_hash": ADDRESS,
+    "address_hashes": [ADDRESS],
+    "account_hashes": [ADDRESS],
+    "free": [5],
+    "is_right": True,
+    "after": "",
+    "after_id": UUID(int=0),
+    "after_version": 0,
+    "after_title": "",
+    "before_version": LAST,
+    "since": 0,
+    "limit": 50,
+    "is_completed": None,
+    "patterns": None,
+    "known_tags": [],
+    "if_versions": None,
+    "fields": ["title"],
+    "title": "changed",
+    "title_folded": "changed",
+    "description": None,
+    "description_folded": "",
+    "request_id": "request",
+    "key": "key",
+    "request_hash": REQUEST,
+    "status": 200,
+    "etag": None,
+    "location": None,
+    "body": "null",
+    "seconds": 900,
+    "older_than": timedelta(days=30),
+    "before": datetime.now(UTC) - timedelta(days=30),
+    "is_first": True,
+    "statement_timeout": "5s",
+    "lock_timeout": "500ms",
+    "operations": orjson.dumps(
+        [
+            {"position": 0, "op": "create", "title": "made", "title_folded": "made",
+             "description_folded": ""},
+            {"position": 1, "op": "update", "id": TASK, "fields": ["title"], "title": "changed",
+             "title_folded": "changed", "description_folded": ""},
+            {"position": 2, "op": "delete", "id": DONE},
+            {"position": 3, "op": "restore", "id": TRASHED},
+        ]
+    ).decode(),
+}  # fmt: skip
+PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "auth/register": [{"owner_id": UUID(int=0xC0DE)}],
+    "auth/start_session": [{"session_id": UUID(int=99), "token_hash": b"n" * 32}],
+    "operations/set_owner": [{"owner_id": str(ALICE)}],
+    "tasks/list_newest_created": [{"after_id": LAST_ID}],
+    "tasks/list_newest_updated": [{"after_version": LAST}],
+    "tasks/list_title_descending": [{"after_title": "~", "after_id": LAST_ID}],
+    "tasks/prune_ledger": [
+        {"limit": limit, "before": datetime.now(UTC) + timedelta(days=1)} for limit in (1, 12)
+    ],
+    "tasks/restore": [{"id": TRASHED}],
+    "tasks/store_answer": [{"key": "new key"}],
+    "tasks/verify_entries": [{"after_version": 0}, {"after_version": 1}],
+}
+# What must have happened before, in the same transaction.
+BEFORE: Mapping[str, str] = dict.fromkeys(
+    ("tasks/delete_pruned_entries", "tasks/empty_trash"),
+    "UPDATE ledgers SET pruned_version = least(version, pruned_version + 1)",
+)
+
+TABLES = (
+    "users", "credentials", "sessions", "refresh_tokens", "known_addresses", "ledgers", "tasks",
+    "ledger_entries", "idempotency_keys",
+)  # fmt: skip
+UUIDS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ][0-9:.]+(Z|\+00(:00)?)?")
+DIGESTS = re.compile(r"\\\\?x[0-9a-f]{64}")
+
+
+def interferences(
+    connection: psycopg.Connection[Any], name: str, text: str, *, role: str | None = None
+) -> list[str]:
+    """What alice's statement does otherwise because bob is there, and what it does to bob.
+
+    Locking one of his rows counts as well.
+    """
+    found = []
+    for alice, bob in PAIRS:
+        alone = _run(connection, name, text, role, {ALICE: alice})
+        together = _run(connection, name, text, role, {ALICE: alice, BOB: bob})
+        if alone["result"] != together["result"]:
+            found.append(f"{together['result']} instead of {alone['result']}")
+        if alone["alice"] != together["alice"]:
+            found.append("alice's rows depend on bob's")
+        if together["bob before"] != together["bob after"]:
+            found.append("bob's rows are changed")
+    return found
+
+
+def _run(
+    connection: psycopg.Connection[Any],
+    name: str,
+    text: str,
+    role: str | None,
+    owners: Mapping[UUID, Twin],
+) -> dict[str, Any]:
+    """Runs the statement for alice in a transaction of its own, which leaves nothing behind."""
+    with _undone(connection):
+        for owner_id, twin in owners.items():
+            with connection.transaction():
+                _seed(connection, owner_id, twin)
+        if name in BEFORE:
+            connection.execute(BEFORE[name])
+        before = _rows(connection, BOB)
+        # A transaction of its own, by whose number its locks are told from those of the rows above.
+        try:
+            with connection.transaction(), _as(connection, role, name):
+                result: Any = [_result(connection, text, given) for given in _parameters(name)]
+        except psycopg.errors.IntegrityError as error:
+            result = type(error).__name__
+        after = _rows(connection, BOB)
+        rows = _plain(_rows(connection, ALICE))
+    return {"result": result, "alice": rows, "bob before": before, "bob after": after}
+
+
+@contextmanager
+def _undone(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    with connection.transaction(force_rollback=True):
+        yield
+
+
+@contextmanager
+def _as(connection: psycopg.Connection[Any], role: str | None, name: str) -> Iterator[None]:
+    """As that role, with the statement's owner as row security's."""
+    if role is not None:
+        owner_id = str(_parameters(name)[0]["owner_id"])
+        connection.execute("SELECT set_config('app.owner_id', %s, TRUE)", (owner_id,))
+        connection.execute("SELECT set_config('role', %s, TRUE)", (role,))
+    yield
+    if role is not None:
+        connection.execute("SELECT set_config('role', 'none', TRUE)")
+
+
+def _seed(connection: psycopg.Connection[Any], owner_id: UUID, twin: Twin) -> None:
+    given = {
+        **vars(twin),
+        "owner_id": owner_id,
+        "email": "alice" if owner_id == ALICE else "bob",
+        "session": SESSION,
+        "other_session": OTHER_SESSION,
+        "expired_session": EXPIRED_SESSION,
+        "token": TOKEN,
+        "spent_token": SPENT_TOKEN,
+        "address": ADDRESS,
+        "old_address": OLD_ADDRESS,
+        "request": REQUEST,
+    }
+    connection.execute(SEED, given)
+    connection.execute(SET_HEAD, given)
+    if not twin.has_tasks:
+        connection.execute("DELETE FROM tasks WHERE owner_id = %s", (owner_id,))
+
+
+def _parameters(name: str) -> list[dict[str, Any]]:
+    return [{**PARAMETERS, **given} for given in PARTICULAR.get(name, ({},))]
+
+
+def _result(connection: psycopg.Connection[Any], text: str, parameters: Mapping[str, Any]) -> Any:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(text, parameters)
+        rows = cursor.fetchall() if cursor.description else []
+        return cursor.rowcount, _plain(rows)
+
+
+def _rows(connection: psycopg.Connection[Any], owner_id: UUID) -> dict[str, list[str]]:
+    return {table: _rows_of(connection, table, owner_id) for table in TABLES}
+
+
+def _rows_of(connection: psycopg.Connection[Any], table: str, owner_id: UUID) -> list[str]:
+    column = "id" if table == "users" else "owner_id"
+    lock = "t.xmax::text" if owner_id == BOB else "NULL"  # who has the row locked
+    query = f"SELECT t::text, {lock} FROM {table} AS t WHERE {column} = %s ORDER BY 1"
+    return [str(row) for row in connection.execute(query, (owner_id,))]
+
+
+def _text(value: Any) -> str:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
+def _plain(value: Any) -> str:
+    """As text, without what is new each time: made ids, the current time, hashes."""
+    known = {str(UUID(int=number)) for number in range(20)} | {str(ALICE), str(BOB)}
+    text = orjson.dumps(value, default=_text, option=orjson.OPT_NON_STR_KEYS).decode()
+    text = UUIDS.sub(lambda match: match[0] if match[0] in known else "<id>", text)
+    return DIGESTS.sub("<digest>", TIMES.sub("<time>", text))
