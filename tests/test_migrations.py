@@ -1,0 +1,301 @@
+"""The schema goes forth and back, whoever starts it at once, and whatever kills it half-way."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskCliRunner
+
+from app import migrations
+from tests.callers import Caller, data
+from tests.processes import until
+from tests.serving import ROOT, serving
+
+# Everything in the public schema but yoyo's own tables, as text.
+SCHEMA = """
+SELECT kind, definition FROM (
+    SELECT 'column', attrelid::regclass || '.' || attname || ' ' || attnum || ' '
+        || format_type(atttypid, atttypmod) || ' ' || attnotnull || ' '
+        || coalesce(pg_get_expr(adbin, adrelid), '') || ' '
+        || coalesce(col_description(attrelid, attnum), '')
+    FROM pg_attribute
+    JOIN pg_class ON pg_class.oid = attrelid
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0
+        AND NOT attisdropped
+    UNION ALL
+    SELECT 'table', pg_class.oid::regclass || ' ' || relrowsecurity || relforcerowsecurity
+        || coalesce(relacl::text, '') || coalesce(obj_description(pg_class.oid, 'pg_class'), '')
+    FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+    UNION ALL
+    SELECT 'constraint', conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT 'index', indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL
+    SELECT 'function', pg_get_functiondef(oid) || coalesce(proacl::text, '')
+    FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prokind = 'f'
+    UNION ALL
+    SELECT 'trigger', pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL
+    SELECT 'policy', pg_policies::text FROM pg_policies WHERE schemaname = 'public'
+    UNION ALL
+    SELECT 'view', viewname || definition FROM pg_views WHERE schemaname = 'public'
+) AS things (kind, definition)
+WHERE definition NOT LIKE '%yoyo%'
+ORDER BY kind, definition
+"""
+ROWS = "SELECT to_jsonb({table}) - 'document' FROM {table} ORDER BY 1"
+FILES = sorted(migrations.DIRECTORY.glob("*.sql"))
+KNOWN = migrations.known()
+
+
+def schema(url: str) -> list[Any]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(SCHEMA).fetchall()
+
+
+def rows(url: str, table: str) -> list[Any]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(ROWS.format(table=table)).fetchall()  # type: ignore[arg-type]
+
+
+def tables(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {name for (name,) in found if "yoyo" not in name}
+
+
+# --- the files ----------------------------------------------------------------------------------
+
+
+def test_every_migration_has_its_rollback_and_depends_on_the_one_before() -> None:
+    assert len(FILES) == 2 * len(KNOWN)
+    for number, name in enumerate(KNOWN, 1):
+        assert name.startswith(f"{number:04}.")
+        undo = migrations.DIRECTORY / f"{name}.rollback.sql"
+        assert undo.read_text().strip()
+        if number > 1:
+            text = (migrations.DIRECTORY / f"{name}.sql").read_text()
+            assert f"-- depends: {KNOWN[number - 2]}\n" in text
+
+
+def test_a_released_migration_does_not_change() -> None:
+    """After writing a new one: (cd migrations && sha256sum *.sql > SHA256SUMS)."""
+    written = (migrations.DIRECTORY / "SHA256SUMS").read_text().splitlines()
+    assert written == [
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" for file in FILES
+    ]
+
+
+# --- forth and back -----------------------------------------------------------------------------
+
+
+def test_each_rollback_leaves_what_was_before_its_migration(empty_database_url: str) -> None:
+    steps = [schema(empty_database_url)]
+    whole = migrations.upgrade(empty_database_url)
+    assert whole == KNOWN
+    complete = schema(empty_database_url)
+    for name in reversed(KNOWN):
+        assert migrations.rollback(empty_database_url) == [name]
+        steps.append(schema(empty_database_url))
+    assert steps[-1] == steps[0]
+    assert tables(empty_database_url) == set()
+    assert migrations.rollback(empty_database_url) == []
+    assert migrations.upgrade(empty_database_url) == KNOWN
+    assert schema(empty_database_url) == complete
+    assert migrations.upgrade(empty_database_url) == []
+
+
+def test_on_data_each_step_back_keeps_what_its_tables_held(
+    alice: Caller, bob: Caller, database_url: str
+) -> None:
+    for caller in (alice, bob):
+        task = caller.create("a", "b")
+        caller.patch(f"/{task['id']}/complete", headers={"Idempotency-Key": "k"})
+        caller.delete(f"/{caller.create('c')['id']}")
+    kept = {table: len(rows(database_url, table)) for table in tables(database_url)}
+    assert min(kept[table] for table in ("users", "tasks", "ledgers", "ledger_entries")) >= 2
+    for _ in KNOWN:
+        migrations.rollback(database_url)
+        for table in tables(database_url):
+            assert len(rows(database_url, table)) == kept[table], table
+    assert migrations.upgrade(database_url) == KNOWN
+    assert {len(rows(database_url, table)) for table in tables(database_url)} == {0}
+
+
+def test_what_one_step_back_and_forth_does_not_touch_is_as_it_was(
+    alice: Caller, database_url: str
+) -> None:
+    task = alice.create("a", "b")
+    before = rows(database_url, "users"), rows(database_url, "tasks")
+    for name in reversed(KNOWN):
+        if name <= "0004":
+            break
+        assert migrations.rollback(database_url) == [name]
+    assert (rows(database_url, "users"), rows(database_url, "tasks")) == before
+    migrations.upgrade(database_url)
+    assert (rows(database_url, "users"), rows(database_url, "tasks")) == before
+    assert data(alice.get(f"/{task['id']}")) == task
+
+
+# --- several at once, killed half-way -----------------------------------------------------------
+
+
+def environment(url: str, directory: Path) -> dict[str, str]:
+    named = {"APP_ENV": "test", "DATABASE_URL": url, "DATA_DIR": str(directory)}
+    return {**os.environ, **named}
+
+
+def test_several_at_once_apply_each_migration_once(empty_database_url: str, tmp_path: Path) -> None:
+    def upgrade(_: int) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
+            cwd=ROOT,
+            env=environment(empty_database_url, tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        ).stdout
+
+    with ThreadPoolExecutor(3) as starters:
+        said = sorted(starters.map(upgrade, range(3)))
+    assert said[0] == "".join(f"applied {name}\n" for name in KNOWN)
+    assert said[1:] == ["nothing to apply\n"] * 2
+    assert all(migrations.status(empty_database_url).values())
+
+
+SLOW = "CREATE TABLE half_way (); SELECT pg_sleep({seconds});\n"
+UPGRADE = """
+import sys
+from pathlib import Path
+from app import migrations
+migrations.DIRECTORY = Path(sys.argv[1])
+print(migrations.upgrade(sys.argv[2]))
+"""
+SLEEPING = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = %s"
+
+
+def test_a_migration_that_was_killed_half_way_is_applied_by_the_next_start(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    slow = tmp_path / "9999.slow.sql"
+    for file in FILES:
+        (tmp_path / file.name).symlink_to(file)
+    slow.write_text(SLOW.format(seconds=600))
+    slow.with_name("9999.slow.rollback.sql").write_text("DROP TABLE half_way;\n")
+    program = [sys.executable, "-c", UPGRADE, str(tmp_path), empty_database_url]
+    running = subprocess.Popen(program, cwd=ROOT)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        watched = [connection.info.dbname]
+        until(lambda: connection.execute(SLEEPING, watched).rowcount == 1)
+        running.send_signal(signal.SIGKILL)
+        assert running.wait() == -signal.SIGKILL
+        assert "half_way" not in tables(empty_database_url)
+        assert "users" in tables(empty_database_url)
+        slow.write_text(SLOW.format(seconds=0))
+        # The server hears that the client is gone when the statement ends: here a DBA ends it.
+        connection.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        )
+    said = subprocess.run(
+        program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    assert said == "['9999.slow']\n"
+    assert "half_way" in tables(empty_database_url)
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(
+    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "0001.bad.sql").write_text("CREATE TABLE made (); SELECT 1 / 0;\n")
+    monkeypatch.setattr(migrations, "DIRECTORY", tmp_path)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        migrations.upgrade(empty_database_url)
+    assert tables(empty_database_url) == set()
+    assert migrations.status(empty_database_url) == {"0001.bad": False}
+
+
+@pytest.mark.parametrize("app_env", ["test", "production"])
+def test_the_server_never_migrates_by_itself(
+    empty_database_url: str, tmp_path: Path, app_env: str
+) -> None:
+    with serving(empty_database_url, tmp_path, APP_ENV=app_env) as running:
+        assert running.request("GET", "/readyz").status == 503
+        assert running.request("GET", "/livez").status == 200
+    assert tables(empty_database_url) == set()
+
+
+# --- flask db -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def flask_db(app: Flask) -> FlaskCliRunner:
+    return app.test_cli_runner()
+
+
+def test_the_command_line_goes_forth_and_back(flask_db: FlaskCliRunner, database_url: str) -> None:
+    def say(*words: str) -> list[str]:
+        result = flask_db.invoke(args=["db", *words])
+        assert result.exit_code == 0, result.output
+        return result.output.splitlines()
+
+    assert say("status") == [f"applied  {name}" for name in KNOWN]
+    assert say("upgrade") == ["nothing to apply"]
+    assert say("rollback") == [f"rolled back {KNOWN[-1]}"]
+    assert say("status")[-1] == f"missing  {KNOWN[-1]}"
+    assert say("rollback", "--count", "99") == [f"rolled back {name}" for name in KNOWN[-2::-1]]
+    assert say("rollback") == ["nothing to roll back"]
+    assert tables(database_url) == set()
+    assert say("upgrade") == [f"applied {name}" for name in KNOWN]
+
+
+def test_a_new_migration_follows_the_newest(
+    flask_db: FlaskCliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "migrations"
+    directory.mkdir()
+    for name in KNOWN:
+        (directory / f"{name}.sql").touch()
+    monkeypatch.setattr(migrations, "DIRECTORY", directory)
+    result = flask_db.invoke(args=["db", "new", "add-due-dates"])
+    made = f"{int(KNOWN[-1][:4]) + 1:04}.add-due-dates"
+    assert result.output.splitlines() == [
+        f"migrations/{made}.sql",
+        f"migrations/{made}.rollback.sql",
+    ]
+    assert f"-- depends: {KNOWN[-1]}\n" in (directory / f"{made}.sql").read_text()
+    assert (directory / f"{made}.rollback.sql").is_file()
+
+
+@pytest.mark.parametrize("name", ["Due", "a b", "../x", "1", "", "a" * 99, "x.sql"])
+def test_a_new_migration_has_a_plain_name(flask_db: FlaskCliRunner, name: str) -> None:
+    result = flask_db.invoke(args=["db", "new", name])
+    assert result.exit_code != 0
+    assert "lower case with dashes" in result.output
+    assert sorted(migrations.DIRECTORY.glob("*.sql")) == FILES
+
+
+def test_a_command_without_a_database_says_what_to_set(tmp_path: Path) -> None:
+    environ = environment("", tmp_path)
+    run = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "db", "status"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode != 0
+    assert "DATABASE_URL" in run.stderr
+    assert "Traceback" not in run.stderr
