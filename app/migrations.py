@@ -29,6 +29,9 @@ WHERE rolname = 'ownrow_owner' AND pg_has_role(oid, 'USAGE')
     AND oid = (SELECT relowner FROM pg_class WHERE pg_class.oid = to_regclass('users'))
 """
 
+# A statement ends with the process that waits for it, and with it the lock that others wait for.
+NOTICE_DEATH = "SET client_connection_check_interval = '1s'"
+
 SWITCHED_TABLES = """
 SELECT format(
     'ALTER TABLE %%s %%s ROW LEVEL SECURITY',
@@ -61,6 +64,7 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
             dburi.url, autocommit=True, connect_timeout=10, application_name="ownrow migration"
         )
         connection.add_notice_handler(_log_warning)
+        connection.execute(NOTICE_DEATH)
         return connection
 
     @contextmanager

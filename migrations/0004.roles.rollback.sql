@@ -1,5 +1,7 @@
 -- The roles stay: other databases of the server may use them. What they own and may do here goes
 -- with the tables, and applying 0004 again sets it anew.
+SET LOCAL ROLE NONE;
+
 DROP TRIGGER ledgers_kept ON ledgers;
 DROP FUNCTION keep_ledger_of_living_user();
 DROP FUNCTION list_accounts(text, integer);

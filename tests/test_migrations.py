@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def schema(url: str) -> list[Any]:
 
 def rows(url: str, table: str) -> list[Any]:
     with psycopg.connect(url) as connection:
-        return connection.execute(ROWS.format(table=table)).fetchall()  # type: ignore[arg-type]
+        return connection.execute(ROWS.format(table=table)).fetchall()
 
 
 def tables(url: str) -> set[str]:
@@ -77,7 +78,7 @@ def tables(url: str) -> set[str]:
 # --- the files ----------------------------------------------------------------------------------
 
 
-def test_every_migration_has_its_rollback_and_depends_on_the_one_before() -> None:
+def test_every_migration_has_its_rollback_and_depends_on_earlier_ones() -> None:
     assert len(FILES) == 2 * len(KNOWN)
     for number, name in enumerate(KNOWN, 1):
         assert name.startswith(f"{number:04}.")
@@ -85,7 +86,8 @@ def test_every_migration_has_its_rollback_and_depends_on_the_one_before() -> Non
         assert undo.read_text().strip()
         if number > 1:
             text = (migrations.DIRECTORY / f"{name}.sql").read_text()
-            assert f"-- depends: {KNOWN[number - 2]}\n" in text
+            (needed,) = re.findall(r"^-- depends: (.+)$", text, re.MULTILINE)
+            assert set(needed.split()) <= set(KNOWN[: number - 1])
 
 
 def test_a_released_migration_does_not_change() -> None:
@@ -174,7 +176,7 @@ def test_several_at_once_apply_each_migration_once(empty_database_url: str, tmp_
     assert all(migrations.status(empty_database_url).values())
 
 
-SLOW = "CREATE TABLE half_way (); SELECT pg_sleep({seconds});\n"
+SLOW = "CREATE TABLE half_way (); DO $$ BEGIN PERFORM pg_sleep({seconds}); END $$;\n"
 UPGRADE = """
 import sys
 from pathlib import Path
@@ -203,10 +205,6 @@ def test_a_migration_that_was_killed_half_way_is_applied_by_the_next_start(
         assert "half_way" not in tables(empty_database_url)
         assert "users" in tables(empty_database_url)
         slow.write_text(SLOW.format(seconds=0))
-        # The server hears that the client is gone when the statement ends: here a DBA ends it.
-        connection.execute(
-            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-        )
     said = subprocess.run(
         program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     ).stdout
