@@ -1,0 +1,166 @@
+"""/docs in a real browser: a newcomer gets from nothing to a task by clicking."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+from uuid import uuid4
+
+import orjson
+import pytest
+from flask.testing import FlaskClient
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from app.docs.routes import FILES
+from tests.serving import Server
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+PATIENCE = 60  # seconds
+PHONE = (390, 844)  # CSS pixels
+
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="no Chromium here: apt-get install chromium chromium-driver",
+)
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
+        options.add_argument(f"--{argument}")
+    options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    driver.set_window_size(1280, 1000)
+    yield driver
+    driver.quit()
+
+
+class Page:
+    """The docs page, as somebody uses it."""
+
+    def __init__(self, browser: webdriver.Chrome, url: str) -> None:
+        self.browser = browser
+        browser.get(f"{url}/docs")
+        self.find("#operations-Accounts-register")
+
+    def find(self, selector: str) -> WebElement:
+        """The element, once it is there to be seen."""
+
+        def seen(browser: webdriver.Chrome) -> WebElement | None:
+            found = browser.find_elements(By.CSS_SELECTOR, selector)
+            return found[0] if found and found[0].is_displayed() else None
+
+        waiting = WebDriverWait(self.browser, PATIENCE)
+        return cast("WebElement", waiting.until(seen, f"{selector} is not there"))
+
+    def click(self, selector: str) -> None:
+        element = self.find(selector)
+        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def write(self, selector: str, text: str) -> None:
+        """Puts the text in place of what is in the field."""
+        field = self.find(selector)
+        field.clear()
+        field.send_keys(text)
+
+    def open(self, operation: str) -> str:
+        """Opens an operation of `Tag-operationId`; returns its selector."""
+        self.click(f"#operations-{operation} .opblock-summary-control")
+        return f"#operations-{operation}"
+
+    def execute(self, block: str) -> tuple[int, dict[str, object]]:
+        """Sends the request of an open operation; returns status and body as they are shown."""
+        self.click(f"{block} .execute")
+        answer = f"{block} .live-responses-table"
+        status = int(self.find(f"{answer} tr.response td.response-col_status").text.split()[0])
+        return status, orjson.loads(self.find(f"{answer} .highlight-code code").text)
+
+    def complaints(self) -> list[str]:
+        """What the console and the page itself say is wrong."""
+        logged = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
+        shown = self.browser.find_elements(By.CSS_SELECTOR, ".errors-wrapper, .version-pragma")
+        return [entry["message"] for entry in logged] + [box.text for box in shown]
+
+
+@needs_chromium
+def test_a_newcomer_registers_authorises_creates_a_task_and_reads_it(
+    browser: webdriver.Chrome, server: Server
+) -> None:
+    page = Page(browser, server.url)
+    credentials = {"email": f"{uuid4().hex}@example.com", "password": "seven quiet rivers"}
+
+    block = page.open("Accounts-register")
+    page.write(f"{block} textarea", orjson.dumps(credentials).decode())
+    assert page.execute(block)[0] == 201
+
+    block = page.open("Accounts-logIn")
+    page.write(f"{block} textarea", orjson.dumps(credentials).decode())
+    status, session = page.execute(block)
+    assert status == 200
+
+    page.click(".auth-wrapper .authorize")
+    page.write(".modal-ux input", session["data"]["access_token"])  # type: ignore[index]
+    page.click(".modal-ux .authorize")
+    page.click(".modal-ux .btn-done")
+
+    block = page.open("Tasks-createTask")
+    page.write(f"{block} textarea", '{"title": "Read the docs"}')
+    status, made = page.execute(block)
+    assert status == 201
+
+    block = page.open("Tasks-getTask")
+    page.write(f"{block} tr[data-param-name='task_id'] input", made["data"]["id"])  # type: ignore[index]
+    status, read = page.execute(block)
+    assert (status, read["data"]) == (200, made["data"])
+
+    assert page.complaints() == []
+
+
+@needs_chromium
+def test_the_page_fits_a_phone(browser: webdriver.Chrome, server: Server) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True},
+    )
+    page = Page(browser, server.url)
+    page.open("Lists-listTasks")
+    page.find("#operations-Lists-listTasks .execute")
+    widths = browser.execute_script(
+        "return [document.documentElement.scrollWidth, window.innerWidth]"
+    )
+    assert widths == [PHONE[0], PHONE[0]]
+    assert page.complaints() == []
+
+
+def test_the_page_has_no_script_or_style_of_its_own(client: FlaskClient) -> None:
+    answer = client.get("/docs")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?! src=)|<style| style=| on\w+=|javascript:", answer.text)
+
+
+def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
+    page = client.get("/docs").text
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert {path.removeprefix("docs/") for path in loaded} == {*FILES, "openapi.json"}
+    assert all(client.get(f"/{path}").status_code == 200 for path in loaded)
+
+
+def test_a_browser_that_has_a_file_reads_nothing_again(client: FlaskClient) -> None:
+    tag = client.get("/docs/swagger-ui-bundle.js").headers["ETag"]
+    again = client.get("/docs/swagger-ui-bundle.js", headers={"If-None-Match": tag})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize("file", ["index.html", "swagger-ui.js", "..%2froutes.py", "x"])
+def test_no_other_file_is_served(client: FlaskClient, file: str) -> None:
+    assert client.get(f"/docs/{file}").status_code == 404
