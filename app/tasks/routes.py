@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 from flask import Blueprint, Response, request
+from werkzeug.routing import BaseConverter
 
 from app import web
 from app.auth.access import authenticate, take_path_user
@@ -32,7 +33,15 @@ RENDERINGS = {"json": as_json, "csv": as_csv}
 CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8; header=present"}
 IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
+
+class TaskSegment(BaseConverter):
+    """Any word but those that name a list: there PUT, PATCH and DELETE are not allowed."""
+
+    regex = r"(?!(?:batch|changes|export|trash)\Z)[^/]+"
+
+
 blueprint = Blueprint("tasks", __name__, url_prefix="/api/<user_id>/tasks")
+blueprint.record_once(lambda state: state.app.url_map.converters.update(task=TaskSegment))
 blueprint.url_value_preprocessor(take_path_user)
 blueprint.before_request(authenticate)
 
@@ -65,14 +74,14 @@ def create_task() -> Response:
     return _once(write)
 
 
-@blueprint.get("/<task_id>")
+@blueprint.get("/<task:task_id>")
 def get_task(task_id: str) -> Response:
     web.read_query()
     task = repository.get(web.owner_id(), _id(task_id))
     return web.success(task.document, tag=str(task.version))
 
 
-@blueprint.route("/<task_id>", methods=["PUT", "PATCH"])
+@blueprint.route("/<task:task_id>", methods=["PUT", "PATCH"])
 def update_task(task_id: str) -> Response:
     changes = web.read_body(TASK_CHANGES)
     return _once(
@@ -84,7 +93,7 @@ def update_task(task_id: str) -> Response:
     )
 
 
-@blueprint.patch("/<task_id>/complete")
+@blueprint.patch("/<task:task_id>/complete")
 def complete_task(task_id: str) -> Response:
     wanted = web.read_body(COMPLETION, optional=True).get("is_completed")
     return _once(
@@ -96,7 +105,7 @@ def complete_task(task_id: str) -> Response:
     )
 
 
-@blueprint.delete("/<task_id>")
+@blueprint.delete("/<task:task_id>")
 def delete_task(task_id: str) -> Response:
     web.read_nothing()
 
@@ -109,7 +118,7 @@ def delete_task(task_id: str) -> Response:
     return _once(write)
 
 
-@blueprint.post("/<task_id>/restore")
+@blueprint.post("/<task:task_id>/restore")
 def restore_task(task_id: str) -> Response:
     web.read_nothing()
     return _once(
@@ -128,7 +137,7 @@ def list_trash() -> Response:
     return _page(found, query["limit"])
 
 
-@blueprint.get("/<task_id>/history")
+@blueprint.get("/<task:task_id>/history")
 def list_history(task_id: str) -> Response:
     query = web.read_query(PAGE)
     found = repository.history(

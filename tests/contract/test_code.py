@@ -1,5 +1,6 @@
 """The contract says what the code does: routes, fields, limits and error codes are the same."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import UnionType
 from typing import Any
@@ -43,6 +44,8 @@ QUERIES: Mapping[str, Schema] = {
     "exportTasks": tasks.EXPORT,
 }
 
+PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
+
 
 def test_the_served_description_is_the_file(client: FlaskClient) -> None:
     served = client.get("/openapi.json")
@@ -57,11 +60,19 @@ def test_the_description_has_the_version_of_the_service() -> None:
 
 def test_every_route_is_described_and_every_description_has_a_route(app: Flask) -> None:
     routes = {
-        (method, rule.rule.replace("<", "{").replace(">", "}"))
+        (method, PLACEHOLDER.sub(r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert routes == {(each.method, each.path) for each in operations().values()}
+
+
+@pytest.mark.parametrize("path", document.document()["paths"])
+def test_options_names_the_methods_that_are_described(client: FlaskClient, path: str) -> None:
+    concrete = path.replace("{user_id}", "me").replace("{", "").replace("}", "")
+    described = {each.method for each in operations().values() if each.path == path}
+    allowed = client.options(concrete).headers["Allow"].split(", ")
+    assert set(allowed) - {"HEAD", "OPTIONS"} == described
 
 
 @pytest.mark.parametrize("name", operations())
@@ -201,7 +212,8 @@ def family(parent: type[errors.AppError] = errors.AppError) -> Iterator[type[err
         yield from family(child)
 
 
-ERRORS = {error.code: error for error in family()}
+# A kind of an error that says more, such as NotReady, has the code of its parent.
+ERRORS = {error.code: error for error in reversed(list(family()))}
 
 
 def documented_errors() -> Iterator[tuple[str, str]]:
