@@ -1,0 +1,87 @@
+"""The tour of a newcomer's program, with a client that openapi-python-client generates."""
+
+import json
+import sys
+from typing import TypeVar
+
+from client import AuthenticatedClient, Client
+from client.api.accounts import log_in, log_out, register
+from client.api.ledger import list_changes
+from client.api.lists import list_tasks
+from client.api.tasks import complete_task, create_task
+from client.models import (
+    ChangeFeed,
+    Completion,
+    Credentials,
+    EmptyAnswer,
+    Failure,
+    NewTask,
+    RefreshToken,
+    Registration,
+    SessionAnswer,
+    Task,
+    TaskAnswer,
+    TaskPage,
+    UserAnswer,
+)
+from client.types import UNSET, Unset
+
+T = TypeVar("T")
+PASSWORD = "seven quiet rivers"
+
+
+def given(kind: type[T], answer: object) -> T:
+    if not isinstance(answer, kind):
+        raise TypeError(answer.to_dict() if isinstance(answer, Failure) else answer)
+    return answer
+
+
+def listed(client: AuthenticatedClient) -> list[Task]:
+    tasks: list[Task] = []
+    cursor: str | Unset = UNSET
+    while True:
+        page = given(TaskPage, list_tasks.sync("me", client=client, limit=2, cursor=cursor))
+        tasks += page.data
+        if page.meta.next_cursor is None:
+            return tasks
+        cursor = page.meta.next_cursor
+
+
+def tour(url: str, email: str) -> dict[str, object]:
+    public = Client(base_url=url)
+    given(UserAnswer, register.sync(client=public, body=Registration(email, PASSWORD)))
+    session = given(
+        SessionAnswer, log_in.sync(client=public, body=Credentials(email, PASSWORD))
+    ).data
+    client = AuthenticatedClient(base_url=url, token=session.access_token)
+    made = [
+        given(
+            TaskAnswer,
+            create_task.sync("me", client=client, body=NewTask(title), idempotency_key=title),
+        ).data
+        for title in ("one", "two", "three", "four", "five")
+    ]
+    titles = [task.title for task in listed(client)]
+    first = made[0]
+    completed = given(
+        TaskAnswer,
+        complete_task.sync(
+            "me",
+            first.id,
+            client=client,
+            body=Completion(is_completed=True),
+            if_match=f'"{first.version}"',
+        ),
+    ).data
+    feed = given(ChangeFeed, list_changes.sync("me", client=client, since=first.version))
+    given(EmptyAnswer, log_out.sync(client=public, body=RefreshToken(session.refresh_token)))
+    return {
+        "listed": titles,
+        "completed": completed.is_completed,
+        "changed": [change.task.title if change.task else None for change in feed.data],
+        "version": feed.meta.version,
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(tour(*sys.argv[1:])))

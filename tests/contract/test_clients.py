@@ -1,0 +1,65 @@
+"""Clients that others generate from the contract type-check and work, from the first call on."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from app.docs.routes import CONTRACT
+from tests.contract.tools import TOOLS, needs_tools
+from tests.serving import Server
+
+PROGRAMS = Path(__file__).resolve().parent / "clients"
+SEEN = {
+    "listed": ["five", "four", "three", "two", "one"],
+    "completed": True,
+    "changed": ["two", "three", "four", "five", "one"],
+    "version": 6,
+}
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """What the program prints; fails with all that it says where it fails."""
+    outcome = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    return outcome.stdout
+
+
+def tour(*program: str | Path, server: Server, cwd: Path) -> Any:
+    return json.loads(run(*program, server.url, f"{uuid4().hex}@example.com", cwd=cwd))
+
+
+@pytest.mark.slow
+def test_a_generated_python_client_takes_the_tour(server: Server, tmp_path: Path) -> None:
+    generate = ["-m", "openapi_python_client", "generate", "--meta=none", "--output-path=client"]
+    generate += ["--fail-on-warning", f"--path={CONTRACT}", f"--config={PROGRAMS / 'python.yaml'}"]
+    run(sys.executable, *generate, cwd=tmp_path)
+    shutil.copy(PROGRAMS / "tour.py", tmp_path)
+    run(sys.executable, "-m", "mypy", "--strict", "--config-file=", "tour.py", cwd=tmp_path)
+    assert tour(sys.executable, "tour.py", server=server, cwd=tmp_path) == SEEN
+
+
+@needs_tools
+@pytest.mark.slow
+def test_a_generated_typescript_client_takes_the_tour(server: Server, tmp_path: Path) -> None:
+    modules = TOOLS / "node_modules"
+    (tmp_path / "node_modules").symlink_to(modules)
+    for file in (PROGRAMS / "tour.ts", PROGRAMS / "tsconfig.json", TOOLS / "package.json"):
+        shutil.copy(file, tmp_path)
+    run(modules / ".bin" / "openapi-typescript", CONTRACT, "--output=api.ts", cwd=tmp_path)
+    run(modules / ".bin" / "tsc", "--project", ".", cwd=tmp_path)
+    assert tour("node", "out/tour.js", server=server, cwd=tmp_path) == SEEN

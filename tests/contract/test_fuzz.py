@@ -1,0 +1,33 @@
+"""Schemathesis' own search for answers that the contract does not describe, on a real server."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.docs.routes import CONTRACT
+from tests.serving import serving
+
+FUZZ = Path(__file__).resolve().parent / "fuzz"
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "75"))
+
+
+@pytest.mark.slow
+def test_nothing_undescribed_is_found(database_url: str, tmp_path: Path) -> None:
+    command = ["-m", "schemathesis.cli", "--config-file", str(FUZZ / "schemathesis.toml"), "run"]
+    options = ["--checks=all", f"--max-time={SECONDS}", "--warnings=off", "--no-color"]
+    secrets = {"METRICS_TOKEN": "only-for-this-run"}
+    with serving(database_url, tmp_path, **secrets) as server:
+        outcome = subprocess.run(
+            [sys.executable, *command, *options, f"--url={server.url}", str(CONTRACT)],
+            cwd=tmp_path,
+            env={**os.environ, **secrets, "SCHEMATHESIS_HOOKS": str(FUZZ / "hooks.py")},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS + 300,
+            check=False,
+        )
+    (tmp_path / "report.txt").write_text(outcome.stdout + outcome.stderr)
+    assert outcome.returncode == 0, outcome.stdout[-20000:] + outcome.stderr[-2000:]
