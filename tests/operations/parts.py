@@ -16,14 +16,14 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.processes import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = {"redis-server": "redis-server", "pgbouncer": "pgbouncer", "nginx": "nginx"}
+PACKAGES = {"psql": "postgresql-client"}
 
 
 def program(name: str) -> str:
     """The path of a program; skips the test where it is not installed."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
-        pytest.skip(f"{name} is missing: apt-get install {PACKAGES[name]}")
+        pytest.skip(f"{name} is missing: apt-get install {PACKAGES.get(name, name)}")
     return found
 
 
@@ -46,11 +46,12 @@ def running(
     *,
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
+    directory: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A program that listens on `port` within the block; what it prints goes to `log`."""
     with open(log or os.devnull, "ab") as output:  # noqa: PTH123
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=output, process_group=0
+            command, cwd=directory, env=environment, stdout=output, stderr=output, process_group=0
         )
     try:
         until(lambda: is_listening(port) or process.poll() is not None)
