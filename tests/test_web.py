@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.callers import Caller, broken_fields, data, error
+from app import create_app, db
+from app.config import Config
+from app.operations.counters import SharedCounters
+from app.operations.limits import RateLimits
+from tests.callers import Caller, broken_fields, data, error, register
 
 BODY_LIMIT = 64 * 1024
 JSON = "application/json"
@@ -301,22 +306,47 @@ FAULTS: dict[str, tuple[int, Callable[[dict[str, Any]], None]]] = {
 NAMES = list(FAULTS)
 
 
+def faulty(caller: Caller, task_id: str, *faults: str) -> TestResponse:
+    """A change to the task that has those faults and no other."""
+    call: dict[str, Any] = {
+        "path": "/api/me/tasks/TASK",
+        "method": "PATCH",
+        "data": b'{"title": "b"}',
+        "headers": {**caller.authorization, "Content-Type": JSON},
+    }
+    for name in sorted(set(faults), key=NAMES.index, reverse=True):
+        FAULTS[name][1](call)
+    call["path"] = call["path"].replace("TASK", task_id)
+    return caller.client.open(**call)
+
+
 @pytest.mark.parametrize("first", NAMES)
 def test_where_several_are_wrong_the_first_is_answered(alice: Caller, first: str) -> None:
     task = alice.create()
     for second in NAMES[NAMES.index(first) :]:
-        call: dict[str, Any] = {
-            "path": "/api/me/tasks/TASK",
-            "method": "PATCH",
-            "data": b'{"title": "b"}',
-            "headers": {**alice.authorization, "Content-Type": JSON},
-        }
-        for name in sorted({first, second}, key=NAMES.index, reverse=True):
-            FAULTS[name][1](call)
-        call["path"] = call["path"].replace("TASK", task["id"])
-        answer = alice.client.open(**call)
+        answer = faulty(alice, task["id"], first, second)
         assert error(answer)[0] == FAULTS[first][0], f"{first}, then {second}"
     assert data(alice.get(f"/{task['id']}")) == task
+
+
+@pytest.fixture
+def limited(config: Config) -> Iterator[Caller]:
+    """Somebody with three requests a day."""
+    application = create_app(replace(config, rate_limit="3/day"))
+    application.extensions["rate_limits"] = RateLimits("3/day", SharedCounters())
+    db.open_pool()
+    yield register(application.test_client())
+    db.close_pool()
+
+
+def test_too_many_requests_are_told_before_what_is_wrong_with_them(limited: Caller) -> None:
+    task_id = limited.create()["id"]
+    while limited.get().status_code == 200:
+        pass
+    for name, (status, _) in FAULTS.items():
+        is_before = NAMES.index(name) <= NAMES.index("another user")
+        answer = faulty(limited, task_id, name)
+        assert error(answer)[0] == (status if is_before else 429), name
 
 
 def test_a_bad_cursor_is_answered_before_other_parameters(alice: Caller) -> None:
