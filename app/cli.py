@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 
 from app import db, migrations
 from app.config import Config
-from app.errors import from_database
+from app.errors import AppError, from_database
 
 database = AppGroup("db", help="Apply, take back and write migrations.")
 
@@ -30,6 +30,8 @@ def connected() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise click.ClickException(from_database(error).message) from error
+    except AppError as error:
+        raise click.ClickException(error.message) from error
     finally:
         db.close_pool()
 

@@ -1,13 +1,11 @@
 """Where a user is logged in, and how that ends: in every worker, within two seconds."""
 
 import itertools
-import os
-import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -18,8 +16,7 @@ from app import create_app, db
 from app.config import Config
 from tests.auth.database import age_sessions, count, run
 from tests.callers import PASSWORD, Caller, data, error
-from tests.processes import is_stopped, until
-from tests.serving import Reply, Server, serving
+from tests.serving import Reply, Server, reply, serving
 
 DAY = 24 * 60 * 60  # seconds
 WORKERS = 3
@@ -155,29 +152,41 @@ def test_an_ended_session_stays_ended_after_a_restart(alice: Caller, config: Con
 
 @pytest.fixture(scope="module")
 def several(served_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A gunicorn with workers that this module may stop and continue."""
+    """A gunicorn with more workers than the machine of the tests may have cores."""
     directory = tmp_path_factory.mktemp("several")
-    with serving(served_database_url, directory, WEB_CONCURRENCY=str(WORKERS)) as running:
+    with serving(
+        served_database_url, directory, WEB_CONCURRENCY=str(WORKERS), WEB_THREADS="1"
+    ) as running:
         yield running
 
 
-def workers(server: Server) -> list[int]:
-    pid = server.process.pid
-    return [int(pid) for pid in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 @contextmanager
-def only(server: Server, worker: int) -> Iterator[None]:
-    """The others stand still, so that this worker answers everything."""
-    others = [pid for pid in workers(server) if pid != worker]
-    for pid in others:
-        os.kill(pid, signal.SIGSTOP)
-    until(lambda: all(is_stopped(pid) for pid in others))
-    try:
-        yield
-    finally:
-        for pid in others:
-            os.kill(pid, signal.SIGCONT)
+def one_to_each(server: Server) -> Iterator[list[socket.socket]]:
+    """A connection to each worker: while its only thread waits for a body, others take the next."""
+    body = b'{"refresh_token": "nobody"}'
+    head = (
+        f"POST /api/auth/logout HTTP/1.1\r\nHost: {server.host}\r\nExpect: 100-continue\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with ExitStack() as opened:
+        connections = []
+        for _ in range(WORKERS):
+            connection = opened.enter_context(server.connect())
+            connection.sendall(head.encode())
+            assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connections.append(connection)
+        for connection in connections:
+            connection.sendall(body)
+            assert reply(connection).status == 200
+        yield connections
+
+
+def statuses(connections: list[socket.socket], token: str) -> list[int]:
+    """What each worker answers."""
+    request = f"GET /api/auth/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+    for connection in connections:
+        connection.sendall(request.encode())
+    return [reply(connection).status for connection in connections]
 
 
 def send(server: Server, method: str, path: str, token: str, body: Any = None) -> Reply:
@@ -187,15 +196,6 @@ def send(server: Server, method: str, path: str, token: str, body: Any = None) -
 def log_in_at(server: Server, email: str) -> dict[str, Any]:
     answer = server.request("POST", "/api/auth/login", {"email": email, "password": PASSWORD})
     return dict(answer.json["data"])
-
-
-def statuses(server: Server, token: str) -> list[int]:
-    """What each worker answers."""
-    found = []
-    for worker in workers(server):
-        with only(server, worker):
-            found.append(send(server, "GET", "/api/auth/me", token).status)
-    return found
 
 
 def log_out(server: Server, session: dict[str, Any], _: str) -> Reply:
@@ -225,13 +225,13 @@ def test_an_ended_session_is_out_of_every_worker_within_two_seconds(
     email = f"{uuid4().hex}@example.com"
     several.request("POST", "/api/auth/register", {"email": email, "password": PASSWORD})
     session, other = log_in_at(several, email), log_in_at(several, email)["access_token"]
-    assert len(workers(several)) == WORKERS
-    assert statuses(several, session["access_token"]) == [200] * WORKERS
-    assert end(several, session, other).status == 200
-    time.sleep(2)
-    assert statuses(several, session["access_token"]) == [401] * WORKERS
-    goes_on = 401 if end is erase else 200
-    assert statuses(several, other) == [goes_on] * WORKERS
+    with one_to_each(several) as workers:
+        assert statuses(workers, session["access_token"]) == [200] * WORKERS
+        assert end(several, session, other).status == 200
+        time.sleep(2)
+        assert statuses(workers, session["access_token"]) == [401] * WORKERS
+        goes_on = 401 if end is erase else 200
+        assert statuses(workers, other) == [goes_on] * WORKERS
 
 
 def test_refreshing_and_ending_a_session_at_once_never_fails(
