@@ -1,0 +1,252 @@
+"""Many clients at once on the real server, whose calls are held against the ledger.
+
+LEDGER_STORM_SECONDS makes the storm longer than the few seconds that it takes by default.
+"""
+
+import json
+import logging
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.serving import Server, serving
+from tests.tasks.conftest import Command
+from tests.tasks.history_checker import LOST, History, check, read_ledger
+from tests.tasks.remote import Remote, sign_up
+
+pytestmark = pytest.mark.slow
+
+log = logging.getLogger(__name__)
+
+STORM_SECONDS = float(os.environ.get("LEDGER_STORM_SECONDS", "8"))
+WRITERS, POLLERS = 20, 3
+KILL = """
+    SELECT pg_terminate_backend(pid) FROM (
+        SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'ownrow web'
+        ORDER BY random() LIMIT 1
+    ) AS unlucky
+"""
+
+
+@pytest.fixture
+def own_server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+    """Two workers on a database of the test's own."""
+    with serving(database_url, tmp_path, LOG_LEVEL="error") as server:
+        yield server
+
+
+@pytest.fixture
+def owner(own_server: Server) -> Remote:
+    return sign_up(own_server)
+
+
+def all_at_once(count: int, run: Callable[[int], object]) -> list[Any]:
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(run, range(count)))
+
+
+def test_20_writers_with_if_match_lose_no_update(
+    owner: Remote, superuser: psycopg.Connection, flask: Command
+) -> None:
+    task = owner.create("|")
+    path, history = f"/{task['id']}", History()
+
+    def append(writer: int) -> int:
+        """Adds the writer's letter to the title five times, each time to what it has read."""
+        done = 0
+        while done < 5:
+            read = owner.get(path).json["data"]
+            title = {"title": read["title"] + chr(ord("a") + writer)}
+            done += history.write(owner, "PATCH", path, title, read["version"]) is not None
+        return done
+
+    assert sum(all_at_once(WRITERS, append)) == 100
+    entries = read_ledger(superuser, owner.id)
+    check(history.calls, entries, [entries[0].request_id])
+    final = owner.get(path).json["data"]
+    assert sorted(final["title"]) == sorted("|" + "abcdefghijklmnopqrst" * 5)
+    assert final["version"] == len(entries) == 101
+    assert sum(call.is_ok for call in history.calls) == 100
+    assert {call.status for call in history.calls} <= {200, 412}
+    assert flask("ledger", "verify").exit_code == 0
+
+
+def test_50_creates_with_one_key_are_one(owner: Remote) -> None:
+    key = {"Idempotency-Key": "only-once"}
+
+    def create(_: int) -> tuple[int, bytes]:
+        while True:
+            answer = owner.call("POST", "", {"title": "once"}, key)
+            if answer.status != 409:  # the first one still runs
+                return answer.status, answer.body
+
+    answers = all_at_once(50, create)
+    assert {status for status, _ in answers} == {201}
+    assert len({body for _, body in answers}) == 1
+    assert [task["title"] for task in owner.get().json["data"]] == ["once"]
+
+
+class Writer:
+    """Changes tasks at random until the time is over."""
+
+    def __init__(self, owner: Remote, history: History, seed: int) -> None:
+        self.owner, self.history = owner, history
+        self.random = random.Random(seed)
+        self.known: dict[str, int] = {}
+
+    def run(self, until: float) -> None:
+        while time.monotonic() < until:
+            self._learn(self._write())
+            time.sleep(self.random.uniform(0, 0.03))
+
+    def _write(self) -> Any:
+        write, chance = self.history.write, self.random.random()
+        if not self.known or chance < 0.2:
+            return write(self.owner, "POST", "", {"title": self._text()})
+        task_id = self.random.choice(list(self.known))
+        path = f"/{task_id}"
+        if chance < 0.3:
+            return write(self.owner, "POST", "/batch", {"operations": self._operations(task_id)})
+        if chance < 0.4:
+            return write(self.owner, "PATCH", f"{path}/complete")
+        if chance < 0.5:
+            return write(self.owner, "DELETE", path)
+        if chance < 0.6:
+            return write(self.owner, "POST", f"{path}/restore")
+        version = self.known[task_id] if chance < 0.8 else None
+        return write(self.owner, "PATCH", path, {"title": self._text()}, version)
+
+    def _operations(self, task_id: str) -> list[dict[str, Any]]:
+        change = {"op": "update", "id": task_id, "title": self._text()}
+        return [{"op": "create", "title": self._text()}, change, {"op": "complete", "id": task_id}]
+
+    def _text(self) -> str:
+        return f'ü"\\{self.random.random()}'
+
+    def _learn(self, data: Any) -> None:
+        for result in (data or {}).get("results", [data] if data else []):
+            self.known[result["id"]] = result["version"]
+        while len(self.known) > 8:
+            self.known.pop(next(iter(self.known)))
+
+
+class Poller:
+    """Follows the feed, and keeps every task as the bytes that came."""
+
+    def __init__(self, owner: Remote, seed: int) -> None:
+        self.owner, self.random = owner, random.Random(seed)
+        self.since = 0
+        self.tasks: dict[str, str] = {}
+        self.seen: dict[str, int] = {}
+        self.progress: list[tuple[int, dict[str, int]]] = []
+
+    def run(self, until: float) -> None:
+        while time.monotonic() < until:
+            with suppress(*LOST):
+                self.pull(self.random.choice((1, 5, 50)))
+            time.sleep(self.random.uniform(0, 0.05))
+
+    def pull(self, limit: int) -> bool:
+        """One page; whether there is more."""
+        answer = self.owner.get(f"/changes?since={self.since}&limit={limit}")
+        if answer.status == 503:
+            return True
+        assert answer.status == 200, answer.body
+        page = answer.json
+        texts = iter(spans(answer.body.decode(), '"task" : {'))
+        for entry in page["data"]:
+            assert self.since < entry["version"] <= page["meta"]["version"]
+            self.seen[entry["task_id"]] = entry["version"]
+            self.tasks.pop(entry["task_id"], None)
+            if not entry["deleted"]:
+                self.tasks[entry["task_id"]] = next(texts)
+        self.since = page["meta"]["version"]
+        self.progress.append((self.since, dict(self.seen)))
+        return bool(page["meta"]["has_more"])
+
+
+def spans(body: str, mark: str) -> list[str]:
+    """The text of each JSON object that begins with the mark's last brace."""
+    found, position = [], body.find(mark)
+    while position >= 0:
+        start = position + mark.rindex("{")
+        _, end = json.JSONDecoder().raw_decode(body, start)
+        found.append(body[start:end])
+        position = body.find(mark, end)
+    return found
+
+
+def listed(owner: Remote) -> dict[str, str]:
+    """Every task in the list, as the bytes that came."""
+    tasks: dict[str, str] = {}
+    path = "?limit=200"
+    while path:
+        answer = owner.get(path)
+        for text in spans(answer.body.decode(), '{"id" : '):
+            tasks[json.loads(text)["id"]] = text
+        cursor = answer.json["meta"]["next_cursor"]
+        path = f"?limit=200&cursor={cursor}" if cursor else ""
+    return tasks
+
+
+def test_a_storm_of_writers_leaves_no_gap_and_the_feed_skips_nothing(
+    owner: Remote, superuser: psycopg.Connection, flask: Command
+) -> None:
+    history = History()
+    writers = [Writer(owner, history, seed) for seed in range(WRITERS)]
+    pollers = [Poller(owner, seed) for seed in range(POLLERS)]
+    until = time.monotonic() + STORM_SECONDS
+
+    def kill_backends() -> int:
+        killed = 0
+        while time.monotonic() < until:
+            time.sleep(0.2)
+            killed += superuser.execute(KILL).rowcount
+        return killed
+
+    with ThreadPoolExecutor(WRITERS + POLLERS + 1) as threads:
+        killer = threads.submit(kill_backends)
+        running = [threads.submit(writer.run, until) for writer in writers]
+        running += [threads.submit(poller.run, until) for poller in pollers]
+        for each in running:
+            each.result()
+    entries = read_ledger(superuser, owner.id)
+    outcomes = [call.status or "lost" for call in history.calls]
+    log.info("%s; %s killed, %s entries", Counter(outcomes), killer.result(), len(entries))
+    assert killer.result() > 0
+    assert len(entries) > 100
+    check(history.calls, entries)
+
+    final = listed(owner)
+    for poller in pollers:
+        while poller.pull(50):
+            pass
+        assert poller.since == len(entries)
+        assert poller.tasks == final
+        assert_nothing_skipped(poller, [(entry.version, entry.task_id) for entry in entries])
+    assert flask("ledger", "verify").exit_code == 0
+
+
+def assert_nothing_skipped(poller: Poller, changes: list[tuple[int, str]]) -> None:
+    """At every step the poller had seen all changes up to there that were not overtaken."""
+    last = {task_id: version for version, task_id in changes}
+    newest: dict[str, int] = {}
+    pending = iter(changes)
+    reached = 0
+    for since, seen in poller.progress:
+        while reached < since:
+            reached, task_id = next(pending)
+            newest[task_id] = reached
+        for task_id, version in newest.items():
+            if last[task_id] <= since:
+                assert seen[task_id] == version, f"{task_id} of version {version} was skipped"
