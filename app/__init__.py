@@ -33,6 +33,7 @@ def create_app(config: Config) -> Flask:
     from app.auth.routes import account
     from app.auth.routes import blueprint as auth
     from app.docs.routes import blueprint as docs
+    from app.operations import cli as operations_cli
     from app.operations import edge, limits
     from app.operations.logs import RequestLog
     from app.operations.metrics import Metrics
@@ -63,4 +64,5 @@ def create_app(config: Config) -> Flask:
     limits.register(app, config)
     for group in (cli.database, users, tasks_cli.tasks, tasks_cli.ledger):
         app.cli.add_command(group)
+    app.cli.add_command(operations_cli.doctor)
     return app

@@ -1,0 +1,130 @@
+"""What an operator is told about a deployment."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app import migrations
+from tests.operations import parts
+
+SECRET = "2026-11:5f1c9e0d7b3a48628a94c6d2e0f1b357"
+
+
+def run(data_dir: Path, **settings: str) -> tuple[int, str]:
+    """The exit status of `flask doctor` and what it prints."""
+    environment: Mapping[str, str] = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(data_dir),
+        "LOG_FORMAT": "json",
+        **settings,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "doctor"],
+        cwd=parts.ROOT,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def production(database_url: str, **settings: str) -> dict[str, str]:
+    return {
+        "APP_ENV": "production",
+        "DATABASE_URL": database_url,
+        "JWT_SECRETS": SECRET,
+        **settings,
+    }
+
+
+def test_a_sound_deployment_passes(database_url: str, tmp_path: Path) -> None:
+    status, told = run(tmp_path, DATABASE_URL=database_url)
+    assert status == 0, told
+    for part in ("environment", "secrets", "rate limits", "database", "schema", "clock"):
+        assert f"ok    {part}: " in told
+    assert "BAD" not in told
+    assert SECRET.partition(":")[2] not in told
+
+
+def test_every_mistake_in_the_environment_is_told_at_once(tmp_path: Path) -> None:
+    status, told = run(tmp_path, APP_ENV="production", JWT_SECRETS="a:short", PORT="http")
+    assert status == 1
+    for name in ("DATABASE_URL", "JWT_SECRETS", "PORT"):
+        assert name in told
+
+
+def test_a_database_that_is_away_is_named_with_the_way_to_mend_it(tmp_path: Path) -> None:
+    url = f"postgresql://ann:canary@127.0.0.1:{parts.free_port()}/ownrow"
+    status, told = run(tmp_path, DATABASE_URL=url)
+    assert status == 1
+    assert "BAD   database: can't be used" in told
+    assert "check DATABASE_URL" in told
+    assert "canary" not in told
+
+
+def test_missing_migrations_are_named(empty_database_url: str, tmp_path: Path) -> None:
+    status, told = run(tmp_path, DATABASE_URL=empty_database_url)
+    assert (status, "run: flask db upgrade" in told) == (1, True)
+    migrations.upgrade(empty_database_url)
+    newest = migrations.rollback(empty_database_url)[0]
+    status, told = run(tmp_path, DATABASE_URL=empty_database_url)
+    assert (status, f"BAD   schema: missing: {newest}" in told) == (1, True)
+
+
+def test_a_limit_store_that_is_away_is_named(database_url: str, tmp_path: Path) -> None:
+    store = f"valkey://127.0.0.1:{parts.free_port()}"
+    status, told = run(tmp_path, DATABASE_URL=database_url, RATE_LIMIT_STORAGE_URL=store)
+    assert status == 1
+    assert "BAD   rate limits: the valkey store is away" in told
+
+
+def test_a_limit_store_that_answers_is_good(database_url: str, tmp_path: Path) -> None:
+    with parts.redis() as port:
+        store = f"redis://127.0.0.1:{port}"
+        status, told = run(tmp_path, DATABASE_URL=database_url, RATE_LIMIT_STORAGE_URL=store)
+    assert status == 0, told
+    assert "ok    rate limits: 600/minute, counted in redis" in told
+
+
+def test_more_connections_than_the_server_has_are_noticed(
+    database_url: str, tmp_path: Path
+) -> None:
+    status, told = run(tmp_path, DATABASE_URL=database_url, DB_POOL_SIZE="100", WEB_CONCURRENCY="8")
+    assert (status, "BAD   connections: up to 800 of" in told) == (1, True)
+
+
+def test_a_database_that_takes_no_writes_is_noticed(database_url: str, tmp_path: Path) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
+    status, told = run(tmp_path, DATABASE_URL=database_url)
+    assert (status, "BAD   database: it takes no writes" in told) == (1, True)
+
+
+def test_a_pooler_is_noticed(database_url: str, tmp_path: Path) -> None:
+    with parts.pgbouncer(database_url, tmp_path) as url:
+        status, told = run(tmp_path, DATABASE_URL=url)
+    assert status == 0, told
+    assert "pooler: one is in between" in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "proxy: no proxy is trusted"),
+        ({}, "hosts: every Host is answered for"),
+        ({}, "metrics: /metrics is a 404"),
+        ({"RATE_LIMIT": "off"}, "rate limits: are off"),
+    ],
+)
+def test_production_gets_its_notes(
+    database_url: str, tmp_path: Path, settings: dict[str, str], told: str
+) -> None:
+    _, all_of_it = run(tmp_path, **production(database_url, **settings))
+    assert f"note  {told}" in all_of_it
