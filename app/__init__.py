@@ -29,6 +29,7 @@ class _App(Flask):
 def create_app(config: Config) -> Flask:
     """The WSGI application; connects to nothing until the pool is opened."""
     from app import cli, handlers
+    from app.audit.cli import audit
     from app.auth.cli import users
     from app.auth.routes import account
     from app.auth.routes import blueprint as auth
@@ -62,7 +63,7 @@ def create_app(config: Config) -> Flask:
     for blueprint in (auth, account, tasks, operations, docs):
         app.register_blueprint(blueprint)
     limits.register(app, config)
-    for group in (cli.database, users, tasks_cli.tasks, tasks_cli.ledger):
+    for group in (cli.database, users, tasks_cli.tasks, tasks_cli.ledger, audit):
         app.cli.add_command(group)
     app.cli.add_command(operations_cli.doctor)
     return app

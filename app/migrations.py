@@ -44,6 +44,7 @@ ORDER BY oid
 """
 
 log = logging.getLogger(__name__)
+logging.getLogger("yoyo").setLevel(logging.WARNING)  # each step is of no interest
 
 
 @dataclass(frozen=True)

@@ -102,12 +102,14 @@ class _Graph:
             for name in _defined(node):
                 self._define(module, name, node, imports)
             if isinstance(node, ast.ClassDef):
-                for member in node.body:
-                    if isinstance(member, ast.FunctionDef):
-                        full_name = self._define(
-                            module, f"{node.name}.{member.name}", member, imports
-                        )
-                        self._methods.setdefault(member.name, set()).add(full_name)
+                self._read_class(module, node, imports)
+
+    def _read_class(self, module: str, node: ast.ClassDef, imports: dict[str, str]) -> None:
+        names = {**imports, "self": f"{module}.{node.name}"}
+        for member in node.body:
+            if isinstance(member, ast.FunctionDef):
+                full_name = self._define(module, f"{node.name}.{member.name}", member, names)
+                self._methods.setdefault(member.name, set()).add(full_name)
 
     def _define(self, module: str, name: str, node: ast.AST, imports: dict[str, str]) -> str:
         definition = self._definitions.setdefault(f"{module}.{name}", _Definition())

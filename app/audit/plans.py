@@ -1,0 +1,240 @@
+"""How PostgreSQL runs each statement for an owner of 10,000 tasks among 1,000,000.
+
+The rows are made in a scratch database, which is dropped afterwards; every statement is run there
+for real (EXPLAIN ANALYZE) in a transaction that is rolled back.
+"""
+
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg import sql
+
+from app import embedded, migrations
+
+OWNER = UUID(int=1)
+OWNERS = 100
+ACCOUNTS = 10_000  # of which OWNERS have tasks
+TASKS_PER_OWNER = 10_000
+BIG_TABLE = 5_000  # rows from which on a sequential scan is a finding
+LAST_ID = UUID(int=2**128 - 1)
+LAST_VERSION = 2**63 - 1
+SETTINGS = {"fsync": "off", "max_wal_size": "4GB", "max_wal_senders": "0", "wal_level": "minimal"}
+
+SEED = """
+INSERT INTO users (id, email, email_key)
+SELECT lpad(to_hex(n), 32, '0')::uuid, 'user' || n || '@example.com', 'user' || n || '@example.com'
+FROM generate_series(1, %(accounts)s) AS n;
+
+INSERT INTO credentials (owner_id, password_hash) SELECT id, 'none' FROM users;
+INSERT INTO ledgers (owner_id, version) SELECT id, %(tasks)s FROM users;
+INSERT INTO sessions (owner_id, id) SELECT id, id FROM users;
+INSERT INTO refresh_tokens (owner_id, session_id, token_hash)
+SELECT id, id, sha256(n::text::bytea) FROM users CROSS JOIN generate_series(1, 5) AS n;
+INSERT INTO known_addresses (owner_id, address_hash) SELECT id, sha256('') FROM users;
+INSERT INTO guesses (account_hash, address_hash, failures, last_failure_at)
+SELECT sha256(n::text::bytea), '', 1, now() FROM generate_series(1, %(accounts)s) AS n;
+INSERT INTO ended_sessions (session_id, ended_at)
+SELECT gen_random_uuid(), now() - n * interval '1 second'
+FROM generate_series(1, 1000) AS n;
+INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body)
+SELECT id, 'key ' || n, '', 200, 'null' FROM users CROSS JOIN generate_series(1, 5) AS n;
+
+INSERT INTO tasks (
+    owner_id, id, title, title_folded, description_folded, created_at, updated_at, completed_at,
+    deleted_at, version, last_action
+)
+SELECT
+    users.id,
+    uuidv7_at(made.at),
+    'Task ' || n,
+    'task ' || n,
+    '',
+    made.at,
+    made.at,
+    CASE WHEN n %% 3 = 0 THEN made.at END,
+    CASE WHEN n %% 20 = 0 THEN made.at END,
+    n,
+    CASE WHEN n %% 20 = 0 THEN 'delete' ELSE 'create' END
+FROM generate_series(1, %(tasks)s) AS n
+CROSS JOIN (SELECT id FROM users ORDER BY id LIMIT %(owners)s) AS users
+CROSS JOIN LATERAL (SELECT now() - (%(tasks)s - n) * interval '1 minute' AS at) AS made;
+
+INSERT INTO ledger_entries (owner_id, version, task_id, action, at, request_id, task, hash)
+SELECT
+    owner_id, version, id, last_action, updated_at, 'seed',
+    CASE WHEN deleted_at IS NULL THEN '{}'::json END, sha256('')
+FROM tasks;
+
+ANALYZE;
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run took; `buffers` are pages of 8 KiB, found in memory or read."""
+
+    indexes: tuple[str, ...]
+    small: tuple[str, ...]  # tables of few rows, read from end to end
+    sequential: tuple[str, ...]
+    rows: int
+    buffers: int
+
+    @property
+    def shape(self) -> str:
+        """In a few words."""
+        ways = [*self.indexes, *(f"all of {table}" for table in (*self.small, *self.sequential))]
+        return f"{', '.join(ways) or 'no table'}; {self.rows} rows, {self.buffers} buffers"
+
+
+@contextmanager
+def scratch(
+    server_url: str | None, owners: int = OWNERS, tasks: int = TASKS_PER_OWNER
+) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to a filled database on that server, or on an embedded one that is started."""
+    with ExitStack() as parts:
+        if server_url is None:
+            directory = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="ownrow-")))
+            server = parts.enter_context(embedded.start(directory, settings=SETTINGS))
+            server_url = server.url("postgres", embedded.SUPERUSER)
+        url = parts.enter_context(_database(server_url))
+        migrations.upgrade(url)
+        connection = parts.enter_context(psycopg.connect(url, autocommit=True))
+        sizes = {"accounts": ACCOUNTS, "owners": owners, "tasks": tasks}
+        for statement in SEED.split(";\n"):
+            connection.execute(statement, sizes)
+        yield connection
+
+
+@contextmanager
+def _database(server_url: str) -> Iterator[str]:
+    name = f"ownrow_audit_{secrets.token_hex(6)}"
+    drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+        finally:
+            connection.execute(drop)
+
+
+def explain(connection: psycopg.Connection[Any], name: str, text: str) -> Plan:
+    """Runs the statement for OWNER; leaves nothing behind."""
+    with connection.transaction(force_rollback=True):
+        explained = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {text}"
+        row = connection.execute(explained, _parameters(connection, name)).fetchone()
+        big = {
+            table
+            for (table,) in connection.execute(
+                "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples >= %s", (BIG_TABLE,)
+            )
+        }
+    return _plan(row[0][0]["Plan"] if row else {}, big)
+
+
+def _plan(root: Mapping[str, Any], big: set[str]) -> Plan:
+    nodes = list(_nodes(root))
+    indexes = {node["Index Name"] for node in nodes if "Index Name" in node}
+    scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    read = sum(_rows_read(node) for node in nodes if not node.get("Plans"))
+    buffers = root.get("Shared Hit Blocks", 0) + root.get("Shared Read Blocks", 0)
+    small, sequential = sorted(scanned - big), sorted(scanned & big)
+    return Plan(tuple(sorted(indexes)), tuple(small), tuple(sequential), read, buffers)
+
+
+def _rows_read(node: Mapping[str, Any]) -> int:
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return int((node["Actual Rows"] + removed) * node["Actual Loops"])
+
+
+def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if node:
+        yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _parameters(connection: psycopg.Connection[Any], name: str) -> dict[str, Any]:
+    """Sample values, by the parameter's name; where a statement means another by it, its own."""
+    in_trash = name == "tasks/restore"
+    found = connection.execute(
+        "SELECT id FROM tasks WHERE owner_id = %s AND (deleted_at IS NOT NULL) = %s"
+        " ORDER BY version LIMIT 1 OFFSET 100",
+        (OWNER, in_trash),
+    ).fetchone()
+    given = {**SAMPLES, "id": found[0] if found else OWNER}
+    return {**given, **PARTICULAR.get(name, {})}
+
+
+SAMPLES: Mapping[str, Any] = {
+    "owner_id": OWNER,
+    "email": "new@example.com",
+    "email_key": "user1@example.com",
+    "password_hash": "hash",
+    "new_password_hash": "hash",
+    "password_changed_at": datetime.now(UTC),
+    "session_id": OWNER,
+    "kept_session_id": None,
+    "token_hash": b"t" * 32,
+    "successor_hash": b"s" * 32,
+    "user_agent": None,
+    "address_hash": b"a" * 32,
+    "address_hashes": [b"", b"a" * 32],
+    "account_hashes": [b"b" * 32, b"b" * 32],
+    "free": [5, 5],
+    "is_right": True,
+    "seconds": 31,
+    "after": "",
+    "after_id": UUID(int=0),
+    "after_title": "",
+    "after_version": 0,
+    "before_version": LAST_VERSION,
+    "since": 100,
+    "limit": 50,
+    "is_completed": None,
+    "patterns": None,
+    "known_tags": [],
+    "if_versions": None,
+    "fields": ["title"],
+    "title": "New",
+    "title_folded": "new",
+    "description": None,
+    "description_folded": "",
+    "request_id": "audit",
+    "key": "new key",
+    "request_hash": b"r" * 32,
+    "status": 200,
+    "etag": None,
+    "location": None,
+    "body": "null",
+    "older_than": timedelta(days=30),
+    "before": datetime.now(UTC) - timedelta(days=1),
+    "is_first": True,
+    "statement_timeout": "2s",
+    "lock_timeout": "500ms",
+    "operations": orjson.dumps(
+        [
+            {"position": 0, "op": "create", "title": "New", "title_folded": "new",
+             "description_folded": ""},
+            {"position": 1, "op": "update", "id": str(LAST_ID), "fields": ["title"], "title": "New",
+             "title_folded": "new", "description_folded": ""},
+        ]
+    ).decode(),
+}  # fmt: skip
+PARTICULAR: Mapping[str, Mapping[str, Any]] = {
+    "auth/register": {"owner_id": LAST_ID, "email_key": "new@example.com"},
+    "auth/start_session": {"session_id": LAST_ID},
+    "operations/set_owner": {"owner_id": str(OWNER)},
+    "tasks/list_newest_created": {"after_id": LAST_ID},
+    "tasks/list_newest_updated": {"after_version": LAST_VERSION},
+    "tasks/list_title_descending": {"after_title": "\U0010ffff", "after_id": LAST_ID},
+}
