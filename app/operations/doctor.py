@@ -15,6 +15,8 @@ from app.operations.limits import open_store
 
 INSPECT_SERVER = db.load("operations/inspect_server")
 SCHEMA_VERSION = db.load("operations/schema_version")
+# Never the same twice, so not among the statements whose results the audit compares.
+MOMENT = "SELECT clock_timestamp() AS clock, pg_backend_pid() AS backend_pid"
 OLDEST, NEWEST = 15, 18  # major versions of PostgreSQL that the tests run on
 CLOCK_TOLERANCE = 2.0  # seconds
 RESERVED = 10  # connections for operators, migrations and the server itself
@@ -111,10 +113,11 @@ def _look(url: str) -> Database:
         prepare_threshold=None,
         application_name="ownrow doctor",
     ) as connection:
-        before = time.time()
         server: Any = connection.execute(INSPECT_SERVER.text).fetchone()
-        difference = server.clock - (before + time.time()) / 2
-        is_pooled = connection.info.backend_pid != server.backend_pid
+        before = time.time()
+        moment: Any = connection.execute(MOMENT).fetchone()
+        difference = moment.clock.timestamp() - (before + time.time()) / 2
+        is_pooled = connection.info.backend_pid != moment.backend_pid
         try:
             rows: list[Any] = connection.execute(SCHEMA_VERSION.text).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):

@@ -12,8 +12,6 @@ SELECT
     current_setting('log_min_duration_statement') AS log_min_duration_statement,
     current_setting('log_parameter_max_length') AS log_parameter_max_length,
     current_setting('is_superuser')::boolean AS is_superuser,
-    extract(EPOCH FROM clock_timestamp())::double precision AS clock,
-    pg_backend_pid() AS backend_pid,
     session_user::text AS role_name,
     has_schema_privilege('public', 'CREATE') AS may_create,
     coalesce(
