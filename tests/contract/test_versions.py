@@ -1,0 +1,155 @@
+"""Nothing is taken away from clients unless the CHANGELOG says so."""
+
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.docs.routes import CONTRACT
+from tests.contract import document
+from tests.contract.compare import breaking_changes
+
+CHANGELOG = CONTRACT.parent.parent / "CHANGELOG.md"
+SUCCESSES = range(200, 300)
+
+
+def version(file: Path) -> tuple[int, ...]:
+    return tuple(int(part) for part in file.stem.split("."))
+
+
+RELEASES = sorted((CONTRACT.parent / "released").glob("*.yaml"), key=version)
+
+
+@pytest.mark.parametrize("release", RELEASES[-1:], ids=lambda file: file.stem)
+def test_what_breaks_clients_of_the_last_release_is_in_the_changelog(release: Path) -> None:
+    changes = breaking_changes(yaml.safe_load(release.read_text()), document.document())
+    named = re.sub(r"\s+", " ", CHANGELOG.read_text().replace("`", ""))
+    assert [change for change in changes if change not in named] == []
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda file: file.stem)
+def test_a_released_contract_is_of_the_version_that_it_is_named_after(release: Path) -> None:
+    assert yaml.safe_load(release.read_text())["info"]["version"] == release.stem
+
+
+def test_what_is_deprecated_says_so_in_its_answers() -> None:
+    for path, item in document.document()["paths"].items():
+        for method, node in item.items():
+            if method == "parameters" or not node.get("deprecated"):
+                continue
+            operation = document.find_operation(method.upper(), path)
+            assert operation is not None
+            for status, response in operation.responses.items():
+                if int(status) in SUCCESSES:
+                    assert response["headers"].keys() >= {"Deprecation", "Sunset"}, path
+
+
+Edit = Callable[[Any], object]
+TASKS, TASK = "/api/{user_id}/tasks", "/api/{user_id}/tasks/{task_id}"
+
+
+def schema(name: str) -> Callable[[Any], Any]:
+    return lambda root: root["components"]["schemas"][name]
+
+
+BREAKING: dict[str, Edit] = {
+    f"GET {TASK} is gone": lambda root: root["paths"][TASK].pop("get"),
+    f"GET {TASK}: its operationId is no longer getTask": lambda root: root["paths"][TASK][
+        "get"
+    ].update(operationId="readTask"),
+    "POST /api/auth/login: it needs a token": lambda root: root["paths"]["/api/auth/login"][
+        "post"
+    ].pop("security"),
+    f"GET {TASKS}: query parameter q is gone": lambda root: root["paths"][TASKS]["get"][
+        "parameters"
+    ].remove({"$ref": "#/components/parameters/Words"}),
+    f"GET {TASKS}: query parameter q is required": lambda root: root["components"]["parameters"][
+        "Words"
+    ].update(required=True),
+    f"GET {TASKS}: query parameter limit has a smaller maximum": lambda root: root["components"][
+        "parameters"
+    ]["Limit"]["schema"].update(maximum=100),
+    f"GET {TASKS}: query parameter sort can no longer be title": lambda root: schema("Sort")(root)[
+        "enum"
+    ].remove("title"),
+    f"PATCH {TASK}/complete: the body is required": lambda root: root["paths"][f"{TASK}/complete"][
+        "patch"
+    ]["requestBody"].update(required=True),
+    f"POST {TASKS}: it takes no application/json": lambda root: root["paths"][TASKS]["post"][
+        "requestBody"
+    ].update(content={}),
+    f"POST {TASKS}: body.title has a smaller maxLength": lambda root: schema("Title")(root).update(
+        maxLength=80
+    ),
+    f"POST {TASKS}: body.description is required": lambda root: schema("NewTask")(root).update(
+        required=["title", "description"]
+    ),
+    f"POST {TASKS}: body.description is gone": lambda root: schema("NewTask")(root)[
+        "properties"
+    ].pop("description"),
+    f"POST {TASKS}: body.description is no longer null or string": lambda root: schema(
+        "Description"
+    )(root).update(type="string"),
+    f"POST {TASKS}/batch: body.operations[] restore is gone": lambda root: schema("BatchOperation")(
+        root
+    )["discriminator"]["mapping"].pop("restore"),
+    f"POST {TASKS}/batch: body.operations[] delete.id has another pattern": lambda root: schema(
+        "Id"
+    )(root).update(pattern="^x$"),
+    f"GET {TASK}: its 200.data.version is gone": lambda root: schema("Task")(root)[
+        "properties"
+    ].pop("version"),
+    f"GET {TASKS}: its 200.data[].version may be left out": lambda root: schema("Task")(root)[
+        "required"
+    ].remove("version"),
+    f"GET {TASK}: its 200.data.title is no longer only string": lambda root: schema("Title")(
+        root
+    ).update(type=["string", "null"]),
+    f"GET {TASK}: it does not answer 304": lambda root: root["paths"][TASK]["get"]["responses"].pop(
+        "304"
+    ),
+    f"GET {TASK}: its 200 has no ETag": lambda root: root["paths"][TASK]["get"]["responses"]["200"][
+        "headers"
+    ].pop("ETag"),
+    f"GET {TASKS}/export: its 200 is not text/csv": lambda root: root["paths"][f"{TASKS}/export"][
+        "get"
+    ]["responses"]["200"]["content"].pop("text/csv"),
+}
+
+HARMLESS: dict[str, Edit] = {
+    "a new field in answers": lambda root: schema("Task")(root)["properties"].update(
+        due_at={"type": "string"}
+    ),
+    "a new field that may be sent": lambda root: schema("NewTask")(root)["properties"].update(
+        due_at={"type": "string"}
+    ),
+    "a wider limit": lambda root: schema("Title")(root).update(maxLength=500),
+    "a new error code": lambda root: schema("ErrorCode")(root)["enum"].append("NEW"),
+    "a new parameter": lambda root: root["paths"][TASKS]["get"]["parameters"].append(
+        {"name": "due", "in": "query", "schema": {"type": "string"}}
+    ),
+    "a new route": lambda root: root["paths"].update({"/new": root["paths"]["/livez"]}),
+    "an error that does not happen any more": lambda root: root["paths"][TASK]["get"][
+        "responses"
+    ].pop("431"),
+    "another description": lambda root: root["info"].update(description="..."),
+}
+
+
+@pytest.mark.parametrize("sentence", BREAKING)
+def test_a_breaking_change_is_found(sentence: str) -> None:
+    changed = deepcopy(document.document())
+    BREAKING[sentence](changed)
+    assert sentence in breaking_changes(document.document(), changed)
+
+
+@pytest.mark.parametrize("change", HARMLESS)
+def test_an_addition_breaks_nothing(change: str) -> None:
+    changed = deepcopy(document.document())
+    HARMLESS[change](changed)
+    assert changed != document.document()
+    assert breaking_changes(document.document(), changed) == []
