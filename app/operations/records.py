@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from time import monotonic
 from typing import Any, cast
 
@@ -12,7 +13,14 @@ from app.operations.logs import RequestLog, statement_times
 from app.operations.metrics import Metrics
 
 DEADLINE = 4.5  # seconds; what remains of five is for asking the database to stop
+CONVERTER = re.compile(r"<\w+:")
 TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@cache
+def _template(rule: str) -> str:
+    """The rule as the contract has it, without the names of converters."""
+    return CONVERTER.sub("<", rule)
 
 
 def begin() -> None:
@@ -26,7 +34,7 @@ def finish(response: Response) -> Response:
     timings = db.end_request()
     metrics = cast("Metrics", current_app.extensions["metrics"])
     log = cast("RequestLog", current_app.extensions["request_log"])
-    route = "unmatched" if request.url_rule is None else request.url_rule.rule
+    route = "unmatched" if request.url_rule is None else _template(request.url_rule.rule)
     method, status, began = request.method, response.status_code, g.began
     fields = _fields(route, status, timings)
     if "error_code" in g:

@@ -44,7 +44,7 @@ def test_head_is_held_against_get_but_for_the_body() -> None:
         answering(LIVE, 418).head("/livez")
 
 
-@pytest.mark.parametrize("status", [201, 204, 418, 503])
+@pytest.mark.parametrize("status", [201, 204, 401, 418])
 def test_a_status_that_the_operation_does_not_have_is_noticed(status: int) -> None:
     with pytest.raises(ContractError, match="is not documented"):
         answering(LIVE, status).get("/livez")
