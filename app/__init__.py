@@ -66,4 +66,5 @@ def create_app(config: Config) -> Flask:
     for group in (cli.database, users, tasks_cli.tasks, tasks_cli.ledger, audit):
         app.cli.add_command(group)
     app.cli.add_command(operations_cli.doctor)
+    app.cli.add_command(operations_cli.seed)
     return app

@@ -6,8 +6,11 @@ from typing import cast
 import click
 from flask import current_app
 
+from app.auth.passwords import Passwords
+from app.cli import connected
 from app.config import Config
 from app.operations import doctor as examination
+from app.operations import seed as seeding
 
 MARKS = {examination.GOOD: "ok", examination.NOTE: "note", examination.BAD: "BAD"}
 
@@ -23,3 +26,29 @@ def doctor() -> None:
         if finding.remedy:
             click.echo(f"      {finding.remedy}")
     sys.exit(1 if is_bad else 0)
+
+
+@click.command()
+@click.option("--users", default=100, type=click.IntRange(1, 100_000), help="Accounts to make.")
+@click.option("--tasks", default=10_000, type=click.IntRange(0), help="Tasks of all of them.")
+def seed(users: int, tasks: int) -> None:
+    """Make accounts with tasks and their past; prints how to log in to one of them."""
+    config = cast("Config", current_app.extensions["settings"])
+    if config.app_env == "production":
+        raise click.ClickException("Accounts whose password is known are nothing for production.")
+    password_hash = _hash(seeding.PASSWORD)
+    with connected(), click.progressbar(length=users + tasks, label="Seeding") as progress:
+        made = []
+        for number, (owner_id, email) in enumerate(seeding.users(users, password_hash)):
+            made.append(email)
+            progress.update(1)
+            share = tasks * (number + 1) // users - tasks * number // users
+            for done in seeding.tasks(owner_id, share):
+                progress.update(done)
+    click.echo(f"{users} users with {tasks} tasks; one of them: {made[0]}, {seeding.PASSWORD}")
+
+
+def _hash(password: str) -> str:
+    passwords = cast("Passwords", current_app.extensions["passwords"])
+    with passwords.turn():
+        return passwords.hash(password)

@@ -222,6 +222,13 @@ PARAMETERS: Mapping[str, Any] = {
     "older_than": timedelta(days=30),
     "before": datetime.now(UTC) - timedelta(days=30),
     "is_first": True,
+    "tasks": orjson.dumps(
+        [{"number": 0, "title": "new", "title_folded": "new", "description_folded": "",
+          "created_at": CHANGED_AT}]
+    ).decode(),
+    "events": orjson.dumps(
+        [{"number": 1, "task": 0, "action": "create", "at": CHANGED_AT, "is_last": True}]
+    ).decode(),
     "statement_timeout": "5s",
     "lock_timeout": "500ms",
     "operations": orjson.dumps(
