@@ -24,6 +24,7 @@ CONNECT_TIMEOUT = 2  # seconds
 POOL_TIMEOUT = 1.0  # seconds
 AWAY_TIMEOUT = 0.1  # seconds instead, from when nobody got a connection in time until somebody does
 LOCK_TIMEOUT = "500ms"
+IDLE_TIMEOUT = "2s"  # for a transaction that nobody sends anything in: its other end may be gone
 STREAM_ROWS = 200  # per FETCH
 GRACE = 0.25  # seconds that the server has to end a statement by itself
 CANCEL_TIMEOUT = 0.3  # seconds
@@ -61,6 +62,7 @@ def load(name: str) -> Statement:
 
 
 SET_DEADLINES = load("operations/set_deadlines")
+ALLOW_SLOW_READER = load("operations/allow_slow_reader")
 SET_OWNER = load("operations/set_owner")
 
 
@@ -125,6 +127,7 @@ def configure(config: Config, application_name: str = "ownrow web") -> None:
     deadlines = {
         "statement_timeout": f"{config.db_statement_timeout_ms}ms",
         "lock_timeout": LOCK_TIMEOUT,
+        "idle_timeout": IDLE_TIMEOUT,
     }
 
     def prepare(connection: _Connection) -> None:
@@ -282,6 +285,7 @@ def stream(statement: Statement, params: Params) -> Generator[list[Row], None, N
     ):
         if _database.tells_owner:
             connection.execute(SET_OWNER.text, {"owner_id": str(params["owner_id"])})
+        connection.execute(ALLOW_SLOW_READER.text)
         cursor.execute(statement.text, params)
         while chunk := cursor.fetchmany(STREAM_ROWS):
             yield chunk

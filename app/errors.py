@@ -194,6 +194,7 @@ UNAVAILABLE_STATES = (
     "57",  # cancelled by a deadline, or shutting down
     "58",  # the server's own files
     "25006",  # read-only after a failover
+    "25P03",  # idle inside a transaction for too long
     "40001",  # serialisation failure
     "40P01",  # deadlock
     "55P03",  # lock not granted in time

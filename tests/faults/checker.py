@@ -17,23 +17,28 @@ SETTLING = 30.0  # seconds
 Entries = Mapping[tuple[str, str], list[tuple[str, int]]]  # owner and request: tasks and versions
 
 ENTRIES = "SELECT owner_id::text, request_id, task_id::text, version FROM ledger_entries"
-# Every owner's versions are 1 to n, and each task is as its last entry says.
+# Beyond what was pruned every owner's versions follow each other, and each task is as its last
+# entry says.
 GAPS = """
     SELECT count(*) FROM ledgers LEFT JOIN (
         SELECT owner_id, count(*) AS entries, max(version) AS version
         FROM ledger_entries GROUP BY owner_id
     ) AS found USING (owner_id)
-    WHERE ledgers.version <> coalesce(found.version, 0)
-        OR ledgers.version <> coalesce(found.entries, 0)
+    WHERE ledgers.version <> coalesce(found.version, ledgers.pruned_version)
+        OR ledgers.version - ledgers.pruned_version <> coalesce(found.entries, 0)
 """
 TORN = """
-    SELECT count(*) FROM tasks FULL JOIN (
+    SELECT count(*)
+    FROM (SELECT * FROM tasks INNER JOIN (
+        SELECT owner_id, pruned_version FROM ledgers
+    ) AS ledger USING (owner_id) WHERE version > pruned_version) AS task
+    FULL JOIN (
         SELECT DISTINCT ON (owner_id, task_id) owner_id, task_id AS id, version, action, task
         FROM ledger_entries ORDER BY owner_id, task_id, version DESC
     ) AS entry USING (owner_id, id)
-    WHERE tasks.version IS DISTINCT FROM entry.version
-        OR tasks.last_action IS DISTINCT FROM entry.action
-        OR (action <> 'delete' AND tasks.document::text IS DISTINCT FROM entry.task::text)
+    WHERE task.version IS DISTINCT FROM entry.version
+        OR task.last_action IS DISTINCT FROM entry.action
+        OR (action <> 'delete' AND task.document::text IS DISTINCT FROM entry.task::text)
 """
 
 

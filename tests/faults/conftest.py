@@ -13,6 +13,8 @@ from tests.conftest import memory
 from tests.faults.figures import Figures
 from tests.faults.postgres import Postgres, postgres
 from tests.faults.recorder import Recorder
+from tests.faults.rides import Ride
+from tests.serving import Server, serving
 
 LENGTHS = ("short", "full")
 LENGTH = os.environ.get("FAULTS")
@@ -54,6 +56,18 @@ def database(directory: Path) -> Iterator[Postgres]:
 def recorder(tmp_path: Path) -> Iterator[Recorder]:
     with closing(Recorder(tmp_path / "calls.jsonl")) as opened:
         yield opened
+
+
+@pytest.fixture
+def server(database: Postgres, tmp_path: Path) -> Iterator[Server]:
+    """gunicorn with two workers in front of `database`."""
+    with serving(database.url, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def ride(database: Postgres, server: Server, recorder: Recorder, figures: Figures) -> Ride:
+    return Ride(server, database.url, recorder, figures)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,0 +1,83 @@
+"""A TCP proxy in front of a Unix socket, on which connections can go silent."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+class Proxy:
+    """Listens on 127.0.0.1; silent, it takes everything and passes nothing on."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = str(target)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._pairs: list[_Pair] = []
+        self._silent_from_the_start = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def silence(self, *, newcomers: bool) -> None:
+        """From now on nothing passes on today's connections, or on those of newcomers either."""
+        self._silent_from_the_start = newcomers
+        for pair in self._pairs:
+            pair.is_silent = True
+
+    def heal(self) -> None:
+        """Lets newcomers through again; those that were silenced stay so."""
+        self._silent_from_the_start = False
+
+    def close(self) -> None:
+        self._listener.close()
+        for pair in self._pairs:
+            pair.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            self._pairs.append(_Pair(client, self._target, is_silent=self._silent_from_the_start))
+
+
+class _Pair:
+    """A client's connection and the one to the target."""
+
+    def __init__(self, client: socket.socket, target: str, *, is_silent: bool) -> None:
+        self.is_silent = is_silent
+        server = socket.socket(socket.AF_UNIX)
+        self._ends = (client, server)
+        with suppress(OSError):  # the target is away: its end of the pair is closed at once
+            server.connect(target)
+        for source, sink in (self._ends, self._ends[::-1]):
+            threading.Thread(target=self._pump, args=[source, sink], daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):  # either end has gone
+            while data := source.recv(65536):
+                if not self.is_silent:
+                    sink.sendall(data)
+        if not self.is_silent:
+            self.close()
+
+    def close(self) -> None:
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+@contextmanager
+def proxied(target: Path) -> Iterator[Proxy]:
+    """A proxy to that Unix socket."""
+    proxy = Proxy(target)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
