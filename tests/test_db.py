@@ -170,7 +170,7 @@ def test_a_failed_transaction_leaves_the_connection_usable(
     assert number(count) == 0
 
 
-END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+END = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
 
 
 def test_connections_that_died_while_idle_are_replaced_without_an_error(

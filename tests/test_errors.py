@@ -136,7 +136,7 @@ def test_a_database_that_only_reads_is_unavailable_for_writes(
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
     with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
         admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
         assert admin.execute(end, [name]).rowcount > 0
     assert data(alice.get(f"/{task['id']}")) == task
     assert error(alice.post(json={"title": "a"})) == (503, "UNAVAILABLE")
