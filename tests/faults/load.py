@@ -131,12 +131,14 @@ class Person:
     dice: random.Random
     tasks: list[str] = field(default_factory=list)
     trash: list[str] = field(default_factory=list)
+    calls: int = 0
 
     def step(self) -> Outcome:
         """One call, whichever comes."""
         call = self._next()
         outcome, _ = self.client.call(self.user, call)
         self._remember(call, outcome)
+        self.calls += 1
         return outcome
 
     def _next(self) -> Call:
@@ -265,6 +267,11 @@ class Load:
             thread.join()
         if self._failures:
             raise self._failures[0]
+
+    @property
+    def calls(self) -> int:
+        """How many calls have ended so far."""
+        return sum(person.calls for person in self.persons)
 
     def run(self, seconds: float) -> None:
         """Lets the load go on for so long."""
