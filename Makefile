@@ -25,7 +25,7 @@ MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test faults check contract trace fuzz format requirements clean rebuild
+.PHONY: help run test faults check contract specs trace fuzz format requirements clean rebuild
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=...] [ARGS=...]"
@@ -50,6 +50,9 @@ check: $(DEVELOPING) ## lint and type-check Python and SQL
 
 contract: $(DEVELOPING) $(CONTRACT_TOOLS)/node_modules/.package-lock.json ## install npm's linters, then test specs/
 	$(PY) -m pytest tests/contract $(ARGS)
+
+specs: $(DEVELOPING) ## write the tables of specs/*.md from the schema and the contract
+	WRITE_SPECS=1 $(PY) -m pytest --quiet tests/test_generated.py
 
 trace: $(DEVELOPING) ## print which test proves which requirement of specs/
 	$(PY) -m tests.trace
