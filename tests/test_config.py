@@ -93,6 +93,7 @@ def test_a_setting_is_taken(tmp_path: Path, name: str, text: str, value: Any) ->
     assert getattr(read(tmp_path, **{name: text}), name.lower()) == value
 
 
+@pytest.mark.proves("RUN-1")
 @pytest.mark.parametrize(("name", "text"), BAD)
 def test_a_mistake_is_named_with_its_fix(tmp_path: Path, name: str, text: str) -> None:
     (mistake,) = mistakes(tmp_path, **{name: text})
@@ -105,6 +106,7 @@ def test_every_setting_has_a_test() -> None:
     assert tested == {name.upper() for name in Config.__dataclass_fields__}
 
 
+@pytest.mark.proves("RUN-1")
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     wrong = dict(BAD)
     found = mistakes(tmp_path, **wrong, JWT_SECRETS="one:short")
@@ -124,12 +126,14 @@ def test_the_migrations_use_the_same_database_unless_told(tmp_path: Path) -> Non
 # --- files --------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("RUN-2")
 def test_a_setting_can_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_text(f"{URL}\n")
     assert read(tmp_path, DATABASE_URL_FILE=str(file)).database_url == URL
 
 
+@pytest.mark.proves("RUN-2")
 def test_a_setting_cannot_come_from_both(tmp_path: Path) -> None:
     file = tmp_path / "port"
     file.write_text("8001")
@@ -160,12 +164,14 @@ def test_a_configuration_does_not_show_its_secrets(tmp_path: Path) -> None:
         assert SECRET not in shown
 
 
+@pytest.mark.proves("RUN-1")
 @pytest.mark.parametrize("name", ["DATABASE_URL", "JWT_SECRETS", "METRICS_TOKEN", "SENTRY_DSN",
                                   "RATE_LIMIT_STORAGE_URL"])  # fmt: skip
 def test_a_mistake_does_not_show_the_secret(tmp_path: Path, name: str) -> None:
     assert "pa55 word" not in "\n".join(mistakes(tmp_path, **{name: "x:pa55 word"}))
 
 
+@pytest.mark.proves("RUN-3")
 @pytest.mark.parametrize(
     "value",
     [
@@ -189,6 +195,7 @@ def test_the_first_signing_key_comes_first(tmp_path: Path) -> None:
     assert list(config.jwt_secrets.items()) == [("new", SECRET), ("old", SECRET[::-1])]
 
 
+@pytest.mark.proves("RUN-3")
 def test_production_makes_nothing_up(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as found:
         Config.from_env({"APP_ENV": "production", "DATA_DIR": str(tmp_path / "data")})
@@ -209,6 +216,7 @@ def test_the_development_key_is_made_once_and_kept_to_the_owner(tmp_path: Path) 
     assert other.jwt_secrets != first.jwt_secrets
 
 
+@pytest.mark.proves("RUN-1")
 @pytest.mark.parametrize(
     "program",
     [["-m", "gunicorn", "wsgi:app"], ["-m", "flask", "--app", "wsgi", "db", "status"],

@@ -40,6 +40,7 @@ def test_a_missing_file_stops_the_boot(scratch: Path) -> None:
         db.load("tasks/nowhere")
 
 
+@pytest.mark.proves("RUN-20")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_statement_begins_with_what_it_is_for(name: str) -> None:
     lines = (db.SQL / f"{name}.sql").read_text().splitlines()
@@ -51,6 +52,7 @@ def test_a_statement_begins_with_what_it_is_for(name: str) -> None:
     assert header[-1].endswith(".")
 
 
+@pytest.mark.proves("RUN-20")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_statement_is_one_and_carries_its_path(name: str) -> None:
     statement = db.load(name)
@@ -75,6 +77,7 @@ def test_every_file_is_loaded_by_somebody() -> None:
     assert loaded_names() == set(NAMES)
 
 
+@pytest.mark.proves("RUN-20")
 def test_no_statement_is_loaded_later_than_its_module() -> None:
     """What is missing stops the boot, and no request reads a file."""
     for file in (ROOT / "app").rglob("*.py"):
@@ -85,6 +88,7 @@ def test_no_statement_is_loaded_later_than_its_module() -> None:
         assert not [call for call in calls if ast.unparse(call) == "db.load"], file
 
 
+@pytest.mark.proves("RUN-20")
 @pool
 def test_the_server_sees_which_file_a_statement_is_from(scratch: Path) -> None:
     query = "-- Shows itself.\nSELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()\n"
@@ -173,6 +177,7 @@ def test_a_failed_transaction_leaves_the_connection_usable(
 END = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
 
 
+@pytest.mark.proves("RUN-21")
 def test_connections_that_died_while_idle_are_replaced_without_an_error(
     alice: Caller, postgres: Postgres, database_url: str
 ) -> None:
@@ -186,6 +191,7 @@ def test_connections_that_died_while_idle_are_replaced_without_an_error(
     assert data(alice.patch(f"/{task['id']}", json={"title": "b"}))["version"] == 2
 
 
+@pytest.mark.proves("API-6")
 def test_a_database_that_is_away_is_unavailable(
     alice: Caller, postgres: Postgres, database_url: str
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_database_that_was_dropped_is_made_again(data_dir: Path) -> None:
         assert query(server.url(), "SELECT 1") == 1
 
 
+@pytest.mark.proves("RUN-12")
 def test_nothing_listens_on_the_network_unless_asked(data_dir: Path) -> None:
     with embedded.start(data_dir, settings=QUICK) as server:
         assert query(server.url(), "SHOW listen_addresses") == ""
@@ -134,6 +135,7 @@ def test_the_network_needs_the_password(data_dir: Path) -> None:
             query(url.replace(password, "guessed"), "SELECT 1")
 
 
+@pytest.mark.proves("RUN-12")
 def test_nobody_else_can_reach_the_cluster_the_socket_or_the_log(data_dir: Path) -> None:
     with embedded.start(data_dir, settings=QUICK):
         for name in ("postgres", "socket", "postgres.log", "postgres.lock"):
@@ -171,6 +173,7 @@ def test_two_directories_run_side_by_side(new_data_dir: Path) -> None:
         assert query(two.url(), "SELECT to_regclass('only_here')") is None
 
 
+@pytest.mark.proves("RUN-11")
 def test_killing_its_starter_ends_it_and_the_next_start_finds_the_data(
     new_data_dir: Path, starter: Callable[[], tuple[subprocess.Popen[str], int]]
 ) -> None:
@@ -183,6 +186,7 @@ def test_killing_its_starter_ends_it_and_the_next_start_finds_the_data(
     assert not using(new_data_dir)
 
 
+@pytest.mark.proves("RUN-11")
 def test_killing_the_server_does_not_block_the_next_start(data_dir: Path) -> None:
     server = embedded.start(data_dir, settings=QUICK)
     query(server.url(), "CREATE TABLE recovered AS SELECT 42 AS answer")
@@ -245,6 +249,7 @@ def test_a_path_with_blanks_and_percent_signs_is_no_hindrance(new_data_dir: Path
         assert query(server.url(), "SELECT 1") == 1
 
 
+@pytest.mark.proves("RUN-13")
 def test_another_major_version_in_the_directory_is_explained(new_data_dir: Path) -> None:
     with embedded.start(new_data_dir, version=16, settings=QUICK) as server:
         assert str(query(server.url(), "SHOW server_version")).startswith("16.")

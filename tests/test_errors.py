@@ -43,10 +43,12 @@ def family(kind: type[errors.AppError]) -> set[type[errors.AppError]]:
     return {kind}.union(*map(family, kind.__subclasses__()))
 
 
+@pytest.mark.proves("API-2")
 def test_the_errors_are_those_of_the_table() -> None:
     assert {kind.code: kind.status for kind in family(errors.AppError)} == TABLE
 
 
+@pytest.mark.proves("RUN-22")
 @pytest.mark.parametrize("name", errors.CONSTRAINTS)
 def test_every_mapped_constraint_exists(database_url: str, name: str) -> None:
     with psycopg.connect(database_url) as connection:
@@ -54,6 +56,7 @@ def test_every_mapped_constraint_exists(database_url: str, name: str) -> None:
         assert found.rowcount == 1
 
 
+@pytest.mark.proves("RUN-22")
 def test_every_constraint_has_a_name_of_its_own(database_url: str) -> None:
     """An error is known by its constraint's name, so that PostgreSQL must not make one up."""
     written = "".join(file.read_text() for file in (ROOT / "migrations").glob("*.sql"))
@@ -85,6 +88,7 @@ def break_titles(database_url: str) -> Callable[[], None]:
     return add
 
 
+@pytest.mark.proves("API-4", "RUN-22")
 def test_a_constraint_that_nobody_knows_is_internal_and_says_nothing(
     alice: Caller, break_titles: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -97,6 +101,7 @@ def test_a_constraint_that_nobody_knows_is_internal_and_says_nothing(
     assert data(alice.post(json={"title": "allowed"}))["version"] == 1
 
 
+@pytest.mark.proves("API-4")
 def test_a_fault_in_a_statement_is_internal_and_says_nothing(
     alice: Caller, database_url: str
 ) -> None:
@@ -109,6 +114,7 @@ def test_a_fault_in_a_statement_is_internal_and_says_nothing(
         assert "paper" not in answer.text
 
 
+@pytest.mark.proves("API-4")
 def test_a_fault_in_the_code_is_internal_and_says_nothing(config: Config) -> None:
     app = create_app(config)
     app.add_url_rule("/broken", view_func=lambda: str(1 // 0))
@@ -118,6 +124,7 @@ def test_a_fault_in_the_code_is_internal_and_says_nothing(config: Config) -> Non
     assert not LEAKS.search(answer.text)
 
 
+@pytest.mark.proves("API-6")
 def test_a_locked_row_is_unavailable_for_now(alice: Caller, database_url: str) -> None:
     task = alice.create()
     with psycopg.connect(database_url) as connection:
@@ -129,6 +136,7 @@ def test_a_locked_row_is_unavailable_for_now(alice: Caller, database_url: str) -
     assert data(alice.patch(f"/{task['id']}", json={"title": "b"}))["version"] == 2
 
 
+@pytest.mark.proves("API-6")
 def test_a_database_that_only_reads_is_unavailable_for_writes(
     alice: Caller, postgres: Postgres, database_url: str
 ) -> None:
@@ -142,6 +150,7 @@ def test_a_database_that_only_reads_is_unavailable_for_writes(
     assert error(alice.post(json={"title": "a"})) == (503, "UNAVAILABLE")
 
 
+@pytest.mark.proves("API-6")
 def test_a_pool_without_a_free_connection_is_unavailable(alice: Caller) -> None:
     pool = db._pool()
     held = [pool.getconn() for _ in range(pool.max_size)]
@@ -153,6 +162,7 @@ def test_a_pool_without_a_free_connection_is_unavailable(alice: Caller) -> None:
     assert data(alice.get()) == []
 
 
+@pytest.mark.proves("API-6")
 @pytest.mark.parametrize(
     ("failure", "status"),
     [

@@ -78,6 +78,7 @@ def tables(url: str) -> set[str]:
 # --- the files ----------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("MIG-1")
 def test_every_migration_has_its_rollback_and_depends_on_earlier_ones() -> None:
     assert len(FILES) == 2 * len(KNOWN)
     for number, name in enumerate(KNOWN, 1):
@@ -90,6 +91,7 @@ def test_every_migration_has_its_rollback_and_depends_on_earlier_ones() -> None:
             assert set(needed.split()) <= set(KNOWN[: number - 1])
 
 
+@pytest.mark.proves("MIG-4")
 def test_a_released_migration_does_not_change() -> None:
     """After writing a new one: (cd migrations && sha256sum *.sql > SHA256SUMS)."""
     written = (migrations.DIRECTORY / "SHA256SUMS").read_text().splitlines()
@@ -101,6 +103,7 @@ def test_a_released_migration_does_not_change() -> None:
 # --- forth and back -----------------------------------------------------------------------------
 
 
+@pytest.mark.proves("MIG-1")
 def test_each_rollback_leaves_what_was_before_its_migration(empty_database_url: str) -> None:
     steps = [schema(empty_database_url)]
     whole = migrations.upgrade(empty_database_url)
@@ -117,6 +120,7 @@ def test_each_rollback_leaves_what_was_before_its_migration(empty_database_url: 
     assert migrations.upgrade(empty_database_url) == []
 
 
+@pytest.mark.proves("MIG-1")
 def test_on_data_each_step_back_keeps_what_its_tables_held(
     alice: Caller, bob: Caller, database_url: str
 ) -> None:
@@ -157,6 +161,7 @@ def environment(url: str, directory: Path) -> dict[str, str]:
     return {**os.environ, **named}
 
 
+@pytest.mark.proves("MIG-3")
 def test_several_at_once_apply_each_migration_once(empty_database_url: str, tmp_path: Path) -> None:
     def upgrade(_: int) -> str:
         return subprocess.run(
@@ -187,6 +192,7 @@ print(migrations.upgrade(sys.argv[2]))
 SLEEPING = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = %s"
 
 
+@pytest.mark.proves("MIG-2")
 def test_a_migration_that_was_killed_half_way_is_applied_by_the_next_start(
     empty_database_url: str, tmp_path: Path
 ) -> None:
@@ -212,6 +218,7 @@ def test_a_migration_that_was_killed_half_way_is_applied_by_the_next_start(
     assert "half_way" in tables(empty_database_url)
 
 
+@pytest.mark.proves("MIG-2")
 def test_a_migration_that_fails_leaves_nothing_of_itself(
     empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +230,7 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(
     assert migrations.status(empty_database_url) == {"0001.bad": False}
 
 
+@pytest.mark.proves("MIG-5")
 @pytest.mark.parametrize("app_env", ["test", "production"])
 def test_the_server_never_migrates_by_itself(
     empty_database_url: str, tmp_path: Path, app_env: str

@@ -66,6 +66,7 @@ def theirs(bob: Caller) -> dict[str, str]:
     return {"a task": bob.create("private")["id"], "one in the trash": trashed["id"]}
 
 
+@pytest.mark.proves("OWN-2")
 @pytest.mark.parametrize("which", ["a task", "one in the trash"])
 def test_a_stranger_cannot_tell_a_foreign_task_from_a_missing_one(
     app: Flask, alice: Caller, bob: Caller, theirs: dict[str, str], database_url: str, which: str
@@ -80,6 +81,7 @@ def test_a_stranger_cannot_tell_a_foreign_task_from_a_missing_one(
     assert data(bob.get(f"/{theirs['a task']}"))["title"] == "private"
 
 
+@pytest.mark.proves("OWN-1")
 def test_the_path_of_another_user_is_forbidden_whether_there_is_one_or_not(
     app: Flask, alice: Caller, bob: Caller, theirs: dict[str, str], database_url: str
 ) -> None:
@@ -93,6 +95,7 @@ def test_the_path_of_another_user_is_forbidden_whether_there_is_one_or_not(
     assert rows(database_url) == before
 
 
+@pytest.mark.proves("OWN-1")
 def test_ones_own_id_and_me_are_the_same_user(alice: Caller) -> None:
     task = alice.create()
     for user in ("me", alice.id):
@@ -100,6 +103,7 @@ def test_ones_own_id_and_me_are_the_same_user(alice: Caller) -> None:
         assert data(alice.call("GET", f"/api/{user}/tasks/{task['id']}")) == task
 
 
+@pytest.mark.proves("OWN-1")
 @pytest.mark.parametrize("user", ["ME", "Me", "self", "0", "%00", "null", "*", "me%20", "..%2Fme"])
 def test_no_other_word_stands_for_a_user(alice: Caller, user: str) -> None:
     assert error(alice.call("GET", f"/api/{user}/tasks")) == (404, "NOT_FOUND")
@@ -111,6 +115,7 @@ def test_ones_own_id_in_another_spelling_is_nobody(alice: Caller) -> None:
             assert error(alice.call("GET", f"/api/{spelling}/tasks"))[0] == 404
 
 
+@pytest.mark.proves("OWN-1")
 def test_without_a_token_every_address_of_a_user_is_closed(
     app: Flask, alice: Caller, theirs: dict[str, str]
 ) -> None:
@@ -135,6 +140,7 @@ def test_a_token_is_taken_from_its_header_only(alice: Caller) -> None:
         assert error(alice.client.get("/api/me/tasks", **where)) == (401, "UNAUTHENTICATED")
 
 
+@pytest.mark.proves("OWN-7")
 def test_nobody_can_give_a_task_to_somebody_else(alice: Caller, bob: Caller) -> None:
     task = alice.create()
     for body in ({"title": "x", "owner_id": bob.id}, {"title": "x", "user_id": bob.id}):
@@ -143,6 +149,7 @@ def test_nobody_can_give_a_task_to_somebody_else(alice: Caller, bob: Caller) -> 
     assert data(bob.get()) == []
 
 
+@pytest.mark.proves("OWN-3")
 def test_lists_searches_and_feeds_show_ones_own_alone(alice: Caller, bob: Caller) -> None:
     mine, other = alice.create("shared words"), bob.create("shared words")
     for caller, own in ((alice, mine), (bob, other)):
@@ -161,6 +168,7 @@ def test_a_keys_answer_is_not_told_to_another_user(alice: Caller, bob: Caller) -
     assert data(mine)["id"] != data(other)["id"]
 
 
+@pytest.mark.proves("TASK-20")
 def test_the_version_of_one_user_does_not_move_with_another(alice: Caller, bob: Caller) -> None:
     for _ in range(3):
         alice.create()
@@ -168,6 +176,7 @@ def test_the_version_of_one_user_does_not_move_with_another(alice: Caller, bob: 
     assert bob.get(headers={"If-None-Match": '"1"'}).status_code == 304
 
 
+@pytest.mark.proves("OWN-7")
 def test_no_answer_shows_a_password_hash(alice: Caller, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT password_hash FROM credentials").fetchone()

@@ -39,6 +39,7 @@ def matches(answer: str, promised: str) -> bool:
     return re.fullmatch(pattern, answer.strip()) is not None
 
 
+@pytest.mark.proves("RUN-10")
 def test_the_tour_goes_as_it_says(server: Server, tmp_path: Path) -> None:
     steps = tour()
     assert len(steps) > 10
@@ -64,6 +65,7 @@ def settings(tmp_path: Path, **environ: str) -> Config:
     return Config.from_env({"DATA_DIR": str(tmp_path), "JWT_SECRETS": KEY, **environ})
 
 
+@pytest.mark.proves("RUN-4")
 def test_the_table_has_every_setting() -> None:
     assert [name for name, _ in SETTING.findall(README)] == [
         name for name in (field.upper() for field in Config.__dataclass_fields__)
@@ -71,6 +73,7 @@ def test_the_table_has_every_setting() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.proves("RUN-4")
 @pytest.mark.parametrize(
     ("name", "default"),
     [(name, cell.strip("`")) for name, cell in SETTING.findall(README) if cell[0] == "`"],

@@ -125,6 +125,7 @@ def launch(data_dir: Path) -> Iterator[Launch]:
     until(lambda: not any(using(launcher.data_dir) for launcher in launched))
 
 
+@pytest.mark.proves("RUN-10")
 def test_the_first_request_it_prints_works(launch: Launch) -> None:
     launcher = launch().ready()
     command = shlex.split(launcher.output()[launcher.output().index("curl ") :], comments=False)
@@ -134,6 +135,7 @@ def test_the_first_request_it_prints_works(launch: Launch) -> None:
     assert f"{launcher.url}/docs" in launcher.output()
 
 
+@pytest.mark.proves("RUN-10")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_everything_in_good_order(
     launch: Launch, data_dir: Path, number: signal.Signals
@@ -154,6 +156,7 @@ def test_a_signal_during_the_start_ends_it_too(launch: Launch, data_dir: Path) -
     until(lambda: not using(data_dir))
 
 
+@pytest.mark.proves("RUN-11")
 def test_the_data_is_kept_between_runs(launch: Launch) -> None:
     first = launch().ready()
     assert first.post("/api/auth/register", CREDENTIALS) == 201
@@ -164,6 +167,7 @@ def test_the_data_is_kept_between_runs(launch: Launch) -> None:
     assert second.post("/api/auth/login", CREDENTIALS) == 200
 
 
+@pytest.mark.proves("RUN-10")
 def test_killing_it_leaves_no_process_and_the_next_run_finds_the_data(
     launch: Launch, data_dir: Path
 ) -> None:
@@ -207,6 +211,7 @@ def test_two_run_side_by_side_on_two_ports(launch: Launch, data_dir: Path) -> No
     assert two.post("/api/auth/register", CREDENTIALS) == 201
 
 
+@pytest.mark.proves("RUN-13")
 def test_a_second_run_on_the_same_data_is_refused(launch: Launch) -> None:
     first = launch().ready()
     second = launch()
@@ -215,6 +220,7 @@ def test_a_second_run_on_the_same_data_is_refused(launch: Launch) -> None:
     assert first.post("/api/auth/register", CREDENTIALS) == 201
 
 
+@pytest.mark.proves("RUN-13")
 def test_a_taken_port_is_reported_before_anything_is_made(launch: Launch, data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -226,6 +232,7 @@ def test_a_taken_port_is_reported_before_anything_is_made(launch: Launch, data_d
     assert not (data_dir / "postgres").exists()
 
 
+@pytest.mark.proves("RUN-1")
 def test_all_mistakes_in_the_environment_are_reported_at_once(launch: Launch) -> None:
     launcher = launch(LOG_LEVEL="loud", WEB_THREADS="many")
     assert launcher.ended() == 2
@@ -245,6 +252,7 @@ def test_a_given_database_is_migrated_and_no_other_is_started(
         assert connection.execute("SELECT email FROM users").fetchall() == [("ada@example.com",)]
 
 
+@pytest.mark.proves("MIG-5")
 def test_in_production_it_does_not_migrate(launch: Launch, empty_database_url: str) -> None:
     launcher = launch(DATABASE_URL=empty_database_url, **PRODUCTION).ready()
     assert "flask db upgrade" in launcher.output()

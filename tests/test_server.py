@@ -80,6 +80,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.proves("API-1", "API-16")
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_a_request_that_cannot_be_read_is_answered_in_the_envelope(
     server: Server, case: str
@@ -106,6 +107,7 @@ def test_a_broken_chunk_is_a_bad_request(server: Server, case: str) -> None:
     assert_is_envelope(answer, 400, "BAD_REQUEST")
 
 
+@pytest.mark.proves("API-16")
 def test_large_trailers_are_too_large_headers(server: Server) -> None:
     answer = server.raw(LOGIN + CHUNKED + b"2\r\n{}\r\n0\r\nX: " + b"a" * 9000 + b"\r\n\r\n")
     assert_is_envelope(answer, 431, "HEADERS_TOO_LARGE")
@@ -119,6 +121,7 @@ def test_a_chunk_that_breaks_behind_the_answer_gets_no_second_answer(server: Ser
         assert connection.recv(1) == b""
 
 
+@pytest.mark.proves("API-12")
 def test_a_chunked_body_is_read_up_to_the_limit(server: Server) -> None:
     letters = b"a" * (BODY_LIMIT - len(b'{"email":"","password":""}'))
     body = b'{"email":"' + letters + b'","password":""}'
@@ -127,6 +130,7 @@ def test_a_chunked_body_is_read_up_to_the_limit(server: Server) -> None:
     assert_is_envelope(answer, 401, "INVALID_CREDENTIALS")
 
 
+@pytest.mark.proves("API-12")
 def test_a_chunked_body_over_the_limit_is_too_large_and_not_cut(server: Server) -> None:
     body = b'{"email":"a@example.com","password":"longenough"}' + b" " * BODY_LIMIT
     request = b"POST /api/auth/register HTTP/1.1\r\n" + HOST + CHUNKED + chunks(body)
@@ -138,6 +142,7 @@ def chunks(body: bytes, size: int = 1000) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
+@pytest.mark.proves("API-12")
 def test_an_announced_body_over_the_limit_is_refused_before_it_is_sent(server: Server) -> None:
     answer = server.raw(LOGIN + b"Content-Length: %d\r\n\r\n" % (BODY_LIMIT + 1))
     assert_is_envelope(answer, 413, "PAYLOAD_TOO_LARGE")
@@ -170,6 +175,7 @@ def test_http_1_0_is_served_without_keeping_the_connection(server: Server) -> No
         assert connection.recv(1) == b""
 
 
+@pytest.mark.proves("API-15")
 @pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/api/auth/me", "/nowhere"])
 def test_head_has_the_status_and_headers_of_get_and_no_body(server: Server, path: str) -> None:
     sent = {"X-Request-Id": uuid4().hex}
@@ -194,6 +200,7 @@ def impatient(
         yield running
 
 
+@pytest.mark.proves("API-16")
 @pytest.mark.parametrize(
     "beginning",
     [
@@ -210,6 +217,7 @@ def test_a_request_that_does_not_arrive_is_a_timeout(impatient: Server, beginnin
         assert connection.recv(1) == b""
 
 
+@pytest.mark.proves("API-17")
 @pytest.mark.slow
 def test_a_trickle_does_not_hold_a_thread_for_ever(impatient: Server) -> None:
     started = time.monotonic()
@@ -230,6 +238,7 @@ def drip(connection: socket.socket) -> bytes | None:
         return None
 
 
+@pytest.mark.proves("API-17")
 def test_more_stalled_clients_than_threads_are_outlived(impatient: Server) -> None:
     stalled = [impatient.connect() for _ in range(2 * THREADS)]
     for connection in stalled:
@@ -271,6 +280,7 @@ def test_an_idle_connection_outlives_a_graceful_stop_only_for_a_moment(
         assert running.process.wait(30) == 0
 
 
+@pytest.mark.proves("API-17")
 def test_a_connection_that_stays_idle_is_closed(impatient: Server) -> None:
     with impatient.connect() as connection:
         assert connection.recv(1) == b""

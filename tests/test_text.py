@@ -71,6 +71,7 @@ def stored(database_url: str) -> tuple[int, int]:
 # --- titles and descriptions --------------------------------------------------------------------
 
 
+@pytest.mark.proves("API-18")
 @pytest.mark.parametrize("case", KEPT)
 def test_a_task_keeps_its_text_to_the_character(alice: Caller, case: str) -> None:
     text = KEPT[case]
@@ -85,6 +86,7 @@ def test_a_task_keeps_its_text_to_the_character(alice: Caller, case: str) -> Non
     assert history[0]["task"] == changed
 
 
+@pytest.mark.proves("TASK-13")
 @pytest.mark.parametrize("case", KEPT)
 def test_a_search_takes_any_text(alice: Caller, case: str) -> None:
     task = alice.create("other", KEPT[case])
@@ -92,6 +94,7 @@ def test_a_search_takes_any_text(alice: Caller, case: str) -> None:
     assert data(alice.get(query_string={"q": words})) == [task]
 
 
+@pytest.mark.proves("API-18")
 @pytest.mark.parametrize("field", ["title", "description"])
 @pytest.mark.parametrize("case", UNSTORABLE)
 def test_a_task_refuses_what_cannot_be_stored(
@@ -107,6 +110,7 @@ def test_a_task_refuses_what_cannot_be_stored(
     assert data(alice.get(f"/{task['id']}")) == task
 
 
+@pytest.mark.proves("API-10")
 @pytest.mark.parametrize("raw", RAW_SURROGATES)
 def test_bytes_that_are_no_utf_8_are_refused_in_every_field(
     client: FlaskClient, alice: Caller, database_url: str, raw: bytes
@@ -128,6 +132,7 @@ def test_bytes_that_are_no_utf_8_are_refused_in_every_field(
     assert stored(database_url) == (1, 0)
 
 
+@pytest.mark.proves("TASK-2")
 @pytest.mark.parametrize("letter", [FACE, ACCENT, "a", "%", "\\", '"', "\u202e", "\x01"])
 @pytest.mark.parametrize(("field", "limit"), [("title", 255), ("description", 5000)])
 def test_the_limit_itself_is_kept_and_one_more_refused(
@@ -173,6 +178,7 @@ def test_a_password_has_8_to_256_characters_and_each_counts(
         assert error(answer) == (401, "INVALID_CREDENTIALS")
 
 
+@pytest.mark.proves("API-18")
 @pytest.mark.parametrize("field", ["email", "password"])
 @pytest.mark.parametrize("case", UNSTORABLE)
 def test_an_account_refuses_what_cannot_be_stored(
@@ -265,6 +271,7 @@ def test_no_header_breaks_a_read(alice: Caller, name: str) -> None:
 # --- too much -----------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("API-12")
 @pytest.mark.parametrize(
     ("path", "field"),
     [

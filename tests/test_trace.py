@@ -1,5 +1,7 @@
 """The table of requirements and tests notices what is missing on either side."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,17 @@ def test_a_test_that_proves_what_nobody_requires_is_named() -> None:
 def test_the_table_has_each_requirement_and_its_tests() -> None:
     shown = trace.table(WANTED, PROOFS)
     assert all(name in shown and PROOFS[name][0] in shown for name in WANTED)
+
+
+@pytest.mark.slow
+@pytest.mark.proves("DOC-20")
+def test_every_requirement_of_this_service_is_proved_by_a_test() -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-m", "tests.trace"],
+        cwd=trace.SPECS.parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr

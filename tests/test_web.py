@@ -67,6 +67,7 @@ NOT_JSON = {
 }
 
 
+@pytest.mark.proves("API-10")
 @pytest.mark.parametrize("case", NOT_JSON)
 def test_what_is_not_exactly_json_is_a_bad_request(alice: Caller, case: str) -> None:
     assert error(send(alice, NOT_JSON[case])) == (400, "BAD_REQUEST")
@@ -78,22 +79,26 @@ def test_json_that_is_no_object_breaks_the_whole_body(alice: Caller, body: bytes
     assert broken_fields(send(alice, body)) == [""]
 
 
+@pytest.mark.proves("API-10")
 def test_32_levels_are_read(alice: Caller) -> None:
     body = b'{"title": "a", "x": ' + b"[" * 31 + b"]" * 31 + b"}"
     assert broken_fields(send(alice, body)) == ["x"]
 
 
+@pytest.mark.proves("API-10")
 def test_brackets_within_text_are_only_text(alice: Caller) -> None:
     title = '["{' * 80 + '\\"'
     assert data(send(alice, json.dumps({"title": title}).encode()))["title"] == title
 
 
+@pytest.mark.proves("API-13")
 @pytest.mark.parametrize("number", ["9" * 5000, "1e400", "-0", "1.5", "-" + "9" * 30])
 def test_no_number_is_too_large_to_be_refused_by_its_field(alice: Caller, number: str) -> None:
     answer = send(alice, b'{"title": %b}' % number.encode())
     assert broken_fields(answer) == ["title"]
 
 
+@pytest.mark.proves("API-14")
 @pytest.mark.parametrize(
     "name", ['"\\ud800"', '"\\u0000"', '""', '"a.b[0]"', '"\\u202e"', '"' + "é" * 5000 + '"']
 )
@@ -103,17 +108,20 @@ def test_an_unknown_field_may_have_any_name(alice: Caller, name: str) -> None:
     assert count(alice) == 0
 
 
+@pytest.mark.proves("API-2")
 def test_every_broken_field_is_named(alice: Caller) -> None:
     answer = alice.post(json={"title": "", "description": 1, "is_completed": True, "x": None})
     assert sorted(broken_fields(answer)) == ["description", "is_completed", "title", "x"]
     assert broken_fields(alice.post(json={})) == ["title"]
 
 
+@pytest.mark.proves("API-12")
 def test_a_body_of_64_kib_is_read(alice: Caller) -> None:
     body = b'{"title": "a"}'
     assert send(alice, body + b" " * (BODY_LIMIT - len(body))).status_code == 201
 
 
+@pytest.mark.proves("API-12")
 def test_a_body_of_one_byte_more_is_too_large(alice: Caller) -> None:
     body = b'{"title": "a"}'
     answer = send(alice, body + b" " * (BODY_LIMIT + 1 - len(body)))
@@ -121,6 +129,7 @@ def test_a_body_of_one_byte_more_is_too_large(alice: Caller) -> None:
     assert count(alice) == 0
 
 
+@pytest.mark.proves("API-11")
 @pytest.mark.parametrize(
     "content_type",
     ["application/json", "APPLICATION/JSON", "application/json; charset=utf-8",
@@ -130,6 +139,7 @@ def test_json_is_taken_under_its_name(alice: Caller, content_type: str) -> None:
     assert send(alice, b'{"title": "a"}', content_type).status_code == 201
 
 
+@pytest.mark.proves("API-11")
 @pytest.mark.parametrize(
     "content_type",
     ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
@@ -143,6 +153,7 @@ def test_json_under_another_name_is_an_unsupported_media_type(
     assert error(answer) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
+@pytest.mark.proves("API-11")
 @pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "x"])
 def test_a_coded_body_is_an_unsupported_media_type(alice: Caller, coding: str) -> None:
     answer = send(alice, b'{"title": "a"}', Content_Encoding=coding)
@@ -161,6 +172,7 @@ def test_where_a_body_is_optional_none_is_needed_but_a_wrong_one_is_refused(alic
 # --- queries ------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("API-14")
 @pytest.mark.parametrize(
     ("query", "fields"),
     [
@@ -180,6 +192,7 @@ def test_unknown_and_repeated_parameters_are_named(
     assert sorted(set(broken_fields(alice.get(f"?{query}")))) == fields
 
 
+@pytest.mark.proves("API-13", "TASK-10")
 @pytest.mark.parametrize(
     "limit", ["0", "201", "-1", "+1", "1.0", "1e1", " 1", "", "٣", "1_0", "0x1", "9" * 5000]
 )
@@ -188,6 +201,7 @@ def test_a_limit_is_1_to_200_in_ascii_digits(alice: Caller, limit: str) -> None:
     assert broken_fields(answer) == ["limit"]
 
 
+@pytest.mark.proves("API-13")
 @pytest.mark.parametrize("flag", ["True", "TRUE", "1", "yes", "on", "", " true"])
 def test_a_flag_is_true_or_false(alice: Caller, flag: str) -> None:
     assert broken_fields(alice.get(query_string={"is_completed": flag})) == ["is_completed"]
@@ -198,11 +212,13 @@ def test_a_query_that_is_not_utf_8_is_a_bad_request(alice: Caller, query: str) -
     assert error(alice.get(f"?{query}")) == (400, "BAD_REQUEST")
 
 
+@pytest.mark.proves("API-14")
 @pytest.mark.parametrize("path", ["/api/auth/me", f"/api/me/tasks/{NOBODY}"])
 def test_where_there_are_no_parameters_each_is_unknown(alice: Caller, path: str) -> None:
     assert broken_fields(alice.call("GET", f"{path}?x=1")) == ["x"]
 
 
+@pytest.mark.proves("API-2")
 def test_parameters_and_fields_are_named_together(alice: Caller) -> None:
     answer = alice.post("?x=1", json={"y": 1})
     assert sorted(broken_fields(answer)) == ["title", "x", "y"]
@@ -211,18 +227,21 @@ def test_parameters_and_fields_are_named_together(alice: Caller) -> None:
 # --- answers ------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("API-1")
 def test_success_has_the_envelope(alice: Caller) -> None:
     body = alice.post(json={"title": "a"}).get_json()
     assert list(body) == ["success", "data", "error"]
     assert (body["success"], body["error"]) == (True, None)
 
 
+@pytest.mark.proves("API-5")
 @pytest.mark.parametrize("given", ["a", "A.b_c-1", "x" * 64])
 def test_a_well_formed_request_id_is_taken_over(client: FlaskClient, given: str) -> None:
     for path in ("/livez", "/nowhere"):
         assert client.get(path, headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
 
 
+@pytest.mark.proves("API-5")
 @pytest.mark.parametrize("given", ["", "x" * 65, "a b", "ä", 'a"', "a,b", "<script>"])
 def test_any_other_request_id_is_replaced(client: FlaskClient, given: str) -> None:
     made = client.get("/livez", headers={"X-Request-Id": given}).headers["X-Request-Id"]
@@ -230,6 +249,7 @@ def test_any_other_request_id_is_replaced(client: FlaskClient, given: str) -> No
     assert made != given
 
 
+@pytest.mark.proves("API-7")
 @pytest.mark.parametrize(
     ("path", "cache_control"),
     [
@@ -245,6 +265,7 @@ def test_no_cache_keeps_what_is_private(alice: Caller, path: str, cache_control:
 READABLE = ["/", "/livez", "/readyz", "/api/auth/me", "/api/me/tasks", "/api/me/tasks/trash"]
 
 
+@pytest.mark.proves("API-15")
 @pytest.mark.parametrize("path", READABLE)
 def test_head_works_wherever_get_does(alice: Caller, path: str) -> None:
     sent = {"X-Request-Id": uuid4().hex}
@@ -253,6 +274,7 @@ def test_head_works_wherever_get_does(alice: Caller, path: str) -> None:
     assert (head.status, head.headers) == (get.status, get.headers)
 
 
+@pytest.mark.proves("API-15")
 def test_options_names_the_methods_to_anyone(client: FlaskClient) -> None:
     for path, methods in {
         "/api/me/tasks": {"GET", "HEAD", "OPTIONS", "POST"},
@@ -266,6 +288,7 @@ def test_options_names_the_methods_to_anyone(client: FlaskClient) -> None:
     assert error(client.options("/nowhere")) == (404, "NOT_FOUND")
 
 
+@pytest.mark.proves("API-1")
 @pytest.mark.parametrize(
     "path", ["/nowhere", "/api", "/api/", "/api/me/tasks/", "/livez/", "/api/%00/tasks/",
              "/api/me/tasks/a/b", "/%ff", "/.", "/static/x"],
@@ -274,6 +297,7 @@ def test_an_unknown_address_is_not_found(client: FlaskClient, path: str) -> None
     assert error(client.get(path)) == (404, "NOT_FOUND")
 
 
+@pytest.mark.proves("API-15")
 def test_a_method_that_an_address_does_not_take_is_told_which_it_takes(
     client: FlaskClient,
 ) -> None:
@@ -320,6 +344,7 @@ def faulty(caller: Caller, task_id: str, *faults: str) -> TestResponse:
     return caller.client.open(**call)
 
 
+@pytest.mark.proves("API-3")
 @pytest.mark.parametrize("first", NAMES)
 def test_where_several_are_wrong_the_first_is_answered(alice: Caller, first: str) -> None:
     task = alice.create()
@@ -339,6 +364,7 @@ def limited(config: Config) -> Iterator[Caller]:
     db.close_pool()
 
 
+@pytest.mark.proves("API-3")
 def test_too_many_requests_are_told_before_what_is_wrong_with_them(limited: Caller) -> None:
     task_id = limited.create()["id"]
     while limited.get().status_code == 200:
@@ -349,6 +375,7 @@ def test_too_many_requests_are_told_before_what_is_wrong_with_them(limited: Call
         assert error(answer)[0] == (status if is_before else 429), name
 
 
+@pytest.mark.proves("API-3")
 def test_a_bad_cursor_is_answered_before_other_parameters(alice: Caller) -> None:
     for query in ("cursor=x", "cursor=x&limit=0", "cursor=x&y=1", "cursor=x&limit=1&limit=1"):
         assert error(alice.get(f"?{query}")) == (400, "BAD_REQUEST")

@@ -93,6 +93,7 @@ def test_a_statement_that_nothing_runs_is_a_finding() -> None:
     assert findings([Entry(audited, [], None, "")]) == ["sql/tasks/get.sql is run by nothing"]
 
 
+@pytest.mark.proves("OWN-4")
 def test_a_finding_is_exit_status_1_and_named(
     app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -250,6 +250,7 @@ RIGHT = {
 }  # fmt: skip
 
 
+@pytest.mark.proves("OWN-4")
 @pytest.mark.parametrize("statement", WRONG.values(), ids=WRONG)
 def test_a_statement_that_could_touch_a_strangers_row_is_refused(statement: str) -> None:
     objections = ownership.prove(statement, CATALOGUE).objections

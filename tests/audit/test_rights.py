@@ -85,6 +85,7 @@ def connections(database_url: str, alice: Caller) -> Iterator[dict[str, psycopg.
         connection.close()
 
 
+@pytest.mark.proves("OWN-6")
 @pytest.mark.parametrize(
     ("role", "statement"), [(role, each) for role, tried in REFUSED.items() for each in tried]
 )
@@ -95,6 +96,7 @@ def test_a_right_that_a_role_must_not_have_is_refused(
         connections[role].execute(statement)
 
 
+@pytest.mark.proves("TASK-26")
 def test_the_service_cannot_drop_a_ledger_without_its_account(
     connections: dict[str, psycopg.Connection], alice: Caller
 ) -> None:
@@ -123,6 +125,7 @@ def test_the_auditor_reads_what_is_not_secret(
     assert rows[0] >= expected
 
 
+@pytest.mark.proves("OWN-6")
 def test_nothing_belongs_to_a_role_that_somebody_logs_in_as(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         owners = connection.execute(
@@ -170,6 +173,7 @@ def test_the_role_has_deadlines_of_its_own(database_url: str) -> None:
     }
 
 
+@pytest.mark.proves("TASK-26")
 def test_an_account_that_has_gone_took_its_ledger(alice: Caller, database_url: str) -> None:
     alice.post(json={"title": "to be erased"})
     erased = alice.call("DELETE", "/api/auth/me", json={"password": "seven quiet rivers"})

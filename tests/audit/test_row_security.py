@@ -48,6 +48,7 @@ def walled_app(config: Config, database_url: str) -> Iterator[Flask]:
     db.close_pool()
 
 
+@pytest.mark.proves("OWN-5")
 @pytest.mark.parametrize(("name", "text"), MUTANTS)
 def test_behind_the_second_wall_a_forgotten_predicate_lets_nobody_through(
     walled: psycopg.Connection[Any], name: str, text: str
@@ -55,6 +56,7 @@ def test_behind_the_second_wall_a_forgotten_predicate_lets_nobody_through(
     assert interferences(walled, name, text, role=OWNER) == []
 
 
+@pytest.mark.proves("OWN-5")
 @pytest.mark.parametrize("name", [name for name in AUDITED if name != "auth/list_users"])
 def test_behind_the_second_wall_every_statement_still_does_its_work(
     walled: psycopg.Connection[Any], name: str
@@ -62,6 +64,7 @@ def test_behind_the_second_wall_every_statement_still_does_its_work(
     assert interferences(walled, name, db.load(name).text, role=OWNER) == []
 
 
+@pytest.mark.proves("OWN-5")
 @pytest.mark.parametrize("table", CATALOGUE.owned_tables)
 def test_every_owned_table_has_its_policy_and_forces_it(
     walled: psycopg.Connection[Any], table: str

@@ -12,11 +12,13 @@ CATALOGUE = catalogue.from_migrations()
 AUDITED = {each.name: each for each in statements.audit_all(CATALOGUE)}
 
 
+@pytest.mark.proves("OWN-3")
 @pytest.mark.parametrize("audited", AUDITED.values(), ids=AUDITED)
 def test_every_statement_binds_each_owned_table_to_the_owner(audited: Audited) -> None:
     assert audited.findings == ()
 
 
+@pytest.mark.proves("OWN-3")
 @pytest.mark.parametrize("audited", AUDITED.values(), ids=AUDITED)
 def test_every_owned_table_names_the_owner_itself_and_not_only_through_another(
     audited: Audited,
@@ -45,6 +47,7 @@ def test_an_endpoint_is_found_through_closures_and_constants(app: Flask) -> None
     assert "each request of tasks" in found["auth/list_ended_sessions"]
 
 
+@pytest.mark.proves("OWN-4")
 @pytest.mark.parametrize(
     ("text", "finding"),
     [

@@ -73,6 +73,7 @@ def _breaks(audited: Audited, *removed: Predicate) -> bool:
 MUTANTS = list(mutants())
 
 
+@pytest.mark.proves("OWN-3")
 @pytest.mark.parametrize("name", [name for name in AUDITED if name != "auth/list_users"])
 def test_a_twins_rows_are_neither_seen_nor_touched(
     connection: psycopg.Connection[Any], name: str
@@ -80,6 +81,7 @@ def test_a_twins_rows_are_neither_seen_nor_touched(
     assert interferences(connection, name, db.load(name).text) == []
 
 
+@pytest.mark.proves("OWN-4")
 @pytest.mark.parametrize(("name", "text"), MUTANTS)
 def test_a_statement_without_an_ownership_predicate_is_noticed(
     connection: psycopg.Connection[Any], name: str, text: str

@@ -57,6 +57,7 @@ SPELLINGS = {
 }
 
 
+@pytest.mark.proves("AUTH-1")
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_another_spelling_of_an_address_is_the_same_account(
     client: FlaskClient, spelling: str
@@ -66,6 +67,7 @@ def test_another_spelling_of_an_address_is_the_same_account(
     assert log_in(client, spelling).status_code == 200
 
 
+@pytest.mark.proves("AUTH-1")
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_whoever_signs_up_with_a_spelling_can_log_in_with_the_usual_one(
     client: FlaskClient, spelling: str
@@ -75,6 +77,7 @@ def test_whoever_signs_up_with_a_spelling_can_log_in_with_the_usual_one(
     assert error(sign_up(client, EMAIL)) == (409, "EMAIL_TAKEN")
 
 
+@pytest.mark.proves("AUTH-1")
 def test_a_domain_in_punycode_is_the_same_account(client: FlaskClient) -> None:
     assert data(sign_up(client, "a@xn--mnchen-3ya.de"))["email"] == "a@münchen.de"
     assert error(sign_up(client, "a@MÜNCHEN.de")) == (409, "EMAIL_TAKEN")
@@ -135,6 +138,7 @@ def test_fifty_registrations_of_one_address_at_once_make_one_account(
     assert count(served_database_url, theirs, key=f"{name}@example.com") == 1
 
 
+@pytest.mark.proves("AUTH-6")
 def test_a_closed_account_can_neither_log_in_nor_refresh(alice: Caller, database_url: str) -> None:
     run(database_url, "UPDATE users SET disabled_at = now()")
     assert error(log_in(alice.client, alice.email)) == (401, "INVALID_CREDENTIALS")
@@ -142,11 +146,13 @@ def test_a_closed_account_can_neither_log_in_nor_refresh(alice: Caller, database
     assert error(alice.client.post("/api/auth/refresh", json=token)) == (401, "UNAUTHENTICATED")
 
 
+@pytest.mark.proves("API-7")
 def test_no_answer_about_an_account_is_kept_by_a_cache(alice: Caller) -> None:
     for answer in (alice.call("GET", "/api/auth/me"), log_in(alice.client, "x")):
         assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.proves("OPS-13")
 def test_passwords_tokens_and_e_mails_stay_out_of_the_log(
     client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -166,6 +172,7 @@ def test_passwords_tokens_and_e_mails_stay_out_of_the_log(
 # --- leaving ------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("AUTH-5")
 def test_leaving_tells_what_was_removed_and_leaves_no_trace(
     alice: Caller, bob: Caller, database_url: str
 ) -> None:
@@ -212,6 +219,7 @@ def test_a_wrong_password_removes_nothing(alice: Caller, database_url: str) -> N
     assert alice.get().status_code == 200
 
 
+@pytest.mark.proves("AUTH-9")
 def test_a_session_that_just_ended_can_no_longer_erase_the_account(
     alice: Caller, database_url: str
 ) -> None:
@@ -221,6 +229,7 @@ def test_a_session_that_just_ended_can_no_longer_erase_the_account(
     assert count(database_url, "users") == 1
 
 
+@pytest.mark.proves("AUTH-5", "OPS-40")
 def test_erasing_takes_longer_than_other_statements_may(alice: Caller, database_url: str) -> None:
     """A trigger stands for the time that a large account takes."""
     run(
@@ -236,6 +245,7 @@ def test_erasing_takes_longer_than_other_statements_may(alice: Caller, database_
     assert count(database_url, "users") == 0
 
 
+@pytest.mark.proves("AUTH-5")
 def test_a_task_written_while_its_account_is_erased_waits_and_is_refused(
     alice: Caller, database_url: str
 ) -> None:

@@ -56,6 +56,7 @@ def refused(result: Result) -> str:
     return result.output
 
 
+@pytest.mark.proves("AUTH-22")
 def test_an_account_is_created_with_a_password_from_standard_input(
     users: Command, client: FlaskClient
 ) -> None:
@@ -66,6 +67,7 @@ def test_an_account_is_created_with_a_password_from_standard_input(
     assert user["email"] == "alice@example.com"
 
 
+@pytest.mark.proves("AUTH-22")
 def test_the_rules_of_registration_hold(users: Command, database_url: str) -> None:
     said = refused(create(users, "no address", "short"))
     assert "email: Must be an e-mail address." in said
@@ -76,6 +78,7 @@ def test_the_rules_of_registration_hold(users: Command, database_url: str) -> No
     assert "already" in refused(create(users, "ALICE@example.com"))
 
 
+@pytest.mark.proves("AUTH-22")
 @pytest.mark.parametrize("name", ["create", "set-password"])
 def test_a_password_is_never_an_argument(users: Command, name: str) -> None:
     for arguments in (["a@example.com", PASSWORD], ["a@example.com", "--password", PASSWORD]):
@@ -83,6 +86,7 @@ def test_a_password_is_never_an_argument(users: Command, name: str) -> None:
     assert "--password-stdin" in refused(users(name, "a@example.com"))
 
 
+@pytest.mark.proves("AUTH-6", "AUTH-22")
 def test_a_disabled_account_is_out_until_it_is_enabled(users: Command, alice: Caller) -> None:
     result = users("disable", alice.email)
     assert (result.exit_code, result.output) == (0, "disabled; 1 sessions ended\n")
@@ -94,6 +98,7 @@ def test_a_disabled_account_is_out_until_it_is_enabled(users: Command, alice: Ca
     assert log_in(alice.client, alice.email).status_code == 200
 
 
+@pytest.mark.proves("AUTH-22")
 def test_ended_sessions_leave_the_account_as_it_is(
     users: Command, alice: Caller, bob: Caller
 ) -> None:
@@ -105,6 +110,7 @@ def test_ended_sessions_leave_the_account_as_it_is(
     assert log_in(alice.client, alice.email).status_code == 200
 
 
+@pytest.mark.proves("AUTH-22")
 def test_a_set_password_replaces_the_old_one_and_ends_the_sessions(
     users: Command, alice: Caller
 ) -> None:
@@ -116,6 +122,7 @@ def test_a_set_password_replaces_the_old_one_and_ends_the_sessions(
     assert "common" in said
 
 
+@pytest.mark.proves("AUTH-22")
 def test_the_list_has_every_account(
     users: Command, alice: Caller, bob: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,16 +135,19 @@ def test_the_list_has_every_account(
     ]
 
 
+@pytest.mark.proves("AUTH-22")
 @pytest.mark.parametrize("name", ["disable", "enable", "end-sessions"])
 def test_an_account_that_does_not_exist_is_said_to(users: Command, name: str) -> None:
     assert "There is no account with this e-mail." in refused(users(name, "nobody@example.com"))
 
 
+@pytest.mark.proves("AUTH-22")
 def test_without_a_database_the_command_says_what_to_set(config: Config) -> None:
     app: Flask = create_app(replace(config, migration_database_url=None))
     assert "DATABASE_URL" in refused(app.test_cli_runner().invoke(args=["users", "list"]))
 
 
+@pytest.mark.proves("AUTH-22")
 def test_a_database_that_is_away_is_said_so(config: Config) -> None:
     away = replace(config, migration_database_url="postgresql://nobody@127.0.0.1:1/nowhere")
     said = refused(create_app(away).test_cli_runner().invoke(args=["users", "list"]))
@@ -145,6 +155,7 @@ def test_a_database_that_is_away_is_said_so(config: Config) -> None:
     assert "127.0.0.1" not in said
 
 
+@pytest.mark.proves("AUTH-22")
 def test_at_a_terminal_the_password_is_asked_for_and_not_shown(
     config: Config, database_url: str
 ) -> None:

@@ -48,12 +48,14 @@ def wait(answer: TestResponse) -> int:
     return int(answer.headers["Retry-After"])
 
 
+@pytest.mark.proves("AUTH-15")
 def test_five_wrong_guesses_are_free_and_then_even_the_right_one_waits(alice: Caller) -> None:
     guess(alice.client, alice.email)
     assert wait(log_in(alice.client, alice.email)) == 1
     assert wait(log_in(alice.client, alice.email, PASSWORD)) == 1
 
 
+@pytest.mark.proves("AUTH-15")
 def test_the_wait_doubles_from_one_second_to_fifteen_minutes(
     alice: Caller, database_url: str
 ) -> None:
@@ -68,11 +70,13 @@ def test_the_wait_doubles_from_one_second_to_fifteen_minutes(
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
 
 
+@pytest.mark.proves("AUTH-14")
 def test_tries_that_are_held_up_do_not_lengthen_the_wait(alice: Caller) -> None:
     guess(alice.client, alice.email)
     assert [wait(log_in(alice.client, alice.email)) for _ in range(10)] == [1] * 10
 
 
+@pytest.mark.proves("AUTH-16")
 def test_the_right_password_gives_the_free_guesses_back(alice: Caller, database_url: str) -> None:
     for _ in range(2):
         guess(alice.client, alice.email)
@@ -80,6 +84,7 @@ def test_the_right_password_gives_the_free_guesses_back(alice: Caller, database_
         assert log_in(alice.client, alice.email, PASSWORD).status_code == 200
 
 
+@pytest.mark.proves("AUTH-15")
 def test_wrong_guesses_are_forgotten_after_a_day(alice: Caller, database_url: str) -> None:
     guess(alice.client, alice.email)
     age_guesses(database_url, 1)
@@ -97,6 +102,7 @@ def test_counters_that_are_over_are_removed(client: FlaskClient, database_url: s
     assert count(database_url, "guesses") == 3
 
 
+@pytest.mark.proves("AUTH-18")
 def test_an_e_mail_without_an_account_is_held_up_the_same_way(
     alice: Caller,
 ) -> None:
@@ -116,6 +122,7 @@ def test_another_spelling_of_the_e_mail_does_not_give_more_guesses(alice: Caller
     assert wait(log_in(alice.client, alice.email)) == 1
 
 
+@pytest.mark.proves("AUTH-17")
 def test_where_somebody_logged_in_before_a_stranger_holds_nobody_up(
     client: FlaskClient,
 ) -> None:
@@ -126,6 +133,7 @@ def test_where_somebody_logged_in_before_a_stranger_holds_nobody_up(
     assert log_in(client, victim.email, PASSWORD, address=HOME).status_code == 200
 
 
+@pytest.mark.proves("AUTH-19")
 def test_an_open_session_goes_on_while_its_account_is_guessed_at(alice: Caller) -> None:
     guess(alice.client, alice.email, address=HOME)
     assert wait(log_in(alice.client, alice.email, PASSWORD, address=HOME)) == 1
@@ -134,6 +142,7 @@ def test_an_open_session_goes_on_while_its_account_is_guessed_at(alice: Caller) 
     assert alice.client.post("/api/auth/refresh", json=token).status_code == 200
 
 
+@pytest.mark.proves("AUTH-15")
 def test_one_address_has_fifty_free_guesses_at_all_accounts_together(
     client: FlaskClient, alice: Caller
 ) -> None:
@@ -144,6 +153,7 @@ def test_one_address_has_fifty_free_guesses_at_all_accounts_together(
     guess(client, "another@example.com", address="203.0.113.8")
 
 
+@pytest.mark.proves("AUTH-16")
 def test_right_log_ins_do_not_give_an_address_more_guesses(
     client: FlaskClient,
 ) -> None:
@@ -155,6 +165,7 @@ def test_right_log_ins_do_not_give_an_address_more_guesses(
     assert wait(log_in(client, "another@example.com")) == 1
 
 
+@pytest.mark.proves("AUTH-18")
 def test_the_addresses_of_one_ipv6_network_are_one(client: FlaskClient) -> None:
     for number in range(FREE):
         guess(client, "nobody@example.com", times=1, address=f"2001:db8::{number}")
@@ -162,6 +173,7 @@ def test_the_addresses_of_one_ipv6_network_are_one(client: FlaskClient) -> None:
     guess(client, "nobody@example.com", times=1, address="2001:db8:0:1::1")
 
 
+@pytest.mark.proves("AUTH-18")
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
@@ -185,6 +197,7 @@ def test_a_restart_forgets_no_guess(alice: Caller, config: Config) -> None:
     assert wait(log_in(restarted, alice.email)) == 1
 
 
+@pytest.mark.proves("AUTH-20")
 def test_a_new_signing_key_forgets_no_guess_and_no_address(alice: Caller, config: Config) -> None:
     guess(alice.client, alice.email)
     rotated = create_app(
@@ -200,6 +213,7 @@ def test_a_new_signing_key_forgets_no_guess_and_no_address(alice: Caller, config
     assert log_in(retired, alice.email, PASSWORD, address=HOME).status_code == 200
 
 
+@pytest.mark.proves("AUTH-20")
 def test_the_tables_name_neither_e_mails_nor_addresses(alice: Caller, database_url: str) -> None:
     guess(alice.client, "nobody@example.com", address=ELSEWHERE)
     rows = dump(database_url)
@@ -207,6 +221,7 @@ def test_the_tables_name_neither_e_mails_nor_addresses(alice: Caller, database_u
         assert secret not in rows
 
 
+@pytest.mark.proves("AUTH-19")
 def test_a_wrong_current_password_is_a_guess(alice: Caller) -> None:
     body = {"current_password": "wrong", "new_password": "other quiet rivers"}
     for _ in range(3):
@@ -233,6 +248,7 @@ def test_the_right_password_with_a_new_one_that_is_refused_is_no_guess(
     assert run(database_url, "SELECT max(failures) FROM guesses") == [(0,)]
 
 
+@pytest.mark.proves("AUTH-14")
 def test_a_try_that_could_not_be_made_is_no_guess(
     alice: Caller, config: Config, database_url: str
 ) -> None:
@@ -247,6 +263,7 @@ def test_a_try_that_could_not_be_made_is_no_guess(
     assert log_in(app.test_client(), alice.email, PASSWORD).status_code == 200
 
 
+@pytest.mark.proves("AUTH-14")
 @pytest.mark.parametrize("account", ["known", "unknown"])
 def test_of_twenty_guesses_at_once_exactly_five_are_tried(
     account: str, database_url: str, tmp_path: Path

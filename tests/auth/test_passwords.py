@@ -27,6 +27,7 @@ def log_in(client: FlaskClient, password: Any, email: str = EMAIL) -> Any:
     return client.post("/api/auth/login", json={"email": email, "password": password})
 
 
+@pytest.mark.proves("AUTH-3")
 @pytest.mark.parametrize(
     "password",
     [
@@ -57,6 +58,7 @@ def test_other_passwords_are_refused_by_name(client: FlaskClient, password: Any)
     assert broken_fields(sign_up(client, password)) == ["password"]
 
 
+@pytest.mark.proves("AUTH-3")
 @pytest.mark.parametrize(
     "password", ["password", "12345678", "PassWord1", "iloveyou", "qwertyuiop"]
 )
@@ -72,6 +74,7 @@ def test_two_passwords_that_share_their_first_100_bytes_are_two(client: FlaskCli
     assert log_in(client, shared + "one").status_code == 200
 
 
+@pytest.mark.proves("AUTH-3")
 @pytest.mark.parametrize(
     ("typed", "retyped"),
     [
@@ -88,6 +91,7 @@ def test_a_password_is_the_same_however_it_was_typed(
     assert log_in(client, retyped).status_code == 200
 
 
+@pytest.mark.proves("AUTH-3")
 def test_case_and_compatibility_forms_tell_passwords_apart(client: FlaskClient) -> None:
     sign_up(client, "ﬁne Weather")
     for other in ("fine Weather", "ﬁne weather", " ﬁne Weather", "ﬁne Weather\u200b"):
@@ -126,6 +130,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.proves("AUTH-4")
 @pytest.mark.parametrize("stored", BROKEN.values(), ids=BROKEN)
 def test_a_broken_or_absurdly_costly_hash_lets_nobody_in_and_hangs_nothing(
     alice: Caller, database_url: str, stored: str
@@ -136,6 +141,7 @@ def test_a_broken_or_absurdly_costly_hash_lets_nobody_in_and_hangs_nothing(
     assert time.perf_counter() - began < 1
 
 
+@pytest.mark.proves("AUTH-2")
 def test_a_wrong_password_an_unknown_e_mail_and_a_closed_account_are_one_answer(
     alice: Caller, bob: Caller, database_url: str
 ) -> None:
@@ -160,6 +166,7 @@ def test_a_wrong_password_an_unknown_e_mail_and_a_closed_account_are_one_answer(
     assert answers.pop()[0] == 401
 
 
+@pytest.mark.proves("AUTH-2")
 def test_an_unknown_e_mail_costs_a_hash_like_a_known_one() -> None:
     passwords = Passwords(10, 2)
     stored = passwords.hash(PASSWORD)
@@ -174,6 +181,7 @@ def test_an_unknown_e_mail_costs_a_hash_like_a_known_one() -> None:
     assert max(seconds) < 2 * min(seconds)
 
 
+@pytest.mark.proves("AUTH-21")
 def test_hashing_refuses_work_that_would_wait_long() -> None:
     passwords = Passwords(COST, 4)  # two of which may be busy with passwords
 
@@ -233,6 +241,7 @@ def test_a_new_password_follows_the_rules_of_all(alice: Caller) -> None:
     ]
 
 
+@pytest.mark.proves("AUTH-9")
 def test_a_session_that_just_ended_can_no_longer_change_the_password(
     alice: Caller, database_url: str
 ) -> None:
@@ -253,3 +262,19 @@ def test_of_two_changes_at_once_one_wins_and_ends_the_other_s_session(
         statuses = sorted([first.result().status_code, second.result().status_code])
     assert statuses == [200, 401]
     assert count(database_url, "sessions") == 1
+
+
+@pytest.mark.proves("AUTH-10")
+@pytest.mark.parametrize("attempt", range(5))
+def test_who_logs_in_while_the_password_changes_is_out_afterwards(
+    alice: Caller, attempt: int
+) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        login = threads.submit(log_in, alice.client, PASSWORD)
+        changed = threads.submit(change, alice, new=f"{attempt} new quiet rivers")
+        answer = login.result()
+        assert changed.result().status_code == 200
+    if answer.status_code == 200:
+        token = {"refresh_token": data(answer)["refresh_token"]}
+        answer = alice.client.post("/api/auth/refresh", json=token)
+    assert answer.status_code == 401

@@ -50,6 +50,7 @@ def test_a_refresh_gives_a_new_pair_of_the_same_session(alice: Caller) -> None:
     assert is_logged_in(alice.client, alice.access_token)
 
 
+@pytest.mark.proves("AUTH-12")
 def test_a_lost_answer_is_given_again_for_ten_seconds(alice: Caller, database_url: str) -> None:
     first = successor(alice.client, alice.refresh_token)
     assert successor(alice.client, alice.refresh_token) == first
@@ -58,6 +59,7 @@ def test_a_lost_answer_is_given_again_for_ten_seconds(alice: Caller, database_ur
     assert successor(alice.client, first) != first
 
 
+@pytest.mark.proves("AUTH-12")
 def test_in_its_grace_a_spent_token_gives_the_newest_one(alice: Caller) -> None:
     newest = alice.refresh_token
     for _ in range(12):
@@ -65,6 +67,7 @@ def test_in_its_grace_a_spent_token_gives_the_newest_one(alice: Caller) -> None:
     assert successor(alice.client, alice.refresh_token) == newest
 
 
+@pytest.mark.proves("AUTH-11")
 def test_a_later_use_of_a_spent_token_ends_the_whole_session(
     alice: Caller, database_url: str, config: Config
 ) -> None:
@@ -114,6 +117,7 @@ def test_twenty_uses_at_once_leave_one_living_successor(
     assert living == [(1, 2)]
 
 
+@pytest.mark.proves("AUTH-7")
 def test_a_refresh_token_lasts_30_days_unused(alice: Caller, database_url: str) -> None:
     age_tokens(database_url, 30 * DAY - 60)
     token = successor(alice.client, alice.refresh_token)
@@ -121,6 +125,7 @@ def test_a_refresh_token_lasts_30_days_unused(alice: Caller, database_url: str) 
     assert_over(alice.client, token)
 
 
+@pytest.mark.proves("AUTH-7")
 def test_a_session_lasts_90_days_however_it_is_used(alice: Caller, database_url: str) -> None:
     age_sessions(database_url, 90 * DAY - 60)
     token = successor(alice.client, alice.refresh_token)
@@ -128,6 +133,7 @@ def test_a_session_lasts_90_days_however_it_is_used(alice: Caller, database_url:
     assert_over(alice.client, token)
 
 
+@pytest.mark.proves("AUTH-12")
 def test_the_grace_outlives_a_change_of_the_signing_key(alice: Caller, config: Config) -> None:
     first = successor(alice.client, alice.refresh_token)
     keys = {"new": "f00dcafe5a3f4e6182d4b6c8fa1e3957", **config.jwt_secrets}
@@ -152,6 +158,7 @@ def test_the_database_holds_no_usable_token(alice: Caller, database_url: str) ->
     assert PASSWORD not in rows
 
 
+@pytest.mark.proves("AUTH-11")
 def test_another_spelling_of_a_token_is_not_the_token(alice: Caller) -> None:
     token = alice.refresh_token
     assert_over(alice.client, token + "=", token[:-1], token + "A", token.swapcase(), "x", "é")
@@ -160,6 +167,7 @@ def test_another_spelling_of_a_token_is_not_the_token(alice: Caller) -> None:
     successor(alice.client, token)
 
 
+@pytest.mark.proves("AUTH-11")
 def test_a_token_of_one_session_does_not_open_another(alice: Caller, bob: Caller) -> None:
     mine, theirs = refresh.parse(alice.refresh_token), refresh.parse(bob.refresh_token)
     assert mine is not None

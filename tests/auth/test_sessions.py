@@ -37,6 +37,7 @@ def refuse_refresh(caller: Caller, token: str) -> bool:
     return error(answer) == (401, "UNAUTHENTICATED")
 
 
+@pytest.mark.proves("AUTH-8")
 def test_the_list_shows_where_i_am_logged_in(alice: Caller, bob: Caller) -> None:
     log_in(alice, **{"User-Agent": "phone " + "x" * 600})
     newest, oldest = sessions(alice)
@@ -53,6 +54,7 @@ def test_a_session_that_ran_out_is_not_listed(alice: Caller, database_url: str) 
     assert count(database_url, "sessions") == 1
 
 
+@pytest.mark.proves("AUTH-8")
 def test_a_refresh_moves_its_session_to_the_top(alice: Caller) -> None:
     log_in(alice)
     alice.client.post("/api/auth/refresh", json={"refresh_token": alice.refresh_token})
@@ -69,12 +71,14 @@ def test_i_can_end_another_session_of_mine(alice: Caller) -> None:
     assert error(alice.call("DELETE", f"/api/auth/sessions/{ended}")) == (404, "NOT_FOUND")
 
 
+@pytest.mark.proves("AUTH-8")
 def test_a_stranger_cannot_end_my_session(alice: Caller, bob: Caller) -> None:
     (mine,) = sessions(alice)
     assert error(bob.call("DELETE", f"/api/auth/sessions/{mine['id']}")) == (404, "NOT_FOUND")
     assert sessions(alice) == [mine]
 
 
+@pytest.mark.proves("AUTH-8")
 @pytest.mark.parametrize(
     "spell", [str.upper, lambda text: text.replace("-", ""), "{{{}}}".format, "x".format]
 )
@@ -129,6 +133,7 @@ def test_requests_ask_the_database_for_ended_sessions_once_a_second(
     assert next(asked) <= 1 + (time.monotonic() - began)
 
 
+@pytest.mark.proves("AUTH-13")
 def test_while_the_ended_sessions_cannot_be_read_nobody_gets_in(
     alice: Caller, config: Config
 ) -> None:

@@ -44,27 +44,32 @@ def test_head_is_held_against_get_but_for_the_body() -> None:
         answering(LIVE, 418).head("/livez")
 
 
+@pytest.mark.proves("DOC-3")
 @pytest.mark.parametrize("status", [201, 204, 401, 418])
 def test_a_status_that_the_operation_does_not_have_is_noticed(status: int) -> None:
     with pytest.raises(ContractError, match="is not documented"):
         answering(LIVE, status).get("/livez")
 
 
+@pytest.mark.proves("DOC-3")
 def test_a_missing_header_is_noticed() -> None:
     with pytest.raises(ContractError, match="lacks its header etag"):
         answering({}).get("/openapi.json")
 
 
+@pytest.mark.proves("DOC-3")
 def test_a_header_of_another_form_is_noticed() -> None:
     with pytest.raises(ContractError, match="another form"):
         answering(LIVE, X_Request_Id="two words").get("/livez")
 
 
+@pytest.mark.proves("DOC-3")
 def test_a_header_that_is_not_documented_there_is_noticed() -> None:
     with pytest.raises(ContractError, match="not documented: location"):
         answering(LIVE, Location="/elsewhere").get("/livez")
 
 
+@pytest.mark.proves("DOC-3")
 @pytest.mark.parametrize(
     "body",
     [
@@ -97,6 +102,7 @@ def test_an_error_that_names_another_request_is_noticed() -> None:
         answering(body, 404).get("/nowhere")
 
 
+@pytest.mark.proves("DOC-3")
 def test_a_stream_is_held_against_the_contract_at_its_end() -> None:
     def service(_environ: Any, start_response: Any) -> Any:
         start_response("200 OK", [("Content-Type", "application/json"), ("X-Request-Id", "r1")])

@@ -43,6 +43,7 @@ def tour(*program: str | Path, server: Server, cwd: Path) -> Any:
     return json.loads(run(*program, server.url, f"{uuid4().hex}@example.com", cwd=cwd))
 
 
+@pytest.mark.proves("DOC-6")
 @pytest.mark.slow
 def test_a_generated_python_client_takes_the_tour(server: Server, tmp_path: Path) -> None:
     generate = ["-m", "openapi_python_client", "generate", "--meta=none", "--output-path=client"]
@@ -53,6 +54,7 @@ def test_a_generated_python_client_takes_the_tour(server: Server, tmp_path: Path
     assert tour(sys.executable, "tour.py", server=server, cwd=tmp_path) == SEEN
 
 
+@pytest.mark.proves("DOC-6")
 @needs_tools
 @pytest.mark.slow
 def test_a_generated_typescript_client_takes_the_tour(server: Server, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ QUERIES: Mapping[str, Schema] = {
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
+@pytest.mark.proves("DOC-1")
 def test_the_served_description_is_the_file(client: FlaskClient) -> None:
     served = client.get("/openapi.json")
     assert served.json == yaml.safe_load(CONTRACT.read_text())
@@ -54,10 +55,12 @@ def test_the_served_description_is_the_file(client: FlaskClient) -> None:
     assert client.get("/openapi.json", headers=known).status_code == 304
 
 
+@pytest.mark.proves("DOC-1")
 def test_the_description_has_the_version_of_the_service() -> None:
     assert document.document()["info"]["version"] == service.__version__
 
 
+@pytest.mark.proves("DOC-2")
 def test_every_route_is_described_and_every_description_has_a_route(app: Flask) -> None:
     routes = {
         (method, PLACEHOLDER.sub(r"{\1}", rule.rule))
@@ -67,6 +70,7 @@ def test_every_route_is_described_and_every_description_has_a_route(app: Flask) 
     assert routes == {(each.method, each.path) for each in operations().values()}
 
 
+@pytest.mark.proves("API-15")
 @pytest.mark.parametrize("path", document.document()["paths"])
 def test_options_names_the_methods_that_are_described(client: FlaskClient, path: str) -> None:
     concrete = path.replace("{user_id}", "me").replace("{", "").replace("}", "")
@@ -147,6 +151,7 @@ def body_schema(operation: Operation) -> Node:
     return resolve(operation.request["content"]["application/json"]["schema"])
 
 
+@pytest.mark.proves("DOC-2")
 @pytest.mark.parametrize("name", BODIES)
 def test_a_body_has_the_fields_and_limits_of_its_schema(name: str) -> None:
     node = body_schema(operations()[name])
@@ -154,6 +159,7 @@ def test_a_body_has_the_fields_and_limits_of_its_schema(name: str) -> None:
     assert_same(BODIES[name], node["properties"], set(node.get("required", ())))
 
 
+@pytest.mark.proves("DOC-2")
 @pytest.mark.parametrize("kind", tasks.OPERATIONS)
 def test_an_operation_of_a_batch_has_the_fields_and_limits_of_its_schema(kind: str) -> None:
     mapping = document.document()["components"]["schemas"]["BatchOperation"]["discriminator"]
@@ -165,6 +171,7 @@ def test_an_operation_of_a_batch_has_the_fields_and_limits_of_its_schema(kind: s
     assert_same(tasks.OPERATIONS[kind], properties, set(node["required"]) - {"op"})
 
 
+@pytest.mark.proves("DOC-2")
 @pytest.mark.parametrize("name", QUERIES)
 def test_a_query_has_the_parameters_and_limits_of_its_schema(name: str) -> None:
     parameters = {each["name"]: each for each in operations()[name].parameters}
@@ -226,11 +233,13 @@ def documented_errors() -> Iterator[tuple[str, str]]:
                 yield from ((status, code) for code in media["examples"])
 
 
+@pytest.mark.proves("DOC-2")
 def test_the_error_codes_are_those_of_the_code() -> None:
     enum = document.document()["components"]["schemas"]["ErrorCode"]["enum"]
     assert sorted(enum) == sorted(ERRORS)
 
 
+@pytest.mark.proves("DOC-2")
 def test_every_error_is_described_with_its_own_status() -> None:
     assert {(str(error.status), code) for code, error in ERRORS.items()} == set(documented_errors())
 

@@ -15,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+import app as service
 from app.docs.routes import FILES
 from tests.serving import Server
 
@@ -90,6 +91,7 @@ class Page:
         return [entry["message"] for entry in logged] + [box.text for box in shown]
 
 
+@pytest.mark.proves("DOC-10")
 @needs_chromium
 def test_a_newcomer_registers_authorises_creates_a_task_and_reads_it(
     browser: webdriver.Chrome, server: Server
@@ -124,6 +126,7 @@ def test_a_newcomer_registers_authorises_creates_a_task_and_reads_it(
     assert page.complaints() == []
 
 
+@pytest.mark.proves("DOC-11")
 @needs_chromium
 def test_the_page_fits_a_phone(browser: webdriver.Chrome, server: Server) -> None:
     browser.execute_cdp_cmd(
@@ -140,6 +143,7 @@ def test_the_page_fits_a_phone(browser: webdriver.Chrome, server: Server) -> Non
     assert page.complaints() == []
 
 
+@pytest.mark.proves("DOC-10")
 def test_the_page_has_no_script_or_style_of_its_own(client: FlaskClient) -> None:
     answer = client.get("/docs")
     policy = answer.headers["Content-Security-Policy"]
@@ -148,6 +152,7 @@ def test_the_page_has_no_script_or_style_of_its_own(client: FlaskClient) -> None
     assert not re.search(r"<script(?! src=)|<style| style=| on\w+=|javascript:", answer.text)
 
 
+@pytest.mark.proves("DOC-10")
 def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
     page = client.get("/docs").text
     loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
@@ -164,3 +169,11 @@ def test_a_browser_that_has_a_file_reads_nothing_again(client: FlaskClient) -> N
 @pytest.mark.parametrize("file", ["index.html", "swagger-ui.js", "..%2froutes.py", "x"])
 def test_no_other_file_is_served(client: FlaskClient, file: str) -> None:
     assert client.get(f"/docs/{file}").status_code == 404
+
+
+@pytest.mark.proves("DOC-12")
+def test_the_index_leads_everywhere(client: FlaskClient) -> None:
+    index = client.get("/").get_json()["data"]
+    assert (index["name"], index["version"]) == ("Ownrow", service.__version__)
+    assert index["links"].keys() >= {"docs", "openapi", "register", "login", "tasks"}
+    assert all(client.options(path).status_code == 200 for path in index["links"].values())

@@ -14,6 +14,7 @@ FUZZ = Path(__file__).resolve().parent / "fuzz"
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "75"))
 
 
+@pytest.mark.proves("DOC-5")
 @pytest.mark.slow
 def test_nothing_undescribed_is_found(database_url: str, tmp_path: Path) -> None:
     command = ["-m", "schemathesis.cli", "--config-file", str(FUZZ / "schemathesis.toml"), "run"]

@@ -35,10 +35,12 @@ def redocly(file: Path) -> subprocess.CompletedProcess[str]:
     return lint("redocly", "lint", "--config=redocly.yaml", str(file))
 
 
+@pytest.mark.proves("DOC-4")
 def test_the_description_is_openapi() -> None:
     validate(document.document())
 
 
+@pytest.mark.proves("DOC-4")
 @needs_tools
 @pytest.mark.parametrize("linter", [spectral, redocly])
 def test_a_linter_has_nothing_to_say(linter: Linter) -> None:
@@ -46,6 +48,7 @@ def test_a_linter_has_nothing_to_say(linter: Linter) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
+@pytest.mark.proves("DOC-4")
 @needs_tools
 @pytest.mark.parametrize("linter", [spectral, redocly])
 def test_a_linter_would_say_something(linter: Linter, tmp_path: Path) -> None:

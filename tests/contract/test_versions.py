@@ -24,6 +24,7 @@ def version(file: Path) -> tuple[int, ...]:
 RELEASES = sorted((CONTRACT.parent / "released").glob("*.yaml"), key=version)
 
 
+@pytest.mark.proves("DOC-13")
 @pytest.mark.parametrize("release", RELEASES[-1:], ids=lambda file: file.stem)
 def test_what_breaks_clients_of_the_last_release_is_in_the_changelog(release: Path) -> None:
     changes = breaking_changes(yaml.safe_load(release.read_text()), document.document())
@@ -31,11 +32,13 @@ def test_what_breaks_clients_of_the_last_release_is_in_the_changelog(release: Pa
     assert [change for change in changes if change not in named] == []
 
 
+@pytest.mark.proves("DOC-13")
 @pytest.mark.parametrize("release", RELEASES, ids=lambda file: file.stem)
 def test_a_released_contract_is_of_the_version_that_it_is_named_after(release: Path) -> None:
     assert yaml.safe_load(release.read_text())["info"]["version"] == release.stem
 
 
+@pytest.mark.proves("DOC-13")
 def test_what_is_deprecated_says_so_in_its_answers() -> None:
     for path, item in document.document()["paths"].items():
         for method, node in item.items():
@@ -140,6 +143,7 @@ HARMLESS: dict[str, Edit] = {
 }
 
 
+@pytest.mark.proves("DOC-13")
 @pytest.mark.parametrize("sentence", BREAKING)
 def test_a_breaking_change_is_found(sentence: str) -> None:
     changed = deepcopy(document.document())
@@ -147,6 +151,7 @@ def test_a_breaking_change_is_found(sentence: str) -> None:
     assert sentence in breaking_changes(document.document(), changed)
 
 
+@pytest.mark.proves("DOC-13")
 @pytest.mark.parametrize("change", HARMLESS)
 def test_an_addition_breaks_nothing(change: str) -> None:
     changed = deepcopy(document.document())

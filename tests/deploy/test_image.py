@@ -121,6 +121,7 @@ def database(tmp_path: Path) -> Iterator[embedded.EmbeddedPostgres]:
         yield postgres
 
 
+@pytest.mark.proves("OPS-70")
 @pytest.mark.slow
 def test_the_image_migrates_serves_and_is_healthy_as_nobody_in_particular(
     image: Image, database: embedded.EmbeddedPostgres, tmp_path: Path
@@ -158,6 +159,7 @@ def is_healthy(check: list[str], environment: Mapping[str, str], image: Image) -
     return result.returncode == 0
 
 
+@pytest.mark.proves("OPS-70")
 def test_the_dockerfile_has_no_findings() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     result = subprocess.run(
@@ -166,6 +168,7 @@ def test_the_dockerfile_has_no_findings() -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
+@pytest.mark.proves("OPS-70")
 def test_no_secret_can_get_into_the_image() -> None:
     kept = (ROOT / ".dockerignore").read_text().split("\n*\n")[1].splitlines()
     allowed = {line[1:] for line in kept if line.startswith("!")}
@@ -190,6 +193,7 @@ def services(*names: str) -> list[dict[str, Any]]:
     return [COMPOSE["services"][name] for name in names]
 
 
+@pytest.mark.proves("OPS-71")
 def test_only_nginx_is_reached_from_outside() -> None:
     published = [name for name, each in COMPOSE["services"].items() if "ports" in each]
     assert published == ["nginx"]
@@ -208,6 +212,7 @@ def test_the_service_trusts_nginx_and_nobody_else() -> None:
     assert app["environment"]["FORWARDED_ALLOW_IPS"] == address
 
 
+@pytest.mark.proves("OPS-71")
 def test_every_secret_is_made_and_none_is_written_down(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets"))
     make = ["deploy/make-secrets", "todo.example.com"]

@@ -165,6 +165,7 @@ def test_the_tls_of_today_is_spoken(front: Front, version: ssl.TLSVersion) -> No
     assert "GCM" in cipher[0] or "CHACHA20" in cipher[0]
 
 
+@pytest.mark.proves("API-1", "OPS-60")
 def test_what_nginx_itself_refuses_comes_in_the_envelope(front: Front) -> None:
     head = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
     assert refusal(front.raw(b"BROKEN / HTTP/9.9 x\r\n\r\n")) == (400, "BAD_REQUEST")
@@ -187,6 +188,7 @@ def test_the_largest_batch_passes(front: Front) -> None:
     assert answer.json["error"]["code"] == "UNAUTHENTICATED"
 
 
+@pytest.mark.proves("OPS-62")
 def test_the_numbers_are_not_public(front: Front) -> None:
     bearer = {"Authorization": "Bearer a-token-for-prometheus"}
     with front.server.connect() as direct:
@@ -199,12 +201,14 @@ def test_the_numbers_are_not_public(front: Front) -> None:
     assert refusal(front.request("GET", "/metrics", headers=bearer)) == (404, "NOT_FOUND")
 
 
+@pytest.mark.proves("API-5", "OPS-62")
 def test_a_request_id_that_is_not_well_formed_is_replaced_before_the_service(front: Front) -> None:
     answer = front.request("GET", "/livez", headers={"X-Request-Id": "a b<script>"})
     assert answer.headers["X-Request-Id"] in front.server.log.read_text()
     assert "<script>" not in front.server.log.read_text()
 
 
+@pytest.mark.proves("OPS-62")
 def test_clients_cannot_say_that_they_are_somebody_else(
     served_database_url: str, tmp_path: Path
 ) -> None:
@@ -218,6 +222,7 @@ def test_clients_cannot_say_that_they_are_somebody_else(
     assert statuses == [422, 422, 422, 429]
 
 
+@pytest.mark.proves("OPS-61")
 def test_one_address_cannot_take_all_connections_or_ask_without_end(front: Front) -> None:
     half = b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
     with contextlib.ExitStack() as held:
@@ -237,6 +242,7 @@ def test_one_address_cannot_take_all_connections_or_ask_without_end(front: Front
     assert {each.headers["Retry-After"] for each in refused} == {"1"}
 
 
+@pytest.mark.proves("OPS-62")
 def test_its_log_holds_no_path(front: Front) -> None:
     front.request("GET", "/canary@example.com?token=canary")
     lines = (front.directory / "access.log").read_text().splitlines()
@@ -294,6 +300,7 @@ def thousand_slow_connections(front: Front) -> Iterator[None]:
             connection.close()
 
 
+@pytest.mark.proves("API-17", "OPS-61")
 @pytest.mark.slow
 def test_a_thousand_slow_connections_do_not_slow_the_others(front: Front) -> None:
     """Other work on this machine may slow either measurement: one fair round of three is enough."""
@@ -308,6 +315,7 @@ def test_a_thousand_slow_connections_do_not_slow_the_others(front: Front) -> Non
     pytest.fail(f"p99 in seconds, quiet and attacked: {rounds}")
 
 
+@pytest.mark.proves("OPS-63")
 @pytest.mark.slow
 def test_replacing_every_worker_under_load_fails_no_request(
     served_database_url: str, tmp_path: Path
@@ -342,6 +350,7 @@ def test_replacing_every_worker_under_load_fails_no_request(
         assert set(statuses) == {200}
 
 
+@pytest.mark.proves("OPS-60", "OPS-63")
 def test_while_the_service_is_away_the_answer_says_when_to_come_again(
     served_database_url: str, tmp_path: Path
 ) -> None:

@@ -58,11 +58,13 @@ def slow(config: Config) -> Iterator[FlaskClient]:
     db.close_pool()
 
 
+@pytest.mark.proves("OPS-40")
 def test_a_statement_ends_after_its_two_seconds(slow: FlaskClient) -> None:
     with unavailable_within(2.6) as answers:
         answers.append(slow.get("/slow/1/30.0"))
 
 
+@pytest.mark.proves("OPS-40")
 def test_statements_that_are_short_by_themselves_end_after_five_seconds_together(
     slow: FlaskClient,
 ) -> None:
@@ -70,6 +72,7 @@ def test_statements_that_are_short_by_themselves_end_after_five_seconds_together
         answers.append(slow.get("/slow/20/1.5"))
 
 
+@pytest.mark.proves("OPS-40")
 def test_a_write_waits_half_a_second_for_a_lock(alice: Caller, database_url: str) -> None:
     task = alice.create()
     with psycopg.connect(database_url) as other:
@@ -79,6 +82,7 @@ def test_a_write_waits_half_a_second_for_a_lock(alice: Caller, database_url: str
     assert alice.patch(f"/{task['id']}", json={"title": "now"}).status_code == 200
 
 
+@pytest.mark.proves("OPS-40")
 def test_a_request_waits_one_second_for_a_connection(config: Config) -> None:
     app = create_app(replace(config, db_pool_size=1))
     add_slow_routes(app)
@@ -92,6 +96,7 @@ def test_a_request_waits_one_second_for_a_connection(config: Config) -> None:
     db.close_pool()
 
 
+@pytest.mark.proves("OPS-41")
 def test_a_frozen_database_holds_a_request_for_less_than_five_seconds_and_is_used_again(
     config: Config, tmp_path: Path
 ) -> None:
@@ -111,6 +116,7 @@ def test_a_frozen_database_holds_a_request_for_less_than_five_seconds_and_is_use
         db.close_pool()
 
 
+@pytest.mark.proves("OPS-42")
 def test_readers_do_not_notice_that_connections_were_cut(
     slow: FlaskClient, database_url: str
 ) -> None:
@@ -125,6 +131,7 @@ def test_readers_do_not_notice_that_connections_were_cut(
             assert reading.result() == 200
 
 
+@pytest.mark.proves("OPS-42")
 def test_a_write_that_was_sent_is_not_sent_again(slow: FlaskClient, database_url: str) -> None:
     with (
         psycopg.connect(database_url, autocommit=True) as admin,
@@ -170,6 +177,7 @@ def pooled(config: Config, database_url: str, tmp_path: Path) -> Iterator[FlaskC
         db.close_pool()
 
 
+@pytest.mark.proves("OPS-41")
 def test_everything_works_behind_a_transaction_pooler(pooled: FlaskClient) -> None:
     alice, bob = register(pooled), register(pooled)
     key = {"Idempotency-Key": str(uuid4())}
@@ -181,6 +189,7 @@ def test_everything_works_behind_a_transaction_pooler(pooled: FlaskClient) -> No
     assert pooled.get("/readyz").status_code == 200
 
 
+@pytest.mark.proves("OPS-41")
 def test_a_statement_ends_in_time_behind_a_pooler_that_hands_out_other_connections(
     pooled: FlaskClient, database_url: str
 ) -> None:

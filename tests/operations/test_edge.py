@@ -33,6 +33,7 @@ def make(config: Config) -> Iterator[Make]:
 # --- proxies ------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("OPS-50")
 @pytest.mark.parametrize(
     ("peer", "forwarded", "client"),
     [
@@ -56,6 +57,7 @@ def test_the_client_is_the_last_address_that_no_trusted_proxy_has(
     assert answer.json == [client, "https" if trusted else "http"]
 
 
+@pytest.mark.proves("OPS-50")
 def test_without_trusted_proxies_nobody_is_believed(make: Make) -> None:
     headers = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
     answer = make().get("/who", headers=headers, environ_base={"REMOTE_ADDR": "10.0.0.7"})
@@ -65,6 +67,7 @@ def test_without_trusted_proxies_nobody_is_believed(make: Make) -> None:
 # --- hosts --------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("OPS-51")
 @pytest.mark.parametrize(
     ("host", "is_ours"),
     [
@@ -97,6 +100,7 @@ PREFLIGHT = {
 }
 
 
+@pytest.mark.proves("OPS-52")
 def test_by_default_no_page_of_another_origin_may_use_the_api(client: FlaskClient) -> None:
     for answer in (
         client.options("/api/me/tasks", headers=PREFLIGHT),
@@ -105,6 +109,7 @@ def test_by_default_no_page_of_another_origin_may_use_the_api(client: FlaskClien
         assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
 
 
+@pytest.mark.proves("OPS-52")
 def test_a_listed_origin_may_send_and_read_what_the_api_needs(make: Make) -> None:
     client = make(cors_origins=(ORIGIN,))
     allowed = client.options("/api/me/tasks", headers=PREFLIGHT)
@@ -124,6 +129,7 @@ def test_a_listed_origin_may_send_and_read_what_the_api_needs(make: Make) -> Non
         assert {"Origin", "Authorization"} <= set(answer.vary)
 
 
+@pytest.mark.proves("OPS-52")
 def test_an_origin_that_is_not_listed_gets_nothing_but_is_told_apart_by_caches(make: Make) -> None:
     client = make(cors_origins=(ORIGIN,))
     for origin in ("https://evil.example", f"{ORIGIN}.evil.example", "null", ORIGIN.upper()):
@@ -135,6 +141,7 @@ def test_an_origin_that_is_not_listed_gets_nothing_but_is_told_apart_by_caches(m
 # --- headers ------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("OPS-53")
 @pytest.mark.parametrize("path", ["/", "/livez", "/api/me/tasks", "/nowhere", "/docs"])
 def test_every_answer_is_sealed_against_browsers(client: FlaskClient, path: str) -> None:
     headers = client.get(path).headers
@@ -149,6 +156,7 @@ def test_every_answer_is_sealed_against_browsers(client: FlaskClient, path: str)
     assert "Strict-Transport-Security" not in headers
 
 
+@pytest.mark.proves("OPS-53")
 def test_what_the_server_itself_refuses_is_sealed_too(server: Server) -> None:
     answer = server.raw(b"BROKEN\r\n\r\n")
     assert answer.status == 400
@@ -156,6 +164,7 @@ def test_what_the_server_itself_refuses_is_sealed_too(server: Server) -> None:
     assert answer.headers["Content-Security-Policy"]
 
 
+@pytest.mark.proves("OPS-53")
 def test_browsers_are_told_to_stay_with_tls_only_by_an_answer_over_tls(make: Make) -> None:
     client = make(forwarded_allow_ips=("127.0.0.1/32",))
     answer = client.get("/", headers={"X-Forwarded-Proto": "https"})
@@ -163,6 +172,7 @@ def test_browsers_are_told_to_stay_with_tls_only_by_an_answer_over_tls(make: Mak
     assert "Strict-Transport-Security" not in client.get("/").headers
 
 
+@pytest.mark.proves("OPS-54")
 def test_each_kind_of_answer_says_who_may_keep_it(client: FlaskClient, alice: Caller) -> None:
     def kept(path: str) -> str | None:
         return client.get(path, headers=alice.authorization).headers.get("Cache-Control")

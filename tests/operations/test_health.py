@@ -37,14 +37,17 @@ def not_ready(client: FlaskClient) -> dict[str, str]:
     return {each["field"]: each["message"] for each in answer.get_json()["error"]["details"]}
 
 
+@pytest.mark.proves("OPS-30")
 def test_being_alive_takes_no_database(lonely: FlaskClient) -> None:
     assert lonely.get("/livez").status_code == 200
 
 
+@pytest.mark.proves("OPS-30")
 def test_readiness_names_the_database_that_is_away(lonely: FlaskClient) -> None:
     assert set(not_ready(lonely)) == {"database"}
 
 
+@pytest.mark.proves("OPS-30")
 def test_readiness_names_the_migrations_that_are_missing_and_heals_by_itself(
     config: Config, empty_database_url: str
 ) -> None:
@@ -58,6 +61,7 @@ def test_readiness_names_the_migrations_that_are_missing_and_heals_by_itself(
     db.close_pool()
 
 
+@pytest.mark.proves("OPS-30")
 def test_readiness_names_a_database_that_takes_no_writes(
     client: FlaskClient, database_url: str
 ) -> None:
@@ -67,6 +71,7 @@ def test_readiness_names_a_database_that_takes_no_writes(
     assert "takes no writes" in not_ready(client)["database"]
 
 
+@pytest.mark.proves("OPS-30")
 def test_readiness_answers_within_two_seconds_while_the_database_hangs(
     config: Config, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def address(number: int) -> dict[str, str]:
     return {"REMOTE_ADDR": f"192.0.2.{number}"}
 
 
+@pytest.mark.proves("OPS-1")
 def test_each_user_has_a_quota_of_its_own_wherever_it_asks_from(limited: Flask) -> None:
     client = limited.test_client()
     ann, bob = limited_user(client, 1), limited_user(client, 2)
@@ -56,6 +57,7 @@ def test_each_user_has_a_quota_of_its_own_wherever_it_asks_from(limited: Flask) 
     assert client.get("/api/me/tasks", headers=bob, environ_base=address(9)).status_code == 200
 
 
+@pytest.mark.proves("OPS-1")
 def test_where_nobody_is_logged_in_the_address_counts(limited: Flask) -> None:
     client = limited.test_client()
     wrong = {"refresh_token": "x"}
@@ -68,6 +70,7 @@ def test_where_nobody_is_logged_in_the_address_counts(limited: Flask) -> None:
     assert other.status_code == 401
 
 
+@pytest.mark.proves("OPS-1")
 def test_an_ipv6_customer_counts_once_however_many_addresses_it_has(limited: Flask) -> None:
     client = limited.test_client()
     statuses = [
@@ -81,6 +84,7 @@ def test_an_ipv6_customer_counts_once_however_many_addresses_it_has(limited: Fla
     assert client.post("/api/auth/refresh", json={}, environ_base=other).status_code == 422
 
 
+@pytest.mark.proves("OPS-3")
 def test_every_counted_answer_tells_the_policy_and_what_is_left(limited: Flask) -> None:
     client = limited.test_client()
     ann = limited_user(client, 1)
@@ -98,6 +102,7 @@ def test_every_counted_answer_tells_the_policy_and_what_is_left(limited: Flask) 
     assert refused.headers["Retry-After"] == re.split("t=", refused.headers["RateLimit"])[1]
 
 
+@pytest.mark.proves("OPS-2")
 def test_a_quota_comes_back_when_its_window_has_passed() -> None:
     now = [1_000_000.0]
     limits = RateLimits("1/minute", SharedCounters(), clock=lambda: now[0])
@@ -110,6 +115,7 @@ def test_a_quota_comes_back_when_its_window_has_passed() -> None:
     assert ";r=0;" in limits.headers("user", "ann")["RateLimit"]
 
 
+@pytest.mark.proves("API-3")
 def test_the_limit_comes_after_401_and_403_and_before_what_is_wrong_with_the_body(
     limited: Flask,
 ) -> None:
@@ -126,6 +132,7 @@ def test_the_limit_comes_after_401_and_403_and_before_what_is_wrong_with_the_bod
     assert too_large.status_code == 429
 
 
+@pytest.mark.proves("OPS-6")
 def test_probes_are_never_limited(limited: Flask) -> None:
     client = limited.test_client()
     assert {client.get("/livez").status_code for _ in range(9)} == {200}
@@ -137,6 +144,7 @@ def _count(counters: SharedCounters, times: int) -> None:
         counters.incr("everybody", 60)
 
 
+@pytest.mark.proves("OPS-4")
 def test_memory_counts_exactly_across_forked_workers() -> None:
     counters, fork = SharedCounters(), get_context("fork")
     workers = [fork.Process(target=_count, args=(counters, 2000)) for _ in range(4)]
@@ -160,6 +168,7 @@ def redis_port() -> Iterator[int]:
         yield port
 
 
+@pytest.mark.proves("OPS-4")
 @pytest.mark.parametrize("storage", ["redis", "memory"])
 def test_workers_share_one_quota(
     storage: str, database_url: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -179,6 +188,7 @@ def test_workers_share_one_quota(
     assert statuses.count(429) == 30
 
 
+@pytest.mark.proves("OPS-5")
 def test_while_the_store_is_away_requests_go_on_and_it_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -191,6 +201,7 @@ def test_while_the_store_is_away_requests_go_on_and_it_is_logged_once(
     ]
 
 
+@pytest.mark.proves("OPS-5")
 def test_a_store_that_hangs_slows_one_request_in_a_second_and_is_used_again_when_it_is_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -34,6 +34,7 @@ def _json_lines(app: Flask) -> None:
     app.extensions["request_log"] = RequestLog("info", "json")
 
 
+@pytest.mark.proves("OPS-10")
 @pytest.mark.usefixtures("_json_lines")
 def test_each_request_has_one_line_that_leads_to_its_statements_and_its_user(
     alice: Caller, capfd: pytest.CaptureFixture[str]
@@ -53,6 +54,7 @@ def test_each_request_has_one_line_that_leads_to_its_statements_and_its_user(
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line["time"])
 
 
+@pytest.mark.proves("OPS-10")
 @pytest.mark.usefixtures("_json_lines")
 def test_a_refused_request_is_logged_with_its_code(
     client: FlaskClient, capfd: pytest.CaptureFixture[str]
@@ -64,6 +66,7 @@ def test_a_refused_request_is_logged_with_its_code(
     assert (second["status"], second["route"]) == (404, "unmatched")
 
 
+@pytest.mark.proves("OPS-10")
 @pytest.mark.usefixtures("_json_lines")
 def test_an_export_is_logged_when_it_has_ended(
     alice: Caller, capfd: pytest.CaptureFixture[str]
@@ -77,6 +80,7 @@ def test_an_export_is_logged_when_it_has_ended(
     assert line["route"] == "/api/<user_id>/tasks/export"
 
 
+@pytest.mark.proves("OPS-12")
 @pytest.mark.parametrize(("level", "logged"), [("info", 1), ("warning", 0), ("error", 0)])
 def test_the_level_decides_whether_successes_are_told(
     level: str, logged: int, app: Flask, client: FlaskClient, capfd: pytest.CaptureFixture[str]
@@ -86,6 +90,7 @@ def test_the_level_decides_whether_successes_are_told(
     assert len(capfd.readouterr().err.splitlines()) == logged
 
 
+@pytest.mark.proves("OPS-11")
 @pytest.mark.parametrize("style", ["json", "console"])
 def test_nothing_that_is_logged_can_forge_a_line(
     style: str, capfd: pytest.CaptureFixture[str]
@@ -101,6 +106,7 @@ def test_nothing_that_is_logged_can_forge_a_line(
     assert told.count("\n") == (2 if style == "json" else 3)
 
 
+@pytest.mark.proves("OPS-11")
 def test_in_development_a_request_is_a_line_to_read(
     app: Flask, client: FlaskClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +117,7 @@ def test_in_development_a_request_is_a_line_to_read(
     assert "operations/schema_version=" in line
 
 
+@pytest.mark.proves("OPS-11")
 def test_gunicorn_writes_the_same_lines(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(b"BROKEN\r\n\r\n")
@@ -141,6 +148,7 @@ def use_everything(server: Server) -> None:
     server.raw(f"GET / HTTP/1.1\r\nBad Header {PASSWORD}: {EMAIL}\r\n\r\n".encode())
 
 
+@pytest.mark.proves("OPS-13")
 @pytest.mark.slow
 def test_no_password_token_or_email_is_in_any_log_at_any_level(tmp_path: Path) -> None:
     directory = tmp_path / "database"
@@ -162,6 +170,7 @@ def test_no_password_token_or_email_is_in_any_log_at_any_level(tmp_path: Path) -
         assert secret not in told, next(each for each in told.splitlines() if secret in each)
 
 
+@pytest.mark.proves("OPS-11")
 def test_the_command_line_logs_in_the_same_format(database_url: str, tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],

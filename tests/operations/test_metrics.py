@@ -40,6 +40,7 @@ def number(text: str, name: str, **labels: str) -> float:
     return 0.0
 
 
+@pytest.mark.proves("OPS-20")
 def test_strangers_learn_nothing(measured: FlaskClient, app: Flask) -> None:
     assert measured.get("/metrics").status_code == 401
     assert measured.get("/metrics", headers={"Authorization": "Bearer x"}).status_code == 401
@@ -49,6 +50,7 @@ def test_strangers_learn_nothing(measured: FlaskClient, app: Flask) -> None:
     assert without_token.status_code == 404
 
 
+@pytest.mark.proves("OPS-21")
 def test_requests_are_counted_by_template_method_and_status(measured: FlaskClient) -> None:
     alice = register(measured)
     tasks = [alice.create()["id"] for _ in range(3)]
@@ -65,6 +67,7 @@ def test_requests_are_counted_by_template_method_and_status(measured: FlaskClien
     assert tasks[0] not in text
 
 
+@pytest.mark.proves("OPS-21")
 def test_logins_refusals_and_the_pool_are_counted(measured: FlaskClient) -> None:
     alice = register(measured)
     wrong = {"email": alice.email, "password": f"{PASSWORD} not"}
@@ -97,6 +100,7 @@ def requests_to_livez(server: Server) -> float:
     return number(text, name, route="/livez", method="GET", status="200")
 
 
+@pytest.mark.proves("OPS-22")
 def test_numbers_are_right_across_workers_and_after_they_were_replaced(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -128,6 +132,7 @@ def metrics_files(server: Server) -> list[Path]:
     return list(directory.iterdir())
 
 
+@pytest.mark.proves("OPS-22")
 def test_a_replacement_takes_the_lowest_free_slot() -> None:
     assert metrics.free_slot([]) == 0
     assert metrics.free_slot([0, 2]) == 1

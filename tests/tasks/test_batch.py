@@ -33,6 +33,7 @@ def broken(answer: TestResponse) -> list[str]:
     return [detail["field"] for detail in answer.get_json()["error"]["details"]]
 
 
+@pytest.mark.proves("TASK-50")
 def test_every_kind_of_operation_does_what_its_endpoint_does(alice: Caller) -> None:
     renamed, done, gone, back = (alice.create(f"task {number}") for number in range(4))
     alice.delete(f"/{back['id']}")
@@ -56,6 +57,7 @@ def test_every_kind_of_operation_does_what_its_endpoint_does(alice: Caller) -> N
     assert error(alice.get(f"/{gone['id']}")) == (404, "NOT_FOUND")
 
 
+@pytest.mark.proves("TASK-50")
 def test_versions_and_times_follow_the_order_of_the_operations(alice: Caller) -> None:
     task = alice.create()
     answers = results(
@@ -69,6 +71,7 @@ def test_versions_and_times_follow_the_order_of_the_operations(alice: Caller) ->
     assert [entry["action"] for entry in feed(alice, 1)][:3] == ["create", "delete", "create"]
 
 
+@pytest.mark.proves("TASK-50")
 def test_operations_on_the_same_task_see_each_other(alice: Caller) -> None:
     task = alice.create()
     target = {"id": task["id"]}
@@ -88,6 +91,7 @@ def test_operations_on_the_same_task_see_each_other(alice: Caller) -> None:
     assert actions == ["restore", "delete", "reopen", "complete", "update", "create"]
 
 
+@pytest.mark.proves("TASK-21")
 def test_what_changes_nothing_takes_no_version(alice: Caller) -> None:
     task = alice.create("same")
     target = {"id": task["id"]}
@@ -139,6 +143,7 @@ def test_a_batch_of_one_answers_like_the_single_request(alice: Caller, op: str) 
     assert entries[0]["action"] == entries[1]["action"]
 
 
+@pytest.mark.proves("TASK-51")
 def test_a_missing_task_undoes_the_whole_batch_and_is_named(alice: Caller) -> None:
     task = alice.create("kept")
     answer = batch(
@@ -154,6 +159,7 @@ def test_a_missing_task_undoes_the_whole_batch_and_is_named(alice: Caller) -> No
     assert data(alice.get()) == [task]
 
 
+@pytest.mark.proves("TASK-51")
 def test_a_stale_version_undoes_the_whole_batch_and_is_named(alice: Caller) -> None:
     task = alice.create("kept")
     answer = batch(
@@ -164,6 +170,7 @@ def test_a_stale_version_undoes_the_whole_batch_and_is_named(alice: Caller) -> N
     assert data(alice.get()) == [task]
 
 
+@pytest.mark.proves("OWN-2")
 @pytest.mark.parametrize("op", ["update", "complete", "delete", "restore"])
 def test_a_strangers_task_is_a_missing_one(alice: Caller, bob: Caller, op: str) -> None:
     task = alice.create()
@@ -181,6 +188,7 @@ def test_a_strangers_task_is_a_missing_one(alice: Caller, bob: Caller, op: str) 
     assert feed(alice) == before
 
 
+@pytest.mark.proves("TASK-51")
 def test_every_broken_field_of_every_operation_is_named(alice: Caller) -> None:
     answer = batch(
         alice,
@@ -213,6 +221,7 @@ def test_every_broken_field_of_every_operation_is_named(alice: Caller) -> None:
     assert data(alice.get()) == []
 
 
+@pytest.mark.proves("TASK-50")
 @pytest.mark.parametrize("operations", [[], [CREATE] * 101, {}, None, "create"])
 def test_a_batch_has_one_to_a_hundred_operations(alice: Caller, operations: object) -> None:
     answer = alice.post("/batch", json={"operations": operations})
@@ -224,6 +233,7 @@ def test_unknown_fields_beside_the_operations_are_refused(alice: Caller) -> None
     assert broken_fields(answer) == ["dry_run"]
 
 
+@pytest.mark.proves("API-12")
 def test_a_batch_may_be_a_mebibyte_long_and_no_longer(alice: Caller) -> None:
     operation = {"op": "create", "title": "t", "description": "x" * 5000}
     assert len(results(batch(alice, *[operation] * 100))) == 100
@@ -235,6 +245,7 @@ def test_a_batch_may_be_a_mebibyte_long_and_no_longer(alice: Caller) -> None:
     assert error(answer) == (413, "PAYLOAD_TOO_LARGE")
 
 
+@pytest.mark.proves("TASK-22")
 def test_if_match_names_the_version_of_the_list(alice: Caller) -> None:
     tag = alice.get().headers["ETag"]
     assert batch(alice, CREATE, headers={"If-Match": tag}).status_code == 200

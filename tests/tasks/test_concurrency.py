@@ -55,6 +55,7 @@ def all_at_once(count: int, run: Callable[[int], object]) -> list[Any]:
         return list(threads.map(run, range(count)))
 
 
+@pytest.mark.proves("TASK-22")
 def test_20_writers_with_if_match_lose_no_update(
     owner: Remote, superuser: psycopg.Connection, flask: Command
 ) -> None:
@@ -81,6 +82,7 @@ def test_20_writers_with_if_match_lose_no_update(
     assert flask("ledger", "verify").exit_code == 0
 
 
+@pytest.mark.proves("TASK-40")
 def test_50_creates_with_one_key_are_one(owner: Remote) -> None:
     key = {"Idempotency-Key": "only-once"}
 
@@ -199,6 +201,7 @@ def listed(owner: Remote) -> dict[str, str]:
     return tasks
 
 
+@pytest.mark.proves("TASK-20", "TASK-31")
 def test_a_storm_of_writers_leaves_no_gap_and_the_feed_skips_nothing(
     owner: Remote, superuser: psycopg.Connection, flask: Command
 ) -> None:

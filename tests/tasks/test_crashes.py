@@ -99,6 +99,7 @@ def owner(own_server: Server) -> Remote:
     return sign_up(own_server)
 
 
+@pytest.mark.proves("TASK-43")
 def test_a_retry_after_a_crash_between_commit_and_reply_finds_the_first_answer(
     owner: Remote, trap: CommitTrap, superuser: psycopg.Connection, flask: Command
 ) -> None:

@@ -61,6 +61,7 @@ def records(answer: TestResponse) -> list[list[str]]:
     return list(csv.reader(io.StringIO(answer.data.decode(), newline="")))
 
 
+@pytest.mark.proves("TASK-60")
 def test_json_is_the_default_and_has_what_the_list_has(alice: Caller) -> None:
     tasks = [alice.create(f"task {number}", "ü\n") for number in range(3)]
     alice.delete(f"/{alice.create('in the trash')['id']}")
@@ -94,6 +95,7 @@ def test_csv_has_a_record_per_task_and_says_what_it_is(alice: Caller) -> None:
     }
 
 
+@pytest.mark.proves("TASK-62")
 def test_csv_is_written_as_rfc_4180_says(alice: Caller) -> None:
     alice.create('a "b", c', "line\nbreak")
     lines = alice.get("/export?format=csv").data
@@ -101,6 +103,7 @@ def test_csv_is_written_as_rfc_4180_says(alice: Caller) -> None:
     assert b'"a ""b"", c","line\nbreak",false,,' in lines
 
 
+@pytest.mark.proves("TASK-62")
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_cell_that_a_spreadsheet_would_compute_is_made_harmless(
     alice: Caller, start: str
@@ -129,6 +132,7 @@ def test_pieces_fit_together(
         assert [record[2] for record in records(answer)] == ["title", *titles]
 
 
+@pytest.mark.proves("OWN-3")
 def test_only_ones_own_tasks_are_exported(alice: Caller, bob: Caller) -> None:
     alice.create()
     assert bob.get("/export").data == b"[]"
@@ -164,6 +168,7 @@ def test_an_export_that_can_not_begin_is_an_error_like_others(
         assert error(alice.get("/export")) == (503, "UNAVAILABLE")
 
 
+@pytest.mark.proves("TASK-60")
 def test_an_export_is_of_one_moment(alice: Caller, superuser: psycopg.Connection) -> None:
     superuser.execute(MANY_TASKS, [1000])
     answer = alice.get("/export", buffered=False)
@@ -187,6 +192,7 @@ def test_a_connection_comes_back_whatever_becomes_of_the_export(
     assert alice.get("?limit=1").status_code == 200
 
 
+@pytest.mark.proves("OPS-40")
 @pytest.mark.usefixtures("app")
 def test_each_piece_has_a_deadline_of_its_own(config: Config) -> None:
     """A reader may take longer than a statement; a piece may not."""
@@ -228,6 +234,7 @@ def is_idle(superuser: psycopg.Connection) -> bool:
     return superuser.execute(EXPORTING).fetchone() == (0,)
 
 
+@pytest.mark.proves("TASK-61")
 @pytest.mark.slow
 def test_an_error_on_the_way_aborts_the_answer_and_nothing_else(
     exporter: Remote, superuser: psycopg.Connection
@@ -253,6 +260,7 @@ def test_a_reader_who_goes_away_leaves_no_transaction_behind(
     assert exporter.get("?limit=1").status == 200
 
 
+@pytest.mark.proves("TASK-60")
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["json", "csv"])
 def test_memory_does_not_grow_with_the_number_of_tasks(exporter: Remote, kind: str) -> None:

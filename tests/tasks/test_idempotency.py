@@ -57,6 +57,7 @@ def writes(caller: Caller) -> dict[str, Send]:
     }
 
 
+@pytest.mark.proves("TASK-40")
 @pytest.mark.parametrize("kind", ["create", "put", "patch", "toggle", "delete", "restore", "batch"])
 def test_a_repeated_write_is_done_once_and_answered_byte_for_byte(alice: Caller, kind: str) -> None:
     send = writes(alice)[kind]
@@ -74,6 +75,7 @@ def test_without_a_key_nothing_is_remembered(alice: Caller) -> None:
     assert titles(alice) == ["once", "once"]
 
 
+@pytest.mark.proves("TASK-41")
 @pytest.mark.parametrize(
     "other",
     [
@@ -94,6 +96,7 @@ def test_a_key_belongs_to_its_request(
     assert titles(alice) == ["once", "other"]
 
 
+@pytest.mark.proves("TASK-41")
 def test_a_key_belongs_to_its_user(alice: Caller, bob: Caller) -> None:
     alice.post(json=BODY, headers=KEY)
     answer = bob.post(json={"title": "bob's"}, headers=KEY)
@@ -101,6 +104,7 @@ def test_a_key_belongs_to_its_user(alice: Caller, bob: Caller) -> None:
     assert titles(bob) == ["bob's"]
 
 
+@pytest.mark.proves("TASK-42")
 def test_a_repetition_comes_before_if_match(alice: Caller) -> None:
     task = alice.create()
     headers = {**KEY, "If-Match": '"1"'}
@@ -117,6 +121,7 @@ def test_the_first_answer_comes_again_whatever_became_of_the_task(alice: Caller)
     assert titles(alice) == []
 
 
+@pytest.mark.proves("TASK-42")
 def test_a_failure_is_not_remembered(alice: Caller) -> None:
     task = alice.create()
     path = f"/{task['id']}"
@@ -127,6 +132,7 @@ def test_a_failure_is_not_remembered(alice: Caller) -> None:
     assert alice.post(json=BODY, headers=KEY).status_code == 201
 
 
+@pytest.mark.proves("TASK-42")
 @pytest.mark.parametrize("key", ["", "k" * 256, "tab\t", "ünlaut"])
 def test_a_key_is_1_to_255_printable_characters(alice: Caller, key: str) -> None:
     answer = alice.post(json=BODY, headers={"Idempotency-Key": key})
@@ -144,6 +150,7 @@ def age(superuser: psycopg.Connection, interval: str) -> None:
     superuser.execute("UPDATE idempotency_keys SET created_at = now() - %s::interval", [interval])
 
 
+@pytest.mark.proves("TASK-40")
 def test_an_answer_is_kept_for_24_hours(alice: Caller, superuser: psycopg.Connection) -> None:
     first = alice.post(json=BODY, headers=KEY)
     age(superuser, "23 hours 59 minutes")
@@ -169,6 +176,7 @@ def test_old_answers_are_forgotten_with_the_next_key_and_with_a_purge(
     assert superuser.execute(count).fetchone() == (1,)
 
 
+@pytest.mark.proves("TASK-41")
 def test_a_request_whose_first_one_still_runs_is_told_so(alice: Caller) -> None:
     claim = {"owner_id": UUID(alice.id), "key": KEY["Idempotency-Key"]}
     with ThreadPoolExecutor() as threads:
@@ -197,6 +205,7 @@ def test_a_first_request_that_ends_while_the_second_begins_is_not_doubled(
     assert alice.get().get_json()["meta"]["version"] == 0
 
 
+@pytest.mark.proves("TASK-40")
 def test_fifty_creates_at_once_with_one_key_are_one(alice: Caller) -> None:
     with ThreadPoolExecutor(50) as threads:
         answers = list(threads.map(lambda _: alice.post(json=BODY, headers=KEY), range(50)))

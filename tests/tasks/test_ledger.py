@@ -78,6 +78,7 @@ def version(caller: Caller) -> int:
 Overtake = Callable[[Write, Request], TestResponse]
 
 
+@pytest.mark.proves("TASK-21")
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -137,6 +138,7 @@ def test_what_was_so_already_is_done_again_when_it_is_no_longer_so(
     assert actions(alice, task) == ["create", "complete", "reopen", "complete"]
 
 
+@pytest.mark.proves("TASK-21")
 def test_a_change_that_became_needless_takes_no_number(
     alice: Caller, task: dict[str, Any], overtake: Overtake
 ) -> None:
@@ -192,6 +194,7 @@ def test_a_writer_that_waits_too_long_is_told_to_come_back(
     assert actions(alice, task) == ["create", "update"]
 
 
+@pytest.mark.proves("TASK-20")
 def test_a_write_that_fails_leaves_no_gap(
     alice: Caller, superuser: psycopg.Connection, flask: Command
 ) -> None:
@@ -241,6 +244,7 @@ def ten_thousand(alice: Caller, superuser: psycopg.Connection) -> Caller:
     return alice
 
 
+@pytest.mark.proves("TASK-23")
 @pytest.mark.parametrize("sort", list(repository.SORTS))
 def test_304_for_a_list_of_10_000_tasks_touches_no_task(
     ten_thousand: Caller, config: Config, sort: str
@@ -269,6 +273,7 @@ def test_304_for_a_list_of_10_000_tasks_touches_no_task(
         )
 
 
+@pytest.mark.proves("TASK-23")
 @pytest.mark.parametrize(
     ("statement", "position"),
     [(repository.CHANGES, {"since": 0}), (repository.TRASH, {"before_version": 2**62})],

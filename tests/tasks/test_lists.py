@@ -53,6 +53,7 @@ def many(alice: Caller) -> list[dict[str, Any]]:
     return [data(alice.get(f"/{task['id']}")) for task in tasks]
 
 
+@pytest.mark.proves("TASK-11")
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("limit", [1, 3, 13, 200])
 def test_pages_hold_every_task_once_in_order(
@@ -64,6 +65,7 @@ def test_pages_hold_every_task_once_in_order(
     assert 0 < len(found[-1]) <= limit
 
 
+@pytest.mark.proves("TASK-10")
 def test_the_newest_come_first_50_at_a_time(alice: Caller) -> None:
     made = [alice.create(f"{number}")["id"] for number in range(51)]
     answer = alice.get()
@@ -76,6 +78,7 @@ def test_nothing_is_an_empty_page(alice: Caller) -> None:
     assert (body["data"], body["meta"]) == ([], {"next_cursor": None, "limit": 50, "version": 0})
 
 
+@pytest.mark.proves("TASK-11")
 @pytest.mark.parametrize("sort", SORTS)
 def test_while_others_come_and_go_what_stays_is_seen_once(alice: Caller, sort: str) -> None:
     chance = random.Random(sort)
@@ -107,6 +110,7 @@ def test_each_parameter_is_kept_from_page_to_page(alice: Caller, sort: str) -> N
     assert set(found) == expected
 
 
+@pytest.mark.proves("TASK-14")
 def test_is_completed_filters(alice: Caller) -> None:
     done, still_open = alice.create("done"), alice.create("open")
     alice.patch(f"/{done['id']}/complete")
@@ -127,10 +131,12 @@ def cursor(alice: Caller) -> str:
     return str(alice.get("?limit=1&sort=title").get_json()["meta"]["next_cursor"])
 
 
+@pytest.mark.proves("TASK-12")
 def test_a_cursor_goes_on_with_another_limit(alice: Caller, cursor: str) -> None:
     assert titles(alice, sort="title", cursor=cursor, limit=2) == ["b", "c"]
 
 
+@pytest.mark.proves("TASK-12")
 def test_a_cursor_survives_a_restart(alice: Caller, cursor: str, config: Config) -> None:
     restarted = create_app(config)
     db.open_pool()
@@ -138,6 +144,7 @@ def test_a_cursor_survives_a_restart(alice: Caller, cursor: str, config: Config)
     assert titles(again, sort="title", cursor=cursor) == ["b", "c"]
 
 
+@pytest.mark.proves("TASK-12")
 @pytest.mark.parametrize(
     "query",
     ["", "sort=-title", "sort=created_at", "sort=title&q=b", "sort=title&is_completed=true"],
@@ -146,6 +153,7 @@ def test_a_cursor_is_bound_to_the_other_parameters(alice: Caller, cursor: str, q
     assert error(alice.get(f"?{query}&cursor={cursor}")) == (400, "BAD_REQUEST")
 
 
+@pytest.mark.proves("TASK-12")
 def test_a_cursor_is_bound_to_its_user_and_its_list(
     alice: Caller, bob: Caller, cursor: str
 ) -> None:
@@ -158,6 +166,7 @@ def test_a_cursor_is_bound_to_its_user_and_its_list(
     assert error(alice.get(f"/trash?cursor={cursor}")) == (400, "BAD_REQUEST")
 
 
+@pytest.mark.proves("TASK-12")
 def test_a_cursor_that_was_tampered_with_is_refused(alice: Caller, cursor: str) -> None:
     for place in range(0, len(cursor), 5):
         other = "A" if cursor[place] != "A" else "B"
@@ -166,6 +175,7 @@ def test_a_cursor_that_was_tampered_with_is_refused(alice: Caller, cursor: str) 
         assert error(answer) == (400, "BAD_REQUEST")
 
 
+@pytest.mark.proves("TASK-12")
 @pytest.mark.parametrize(
     "text", ["", "x", "=", "é", "\x00", "null", "W10", "A" * 5000, "-_-_", "\U0001f600", "٣", " "]
 )
@@ -173,6 +183,7 @@ def test_a_cursor_that_is_none_is_refused(alice: Caller, text: str) -> None:
     assert error(alice.get(query_string={"cursor": text})) == (400, "BAD_REQUEST")
 
 
+@pytest.mark.proves("TASK-12")
 def test_a_cursor_goes_on_for_the_same_user_under_either_name(alice: Caller, cursor: str) -> None:
     answer = alice.call("GET", f"/api/{alice.id}/tasks?sort=title&cursor={cursor}")
     assert [task["title"] for task in data(answer)] == ["b", "c"]
@@ -216,6 +227,7 @@ FINDS: list[tuple[str, str]] = [
 ]
 
 
+@pytest.mark.proves("TASK-13")
 @pytest.mark.parametrize(("text", "words"), FINDS)
 def test_a_search_finds_each_word_anywhere_whatever_its_case_and_form(
     alice: Caller, text: str, words: str
@@ -227,6 +239,7 @@ def test_a_search_finds_each_word_anywhere_whatever_its_case_and_form(
     assert other["id"] not in found
 
 
+@pytest.mark.proves("TASK-13")
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -249,6 +262,7 @@ def test_no_character_is_a_wildcard_and_no_word_is_stemmed(
     assert titles(alice, q=words) == []
 
 
+@pytest.mark.proves("TASK-13")
 def test_the_words_may_stand_in_title_and_description_but_no_word_across_them(
     alice: Caller,
 ) -> None:
@@ -257,6 +271,7 @@ def test_the_words_may_stand_in_title_and_description_but_no_word_across_them(
     assert titles(alice, q="milkfresh") == []
 
 
+@pytest.mark.proves("TASK-13")
 def test_a_search_follows_a_change(alice: Caller) -> None:
     task = alice.create("old", "older")
     alice.patch(f"/{task['id']}", json={"title": "NEW"})
@@ -265,11 +280,13 @@ def test_a_search_follows_a_change(alice: Caller) -> None:
     assert titles(alice, q="old") == []
 
 
+@pytest.mark.proves("TASK-13")
 @pytest.mark.parametrize("words", ["", " " * 201, "a" * 201, "\x00", "a\x00b"])
 def test_a_search_is_1_to_200_characters_that_can_be_stored(alice: Caller, words: str) -> None:
     assert broken_fields(alice.get(query_string={"q": words})) == ["q"]
 
 
+@pytest.mark.proves("TASK-13")
 @pytest.mark.parametrize("letter", ["a", "\U0001f600", "\u0301", "\u202e", "ﷺ", "'", "\\", "%"])
 def test_a_search_of_200_characters_is_taken(alice: Caller, letter: str) -> None:
     alice.create(letter * 255)
@@ -281,6 +298,7 @@ def test_only_white_space_matches_everything(alice: Caller) -> None:
     assert titles(alice, q=" \u3000") == ["a"]
 
 
+@pytest.mark.proves("TASK-13")
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
 @pytest.mark.parametrize("change", [str.lower, str.upper, str.title, str.casefold, str.swapcase])
 def test_folding_is_blind_to_case_and_normal_form(form: Any, change: Callable[[str], str]) -> None:
@@ -315,6 +333,7 @@ def ten_thousand(alice: Caller, database_url: str) -> Caller:
     return alice
 
 
+@pytest.mark.proves("TASK-15")
 def test_10_000_tasks_are_an_ordinary_case(ten_thousand: Caller) -> None:
     found: list[dict[str, Any]] = []
     for sort in SORTS:

@@ -52,6 +52,7 @@ def busy(alice: Caller) -> Caller:
     return alice
 
 
+@pytest.mark.proves("TASK-30")
 def test_everything_is_the_latest_state_once_per_task_in_the_order_of_versions(
     busy: Caller,
 ) -> None:
@@ -73,12 +74,14 @@ def test_everything_is_the_latest_state_once_per_task_in_the_order_of_versions(
     assert answer.get_json()["meta"] == {"version": 9, "has_more": False, "limit": 50}
 
 
+@pytest.mark.proves("TASK-30")
 def test_only_what_changed_since_comes(busy: Caller) -> None:
     assert [entry["version"] for entry in data(changes(busy, 7))] == [8, 9]
     answer = changes(busy, 9)
     assert (data(answer), answer.get_json()["meta"]["version"]) == ([], 9)
 
 
+@pytest.mark.proves("TASK-30")
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7])
 def test_a_copy_fed_in_pages_equals_the_list(busy: Caller, limit: int) -> None:
     replica = Replica(busy)
@@ -87,6 +90,7 @@ def test_a_copy_fed_in_pages_equals_the_list(busy: Caller, limit: int) -> None:
     assert replica.since == 9
 
 
+@pytest.mark.proves("TASK-31")
 def test_a_task_that_changes_while_the_feed_is_read_comes_again(busy: Caller) -> None:
     replica = Replica(busy)
     replica.pull(2)
@@ -116,6 +120,7 @@ def test_since_is_required_and_a_version(alice: Caller) -> None:
     assert broken_fields(alice.get("/changes?since=0&cursor=x")) == ["cursor"]
 
 
+@pytest.mark.proves("TASK-32")
 @pytest.mark.parametrize("since", [10, 10**9, 10**15, 10**15 + 9, 2**63 - 1])
 def test_a_version_that_was_never_given_has_expired(busy: Caller, since: int) -> None:
     assert error(changes(busy, since)) == (410, "SYNC_TOKEN_EXPIRED")
@@ -154,6 +159,7 @@ def pruned(busy: Caller, flask: Command) -> Caller:
     return busy
 
 
+@pytest.mark.proves("TASK-33")
 def test_a_purge_counts_what_goes(busy: Caller, bob: Caller, flask: Command) -> None:
     bob.create()
     assert purge(flask) == (
@@ -166,6 +172,7 @@ def test_a_purge_counts_what_goes(busy: Caller, bob: Caller, flask: Command) -> 
     assert data(busy.get("/trash")) == []
 
 
+@pytest.mark.proves("TASK-32")
 def test_older_tokens_have_expired_and_newer_ones_go_on(pruned: Caller) -> None:
     for since in (1, 5, 8):
         assert error(changes(pruned, since)) == (410, "SYNC_TOKEN_EXPIRED")
@@ -174,12 +181,14 @@ def test_older_tokens_have_expired_and_newer_ones_go_on(pruned: Caller) -> None:
     assert [entry["task"] for entry in data(changes(pruned, 9))] == [task]
 
 
+@pytest.mark.proves("TASK-32")
 def test_starting_over_gives_everything(pruned: Caller) -> None:
     answer = changes(pruned, 0)
     assert {entry["task_id"]: entry["task"] for entry in data(answer)} == listed(pruned)
     assert answer.get_json()["meta"]["version"] == 9
 
 
+@pytest.mark.proves("TASK-32")
 @pytest.mark.parametrize("limit", [1, 2, 4])
 def test_starting_over_in_pages_comes_to_an_end(pruned: Caller, limit: int) -> None:
     pruned.create("after")
@@ -208,6 +217,7 @@ def test_a_purge_is_a_change_of_the_feed_and_the_trash(busy: Caller, flask: Comm
         assert busy.get(path, headers={"If-None-Match": tag}).status_code == 200
 
 
+@pytest.mark.proves("TASK-33")
 def test_only_what_is_older_goes(
     busy: Caller, flask: Command, superuser: psycopg.Connection
 ) -> None:
@@ -222,6 +232,7 @@ def test_only_what_is_older_goes(
     assert [entry["version"] for entry in data(changes(busy, 7))] == [9, 10]
 
 
+@pytest.mark.proves("TASK-33")
 def test_a_purged_ledger_goes_on(pruned: Caller, flask: Command) -> None:
     task = pruned.create("after")
     assert task["version"] == 10

@@ -39,6 +39,7 @@ def ledger_versions(database_url: str, owner_id: str) -> tuple[int, int]:
     return row[0], row[1]
 
 
+@pytest.mark.proves("TASK-1")
 def test_a_new_task_is_answered_in_full(alice: Caller) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
     answer = alice.post(json={"title": "Buy milk", "description": "two litres"})
@@ -55,6 +56,7 @@ def test_a_new_task_is_answered_in_full(alice: Caller) -> None:
     assert before < datetime.fromisoformat(task["created_at"]) < datetime.now(UTC)
 
 
+@pytest.mark.proves("TASK-5")
 def test_an_id_is_a_uuid_of_version_7_with_the_time_in_it(alice: Caller) -> None:
     task = alice.create()
     made, identifier = datetime.fromisoformat(task["created_at"]), UUID(task["id"])
@@ -62,6 +64,7 @@ def test_an_id_is_a_uuid_of_version_7_with_the_time_in_it(alice: Caller) -> None
     assert identifier.int >> 80 == int(made.timestamp() * 1000)
 
 
+@pytest.mark.proves("TASK-1")
 def test_the_location_leads_to_the_task_under_each_name_of_the_user(alice: Caller) -> None:
     for user in ("me", alice.id):
         made = alice.call("POST", f"/api/{user}/tasks", json={"title": "a"})
@@ -71,6 +74,7 @@ def test_the_location_leads_to_the_task_under_each_name_of_the_user(alice: Calle
         assert found.headers["ETag"] == made.headers["ETag"]
 
 
+@pytest.mark.proves("TASK-3")
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_what_is_left_out_stays_and_null_clears(alice: Caller, method: str) -> None:
     task = alice.create("a", "b")
@@ -95,6 +99,7 @@ def test_a_change_moves_updated_at_and_nothing_moves_created_at(alice: Caller) -
     assert changed["updated_at"] > task["updated_at"]
 
 
+@pytest.mark.proves("TASK-4")
 def test_completing_again_keeps_the_first_time(alice: Caller) -> None:
     task = alice.create()
     path = f"/{task['id']}"
@@ -104,6 +109,7 @@ def test_completing_again_keeps_the_first_time(alice: Caller) -> None:
     assert data(alice.patch(path, json={"is_completed": False}))["completed_at"] is None
 
 
+@pytest.mark.proves("TASK-4")
 def test_complete_toggles_without_a_body_and_sets_with_one(alice: Caller) -> None:
     path = f"/{alice.create()['id']}/complete"
     assert [data(alice.patch(path))["is_completed"] for _ in range(3)] == [True, False, True]
@@ -111,6 +117,7 @@ def test_complete_toggles_without_a_body_and_sets_with_one(alice: Caller) -> Non
         assert data(alice.patch(path, json={"is_completed": wanted}))["is_completed"] is wanted
 
 
+@pytest.mark.proves("TASK-21")
 def test_what_changes_nothing_takes_no_version_and_leaves_no_entry(
     alice: Caller, database_url: str
 ) -> None:
@@ -134,12 +141,14 @@ def test_what_changes_nothing_takes_no_version_and_leaves_no_entry(
     assert ledger_versions(database_url, alice.id) == (1, 1)
 
 
+@pytest.mark.proves("TASK-2")
 def test_an_empty_description_is_not_the_same_as_none(alice: Caller) -> None:
     task = alice.create("a", "")
     assert task["description"] == ""
     assert data(alice.patch(f"/{task['id']}", json={"description": None}))["version"] == 2
 
 
+@pytest.mark.proves("TASK-6")
 def test_a_deleted_task_is_gone_and_the_second_delete_finds_nothing(alice: Caller) -> None:
     task = alice.create()
     path = f"/{task['id']}"
@@ -156,6 +165,7 @@ def test_a_deleted_task_is_gone_and_the_second_delete_finds_nothing(alice: Calle
     assert data(alice.get()) == []
 
 
+@pytest.mark.proves("TASK-5")
 @pytest.mark.parametrize(
     "spelling",
     [
@@ -182,6 +192,7 @@ def test_an_id_in_any_other_spelling_is_not_found(alice: Caller, spelling: Any) 
     assert error(alice.patch(path, json={"title": "b"})) == (404, "NOT_FOUND")
 
 
+@pytest.mark.proves("API-13")
 @pytest.mark.parametrize("body", [{"title": None}, {"is_completed": None}, {"is_completed": 1},
                                   {"is_completed": "true"}, {"title": 1}, {"title": ["a"]},
                                   {"description": True}, {"title": " \t\u3000"}])  # fmt: skip
@@ -194,6 +205,7 @@ def test_a_value_of_another_kind_is_refused_and_changes_nothing(
     assert data(alice.get(f"/{task['id']}")) == task
 
 
+@pytest.mark.proves("TASK-3")
 def test_a_change_must_name_a_field_and_no_foreign_one(alice: Caller) -> None:
     path = f"/{alice.create()['id']}"
     assert broken_fields(alice.patch(path, json={})) == [""]
@@ -203,6 +215,7 @@ def test_a_change_must_name_a_field_and_no_foreign_one(alice: Caller) -> None:
         assert broken_fields(alice.post(json={"title": "b", name: "x"})) == [name]
 
 
+@pytest.mark.proves("TASK-22")
 def test_if_match_lets_only_the_version_pass_that_was_read(alice: Caller) -> None:
     task = alice.create()
     path = f"/{task['id']}"
@@ -217,6 +230,7 @@ def test_if_match_lets_only_the_version_pass_that_was_read(alice: Caller) -> Non
     assert data(alice.delete(path, headers={"If-Match": '"4"'}))["version"] == 5
 
 
+@pytest.mark.proves("TASK-23")
 def test_what_has_not_changed_is_not_sent_again(alice: Caller) -> None:
     path = f"/{alice.create()['id']}"
     for tags in ('"1"', 'W/"1"', '"x", "1"', "*"):
@@ -226,6 +240,7 @@ def test_what_has_not_changed_is_not_sent_again(alice: Caller) -> None:
     assert alice.get(path, headers={"If-None-Match": '"2"'}).status_code == 200
 
 
+@pytest.mark.proves("TASK-20")
 def test_writers_at_once_lose_no_update_and_share_no_version(
     alice: Caller, database_url: str
 ) -> None:
@@ -248,6 +263,7 @@ def test_writers_at_once_lose_no_update_and_share_no_version(
     assert ledger_versions(database_url, alice.id) == (13, 13)
 
 
+@pytest.mark.proves("TASK-4")
 def test_toggles_at_once_count_each_once(alice: Caller) -> None:
     path = f"/{alice.create()['id']}/complete"
 
@@ -263,6 +279,7 @@ def test_toggles_at_once_count_each_once(alice: Caller) -> None:
 # --- both levels of limits ----------------------------------------------------------------------
 
 
+@pytest.mark.proves("API-18")
 @pytest.mark.parametrize("letter", ["a", "é", "\U0001f600", "\u0301", "א", "\U0010ffff", "\u202e"])
 def test_lengths_are_counted_in_characters(alice: Caller, letter: str) -> None:
     task = alice.create(letter * 255, letter * 5000)
@@ -282,6 +299,7 @@ INSERT INTO tasks (
 """
 
 
+@pytest.mark.proves("API-18")
 @pytest.mark.parametrize(
     ("title", "description", "constraint"),
     [
@@ -300,6 +318,7 @@ def test_the_database_enforces_the_lengths_by_itself(
         connection.execute(INSERT, [alice.id, "\U0001f600" * 255, "\u0301" * 5000])
 
 
+@pytest.mark.proves("TASK-2")
 @pytest.mark.parametrize(
     ("sent", "stored"),
     [
@@ -315,5 +334,6 @@ def test_a_title_is_trimmed_as_str_strip_does(alice: Caller, sent: str, stored: 
     assert alice.create(" " * 300 + "a" * 255 + " " * 300)["title"] == "a" * 255
 
 
+@pytest.mark.proves("TASK-2")
 def test_a_description_is_not_trimmed(alice: Caller) -> None:
     assert alice.create("a", " \n b ")["description"] == " \n b "

@@ -21,6 +21,7 @@ def trash(alice: Caller) -> list[dict[str, Any]]:
     return deleted
 
 
+@pytest.mark.proves("TASK-6")
 def test_what_was_deleted_last_comes_first(alice: Caller, trash: list[dict[str, Any]]) -> None:
     found = data(alice.get("/trash"))
     assert [task["id"] for task in found] == [task["id"] for task in reversed(trash)]
@@ -42,12 +43,14 @@ def test_the_trash_has_pages(alice: Caller, trash: list[dict[str, Any]]) -> None
     assert seen == [task["id"] for task in reversed(trash)]
 
 
+@pytest.mark.proves("TASK-12")
 def test_a_cursor_of_another_list_is_refused(alice: Caller, trash: list[dict[str, Any]]) -> None:
     cursor = alice.get("/trash?limit=1").get_json()["meta"]["next_cursor"]
     for path in ("", f"/{trash[0]['id']}/history"):
         assert error(alice.get(f"{path}?limit=1&cursor={cursor}")) == (400, "BAD_REQUEST")
 
 
+@pytest.mark.proves("TASK-6")
 def test_a_restored_task_is_the_same_task(alice: Caller, trash: list[dict[str, Any]]) -> None:
     task = trash[2]
     restored = data(alice.post(f"/{task['id']}/restore"))
@@ -61,6 +64,7 @@ def test_a_restored_task_is_the_same_task(alice: Caller, trash: list[dict[str, A
     assert [entry["action"] for entry in history(alice, task)] == ["restore", "delete", "create"]
 
 
+@pytest.mark.proves("TASK-6")
 def test_only_what_is_in_the_trash_can_be_restored(alice: Caller, bob: Caller) -> None:
     task = alice.create()
     assert error(alice.post(f"/{task['id']}/restore")) == (404, "NOT_FOUND")
@@ -70,6 +74,7 @@ def test_only_what_is_in_the_trash_can_be_restored(alice: Caller, bob: Caller) -
     assert error(alice.post(f"/{task['id']}/restore")) == (404, "NOT_FOUND")
 
 
+@pytest.mark.proves("TASK-22")
 def test_a_restore_respects_if_match(alice: Caller) -> None:
     task = alice.create()
     tag = alice.delete(f"/{task['id']}").headers["ETag"]
@@ -78,6 +83,7 @@ def test_a_restore_respects_if_match(alice: Caller) -> None:
     assert alice.post(f"/{task['id']}/restore", headers={"If-Match": tag}).status_code == 200
 
 
+@pytest.mark.proves("TASK-22")
 def test_a_delete_respects_if_match(alice: Caller) -> None:
     task = alice.create()
     alice.patch(f"/{task['id']}", json={"title": "newer"})
@@ -88,6 +94,7 @@ def test_a_delete_respects_if_match(alice: Caller) -> None:
     assert data(deleted) == {"id": task["id"], "version": 3}
 
 
+@pytest.mark.proves("TASK-6")
 def test_a_task_in_the_trash_is_gone_for_everything_else(alice: Caller) -> None:
     task = alice.create()
     alice.delete(f"/{task['id']}")
@@ -102,6 +109,7 @@ def test_a_task_in_the_trash_is_gone_for_everything_else(alice: Caller) -> None:
     assert data(alice.get()) == []
 
 
+@pytest.mark.proves("TASK-23")
 def test_the_trash_has_not_changed(alice: Caller, trash: list[dict[str, Any]]) -> None:
     tag = alice.get("/trash").headers["ETag"]
     again = alice.get("/trash", headers={"If-None-Match": tag})
@@ -114,6 +122,7 @@ def test_the_trash_has_not_changed(alice: Caller, trash: list[dict[str, Any]]) -
 # --- history ------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("TASK-24")
 def test_every_state_of_a_task_can_be_read_again(alice: Caller) -> None:
     states = [alice.create("first")]
     path = f"/{states[0]['id']}"
@@ -131,6 +140,7 @@ def test_every_state_of_a_task_can_be_read_again(alice: Caller) -> None:
     assert {entry["task_id"] for entry in entries} == {states[0]["id"]}
 
 
+@pytest.mark.proves("TASK-24")
 def test_a_history_has_pages(alice: Caller) -> None:
     task = alice.create()
     for _ in range(4):
@@ -152,6 +162,7 @@ def test_a_history_is_its_owners(alice: Caller, bob: Caller) -> None:
     assert error(alice.get("/not-an-id/history")) == (404, "NOT_FOUND")
 
 
+@pytest.mark.proves("TASK-23")
 def test_a_history_has_not_changed(alice: Caller) -> None:
     path = f"/{alice.create()['id']}/history"
     tag = alice.get(path).headers["ETag"]

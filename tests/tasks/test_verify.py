@@ -58,6 +58,7 @@ def verdict(flask: Command, *, status: int) -> str:
     return result.output.strip()
 
 
+@pytest.mark.proves("TASK-25")
 def test_a_ledger_that_nobody_touched_holds(ledger: Caller, bob: Caller, flask: Command) -> None:
     lines = [line.partition(", up to")[0] for line in verdict(flask, status=0).splitlines()]
     assert sorted(lines) == sorted([f"{ledger.id}: 8 entries hold", f"{bob.id}: 0 entries hold"])
@@ -71,6 +72,7 @@ def test_a_ledger_of_many_pages_holds(
     assert f"{ledger.id}: 8 entries hold" in verdict(flask, status=0)
 
 
+@pytest.mark.proves("TASK-25")
 @pytest.mark.parametrize("page", [1, 3, 5000])
 def test_one_byte_is_enough(
     ledger: Caller,
@@ -89,6 +91,7 @@ def test_one_byte_is_enough(
     )
 
 
+@pytest.mark.proves("TASK-25")
 @pytest.mark.parametrize(
     "change",
     [
@@ -107,6 +110,7 @@ def test_every_column_counts(
     assert f"{ledger.id}: version 4: its hash" in verdict(flask, status=1)
 
 
+@pytest.mark.proves("TASK-25")
 @pytest.mark.parametrize("page", [1, 2, 5000])
 @pytest.mark.parametrize("version", [1, 4, 8])
 def test_a_deleted_entry_is_missed(
@@ -124,6 +128,7 @@ def test_a_deleted_entry_is_missed(
     )
 
 
+@pytest.mark.proves("TASK-25")
 def test_a_swapped_pair_is_noticed(
     ledger: Caller, tamperer: psycopg.Connection, flask: Command
 ) -> None:
@@ -159,6 +164,7 @@ def test_a_head_of_another_hash_is_noticed(
     assert f"{bob.id}: version 0: the ledger's head has another hash" in output
 
 
+@pytest.mark.proves("TASK-25")
 @pytest.mark.parametrize(
     ("change", "version"),
     [
@@ -197,6 +203,7 @@ def test_one_owner_can_be_verified_alone(
     assert (stranger.exit_code, "no such ledger" in stranger.output) == (1, True)
 
 
+@pytest.mark.proves("TASK-26")
 @pytest.mark.parametrize(
     "statement",
     [
@@ -213,6 +220,7 @@ def test_nobody_can_change_or_delete_entries(superuser: psycopg.Connection, stat
     assert superuser.execute("SELECT count(*) FROM ledger_entries").fetchone() == (8,)
 
 
+@pytest.mark.proves("TASK-25")
 def test_sql_alone_can_recompute_the_chain(ledger: Caller, superuser: psycopg.Connection) -> None:
     owner = [UUID(ledger.id)]
     head = superuser.execute("SELECT hash FROM ledgers WHERE owner_id = %s", owner).fetchone()
