@@ -10,7 +10,7 @@ from gunicorn.glogging import Logger
 
 from app import db
 from app.config import Config, ConfigError
-from app.operations import counters, logs, metrics  # noqa: F401  # workers share the counters
+from app.operations import counters, logs, metrics, tracking  # noqa: F401  # workers share the counters
 
 try:
     settings = Config.from_env(os.environ)
@@ -64,6 +64,8 @@ def post_worker_init(worker):
 def worker_exit(server, worker):
     """The pool's threads would hold the interpreter's end up, 5 s each."""
     db.close_pool()
+    if worker.wsgi is not None:  # it may not have come that far
+        tracking.flush(worker.wsgi)
 
 
 def child_exit(server, worker):

@@ -14,6 +14,8 @@ from app import db, migrations
 from app.config import Config
 from app.errors import AppError, from_database
 
+COMMAND_STATEMENT_TIMEOUT_MS = 120_000  # an operator can wait, and has Ctrl-C
+
 database = AppGroup("db", help="Apply, take back and write migrations.")
 
 
@@ -23,7 +25,9 @@ def connected() -> Iterator[None]:
 
     A command is an operator's: it has the rights of MIGRATION_DATABASE_URL, not the service's.
     """
-    config = replace(_config(), database_url=_url())
+    config = replace(
+        _config(), database_url=_url(), db_statement_timeout_ms=COMMAND_STATEMENT_TIMEOUT_MS
+    )
     db.configure(config, application_name="ownrow command")
     db.open_pool()
     try:

@@ -16,7 +16,7 @@ from app.errors import (
     from_database,
     from_gunicorn,
 )
-from app.operations import edge, records
+from app.operations import edge, records, tracking
 
 log = logging.getLogger(__name__)
 
@@ -86,4 +86,5 @@ def _body_error(error: Exception) -> Response:
 
 def _internal_error(error: Exception) -> Response:
     log.error("the request failed", exc_info=error)
+    tracking.report(current_app, error)
     return web.failure(Internal())

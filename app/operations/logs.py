@@ -122,11 +122,8 @@ def _scrubbed(text: str) -> str:
 
 
 def _story(error: BaseException) -> Iterator[str]:
-    """The error and where it came from, cause by cause; without the values that it met.
-
-    PostgreSQL's messages quote rows and parameters, so of them only the kind is told.
-    """
-    yield f"{type(error).__name__}: {_scrubbed(_message(error))}"
+    """The error and where it came from, cause by cause; without the values that it met."""
+    yield f"{type(error).__name__}: {error_message(error)}"
     for frame in traceback.extract_tb(error.__traceback__):
         yield f"at {frame.filename}:{frame.lineno} in {frame.name}"
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -134,8 +131,12 @@ def _story(error: BaseException) -> Iterator[str]:
         yield from _story(cause)
 
 
-def _message(error: BaseException) -> str:
+def error_message(error: BaseException) -> str:
+    """What may be told of an error.
+
+    PostgreSQL's messages quote rows and parameters, so of them only the kind is told.
+    """
     if isinstance(error, psycopg.Error) and error.sqlstate is not None:
         place = error.diag.constraint_name or error.diag.table_name or ""
         return f"SQLSTATE {error.sqlstate} {place}".rstrip()
-    return str(error)
+    return _scrubbed(str(error))
