@@ -93,10 +93,10 @@ CREATE CONSTRAINT TRIGGER ledgers_kept AFTER DELETE ON ledgers
 DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION keep_ledger_of_living_user();
 
-REVOKE EXECUTE ON FUNCTION find_credential(text, bytea[]) FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION password_hash_of(uuid) FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION list_accounts(text, integer) FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION keep_ledger_of_living_user() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION find_credential(text, bytea[]) FROM public;
+REVOKE EXECUTE ON FUNCTION password_hash_of(uuid) FROM public;
+REVOKE EXECUTE ON FUNCTION list_accounts(text, integer) FROM public;
+REVOKE EXECUTE ON FUNCTION keep_ledger_of_living_user() FROM public;
 
 -- Several databases of one server may be migrated at once: whoever comes second finds it done.
 DO $$

@@ -8,6 +8,7 @@ of that name.
 
 import ast
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ import click
 from flask import Flask
 
 PACKAGE = Path(__file__).resolve().parent.parent
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")  # in Werkzeug's rules
 CONNECTION_SETUP = "app.db.configure"
 
 
@@ -42,8 +44,8 @@ def callers(app: Flask) -> dict[str, list[str]]:
 def _entries(app: Flask) -> Iterator[tuple[str, str]]:
     """What a request or an operator can start: its label, and its function's full name."""
     for rule in app.url_map.iter_rules():
-        label = f"{_methods(rule.methods)} {rule.rule.replace('<', '{').replace('>', '}')}"
-        yield label, _full_name(app.view_functions[rule.endpoint])
+        path = PARAMETER.sub(r"{\1}", rule.rule)
+        yield f"{_methods(rule.methods)} {path}", _full_name(app.view_functions[rule.endpoint])
     for scope, hooks in app.before_request_funcs.items():
         for hook in hooks:
             yield f"each request of {scope or 'the application'}", _full_name(hook)

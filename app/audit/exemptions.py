@@ -23,6 +23,7 @@ EXEMPTIONS: Mapping[str, Exemption] = {
     "auth/get_credential": Exemption(
         ("password_hash_of",), "reads the hash of the owner that it is given, which no role may"
     ),
+    "auth/note_refusal": Exemption(("auth_events",), "a refused log-in is nobody's yet"),
     "auth/list_users": Exemption(
         ("list_accounts",), "an operator sees all accounts, or acts for each one after the other"
     ),

@@ -191,6 +191,8 @@ SAMPLES: Mapping[str, Any] = {
     "address_hashes": [b"", b"a" * 32],
     "account_hashes": [b"b" * 32, b"b" * 32],
     "free": [5, 5],
+    "event": "refused",
+    "account_hash": b"b" * 32,
     "is_right": True,
     "seconds": 31,
     "after": "",

@@ -12,6 +12,7 @@ from app.auth.refresh import RefreshToken
 from app.errors import EmailTaken
 
 REGISTER = db.load("auth/register")
+NOTE_REFUSAL = db.load("auth/note_refusal")
 FIND_CREDENTIAL = db.load("auth/find_credential")
 GET_CREDENTIAL = db.load("auth/get_credential")
 GET_USER = db.load("auth/get_user")
@@ -210,6 +211,18 @@ def count_guess(counters: Sequence[Counter]) -> int:
     db.execute(OPEN_GUESSES, params)
     held_up = db.fetch_one(COUNT_GUESS, {**params, "free": [each.free for each in counters]})
     return 0 if held_up is None else int(held_up.wait)
+
+
+def note_refusal(counter: Counter, event: str) -> None:
+    """Tells the auditor of a try that was "refused" or "held up"."""
+    db.execute(
+        NOTE_REFUSAL,
+        {
+            "event": event,
+            "account_hash": counter.account_hash,
+            "address_hash": counter.address_hash,
+        },
+    )
 
 
 def take_guess_back(counters: Sequence[Counter], *, is_right: bool) -> None:

@@ -173,6 +173,7 @@ def _is_right(password: str, password_hash: str | None, counters: Sequence[Count
     """Checks a password that was counted as a wrong guess before; 429 where it has to wait."""
     wait = repository.count_guess(counters)
     if wait:
+        repository.note_refusal(counters[-1], "held up")
         raise RateLimited(wait)
     try:
         with _passwords().turn():
@@ -182,6 +183,8 @@ def _is_right(password: str, password_hash: str | None, counters: Sequence[Count
         raise
     if is_right:
         repository.take_guess_back(counters, is_right=True)
+    else:
+        repository.note_refusal(counters[-1], "refused")
     return is_right
 
 

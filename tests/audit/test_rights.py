@@ -53,6 +53,12 @@ REFUSED = {
         "UPDATE credentials SET owner_id = gen_random_uuid()",
         "DELETE FROM credentials",
         "SELECT id FROM list_accounts('', 9)",
+        "SELECT event FROM auth_events",
+        "INSERT INTO auth_events (event, owner_id) VALUES ('logged in', gen_random_uuid())",
+        "INSERT INTO auth_events (event, at) VALUES ('refused', now())",
+        "UPDATE auth_events SET event = 'logged in'",
+        "DELETE FROM auth_events",
+        "SELECT at FROM audit_changes",
         "INSERT INTO _yoyo_migration (migration_id) VALUES ('9999.mine')",
         "DELETE FROM _yoyo_migration",
         "COPY tasks TO '/tmp/tasks'",
@@ -72,7 +78,8 @@ REFUSED = {
     ],
 }  # fmt: skip
 READABLE = ("users", "sessions", "ended_sessions", "guesses", "known_addresses", "ledgers", "tasks",
-            "ledger_entries", "idempotency_keys")  # fmt: skip
+            "ledger_entries", "idempotency_keys", "auth_events", "audit_changes",
+            "audit_auth_events", "audit_open_sessions", "audit_rows_per_owner")  # fmt: skip
 
 
 @pytest.fixture
@@ -155,7 +162,13 @@ def test_what_runs_with_foreign_rights_looks_nowhere_but_where_it_says(database_
             "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
             " AND has_function_privilege('ownrow_auditor', oid, 'EXECUTE')"
         ).fetchall()
-    assert len(definers) == 4
+    assert {name for name, _ in definers} == {
+        "find_credential",
+        "password_hash_of",
+        "list_accounts",
+        "keep_ledger_of_living_user",
+        "note_auth_event",
+    }
     assert {tuple(config) for _, config in definers} == {("search_path=pg_catalog, pg_temp",)}
     assert callable_by_all == []
 

@@ -194,6 +194,8 @@ PARAMETERS: Mapping[str, Any] = {
     "address_hashes": [ADDRESS],
     "account_hashes": [ADDRESS],
     "free": [5],
+    "event": "refused",
+    "account_hash": ADDRESS,
     "is_right": True,
     "after": "",
     "after_id": UUID(int=0),

@@ -1,0 +1,11 @@
+DROP VIEW audit_broken_ledgers;
+DROP VIEW audit_rows_per_owner;
+DROP VIEW audit_open_sessions;
+DROP VIEW audit_auth_events;
+DROP VIEW audit_changes;
+DROP TRIGGER sessions_noted ON sessions;
+DROP TRIGGER credentials_noted ON credentials;
+DROP TRIGGER users_closing_noted ON users;
+DROP TRIGGER users_noted ON users;
+DROP FUNCTION note_auth_event();
+DROP TABLE auth_events;

@@ -1,0 +1,231 @@
+-- What an auditor asks: who changed what and when, who logged in or was refused, which sessions are
+-- open, how many rows each owner has, which ledgers don't hold.
+-- depends: 0005.row-security
+
+-- Append-only: the service may add a refusal and nothing else, the triggers below add the rest.
+-- Names nobody but by id and keyed hash, and outlives the account.
+CREATE TABLE auth_events (
+    id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    event text NOT NULL,
+    owner_id uuid,
+    session_id uuid,
+    account_hash bytea,
+    address_hash bytea,
+    CONSTRAINT auth_events_pkey PRIMARY KEY (id),
+    CONSTRAINT auth_events_event CHECK (
+        event IN (
+            'registered', 'erased', 'disabled', 'enabled', 'password changed',
+            'logged in', 'session ended', 'refused', 'held up'
+        )
+    )
+);
+
+CREATE INDEX auth_events_at ON auth_events (at);
+CREATE INDEX auth_events_owner ON auth_events (owner_id, at);
+
+COMMENT ON TABLE auth_events IS 'What became of accounts and log-ins; kept as long as you keep it.';
+COMMENT ON COLUMN auth_events.account_hash IS
+'Of a refusal: the e-mail that was tried, as a keyed hash; the same as in guesses.';
+
+CREATE FUNCTION note_auth_event() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    noted public.auth_events;
+BEGIN
+    CASE TG_TABLE_NAME || ' ' || TG_OP
+    WHEN 'users INSERT' THEN
+        noted.event := 'registered';
+        noted.owner_id := NEW.id;
+    WHEN 'users DELETE' THEN
+        noted.event := 'erased';
+        noted.owner_id := OLD.id;
+    WHEN 'users UPDATE' THEN
+        noted.event := CASE WHEN NEW.disabled_at IS NULL THEN 'enabled' ELSE 'disabled' END;
+        noted.owner_id := NEW.id;
+    WHEN 'credentials UPDATE' THEN
+        noted.event := 'password changed';
+        noted.owner_id := NEW.owner_id;
+    WHEN 'sessions INSERT' THEN
+        noted.event := 'logged in';
+        noted.owner_id := NEW.owner_id;
+        noted.session_id := NEW.id;
+    WHEN 'sessions DELETE' THEN
+        noted.event := 'session ended';
+        noted.owner_id := OLD.owner_id;
+        noted.session_id := OLD.id;
+    END CASE;
+    INSERT INTO public.auth_events (event, owner_id, session_id)
+    VALUES (noted.event, noted.owner_id, noted.session_id);
+    RETURN NULL;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION note_auth_event() FROM public;
+
+CREATE TRIGGER users_noted AFTER INSERT OR DELETE ON users
+FOR EACH ROW EXECUTE FUNCTION note_auth_event();
+
+CREATE TRIGGER users_closing_noted AFTER UPDATE OF disabled_at ON users
+FOR EACH ROW
+WHEN ((old.disabled_at IS NULL) <> (new.disabled_at IS NULL))
+EXECUTE FUNCTION note_auth_event();
+
+CREATE TRIGGER credentials_noted AFTER UPDATE OF password_hash ON credentials
+FOR EACH ROW EXECUTE FUNCTION note_auth_event();
+
+CREATE TRIGGER sessions_noted AFTER INSERT OR DELETE ON sessions
+FOR EACH ROW EXECUTE FUNCTION note_auth_event();
+
+CREATE POLICY owner ON auth_events FOR SELECT USING (owner_id = current_owner());
+CREATE POLICY append ON auth_events FOR INSERT WITH CHECK (TRUE);
+ALTER TABLE auth_events FORCE ROW LEVEL SECURITY;
+
+-- The views have the rights of whoever reads them: security_invoker.
+
+CREATE VIEW audit_changes WITH (security_invoker = TRUE) AS
+SELECT
+    ledger_entries.at,
+    ledger_entries.owner_id,
+    users.email,
+    ledger_entries.action,
+    ledger_entries.task_id,
+    ledger_entries.version,
+    ledger_entries.session_id,
+    ledger_entries.request_id,
+    ledger_entries.task
+FROM ledger_entries
+INNER JOIN users ON ledger_entries.owner_id = users.id;
+
+COMMENT ON VIEW audit_changes IS
+'Who changed what and when; request_id is in the service''s log, session_id null for an operator.';
+
+CREATE VIEW audit_auth_events WITH (security_invoker = TRUE) AS
+SELECT
+    auth_events.at,
+    auth_events.event,
+    auth_events.owner_id,
+    users.email,
+    auth_events.session_id,
+    auth_events.account_hash,
+    auth_events.address_hash
+FROM auth_events
+LEFT JOIN users ON auth_events.owner_id = users.id;
+
+COMMENT ON VIEW audit_auth_events IS
+'Log-ins, refusals and what became of accounts; no e-mail where the account is gone.';
+
+CREATE VIEW audit_open_sessions WITH (security_invoker = TRUE) AS
+SELECT
+    sessions.owner_id,
+    users.email,
+    sessions.id,
+    sessions.created_at,
+    sessions.last_used_at,
+    sessions.user_agent
+FROM sessions
+INNER JOIN users ON sessions.owner_id = users.id
+WHERE
+    sessions.created_at > now() - interval '90 days'
+    AND sessions.last_used_at > now() - interval '30 days';
+
+COMMENT ON VIEW audit_open_sessions IS 'Who is logged in, since when and with what.';
+
+CREATE VIEW audit_rows_per_owner WITH (security_invoker = TRUE) AS
+SELECT
+    users.id AS owner_id,
+    users.email,
+    (
+        SELECT count(*) FROM tasks
+        WHERE tasks.owner_id = users.id AND tasks.deleted_at IS NULL
+    ) AS tasks,
+    (
+        SELECT count(*) FROM tasks
+        WHERE tasks.owner_id = users.id AND tasks.deleted_at IS NOT NULL
+    ) AS tasks_in_trash,
+    (
+        SELECT count(*) FROM ledger_entries
+        WHERE ledger_entries.owner_id = users.id
+    ) AS ledger_entries,
+    (
+        SELECT count(*) FROM sessions
+        WHERE sessions.owner_id = users.id
+    ) AS sessions,
+    (
+        SELECT count(*) FROM idempotency_keys
+        WHERE idempotency_keys.owner_id = users.id
+    ) AS idempotency_keys,
+    (
+        SELECT count(*) FROM known_addresses
+        WHERE known_addresses.owner_id = users.id
+    ) AS known_addresses
+FROM users;
+
+COMMENT ON VIEW audit_rows_per_owner IS 'How many rows of each kind an owner has.';
+
+CREATE VIEW audit_broken_ledgers WITH (security_invoker = TRUE) AS
+WITH link AS (
+    SELECT
+        ledgers.owner_id,
+        ledger_entries.version,
+        lag(ledger_entries.version, 1, ledgers.pruned_version) OVER chain + 1 AS next_version,
+        ledger_entries.hash,
+        ledger_hash(
+            lag(ledger_entries.hash, 1, ledgers.pruned_hash) OVER chain,
+            ledger_entries.version,
+            ledger_entries.task_id,
+            ledger_entries.action,
+            ledger_entries.at,
+            ledger_entries.request_id,
+            ledger_entries.session_id,
+            ledger_entries.task
+        ) AS next_hash
+    FROM ledgers
+    INNER JOIN ledger_entries
+        ON
+            ledgers.owner_id = ledger_entries.owner_id
+            AND ledgers.pruned_version < ledger_entries.version
+    WINDOW chain AS (PARTITION BY ledgers.owner_id ORDER BY ledger_entries.version)
+),
+
+newest AS (
+    SELECT DISTINCT ON (owner_id) owner_id, version, hash
+    FROM link
+    ORDER BY owner_id ASC, version DESC
+),
+
+broken AS (
+    SELECT owner_id, least(version, next_version) AS version
+    FROM link
+    WHERE version <> next_version OR hash <> next_hash
+    UNION ALL
+    SELECT ledgers.owner_id, ledgers.version
+    FROM ledgers
+    LEFT JOIN newest ON ledgers.owner_id = newest.owner_id
+    WHERE
+        ledgers.version <> coalesce(newest.version, ledgers.pruned_version)
+        OR ledgers.hash <> coalesce(newest.hash, ledgers.pruned_hash)
+)
+
+SELECT owner_id, min(version) AS first_version
+FROM broken
+GROUP BY owner_id;
+
+COMMENT ON VIEW audit_broken_ledgers IS
+'Ledgers that were tampered with, and the first version that shows it; flask ledger verify tells how.';
+
+DO $$
+BEGIN
+    IF to_regrole('ownrow_auditor') IS NULL THEN
+        RETURN;
+    END IF;
+    CREATE POLICY audit ON auth_events FOR SELECT TO ownrow_auditor USING (TRUE);
+    GRANT INSERT (event, account_hash, address_hash) ON auth_events TO ownrow_app;
+    GRANT SELECT ON
+        auth_events, audit_changes, audit_auth_events, audit_open_sessions, audit_rows_per_owner,
+        audit_broken_ledgers
+    TO ownrow_auditor;
+END
+$$;

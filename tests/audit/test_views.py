@@ -1,0 +1,162 @@
+"""What the auditor asks the database, in the auditor's own role."""
+
+from collections.abc import Iterator
+from typing import Any, LiteralString
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import Flask
+from psycopg.rows import dict_row
+
+from app import migrations
+from app.auth import repository
+from app.cli import connected
+from tests.callers import PASSWORD, Caller
+from tests.conftest import Postgres
+from tests.roles import as_role
+
+
+@pytest.fixture
+def auditor(database_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    with psycopg.connect(
+        as_role(database_url, "ownrow_auditor"), autocommit=True, row_factory=dict_row
+    ) as connection:
+        yield connection
+
+
+def asked(
+    auditor: psycopg.Connection[dict[str, Any]], query: LiteralString
+) -> list[dict[str, Any]]:
+    return auditor.execute(query).fetchall()
+
+
+def test_every_change_has_its_person_its_session_and_its_request(
+    alice: Caller, auditor: psycopg.Connection[dict[str, Any]]
+) -> None:
+    made = alice.post(json={"title": "one"}, headers={"X-Request-Id": "the-request"})
+    assert made.json is not None
+    alice.call("DELETE", f"/api/me/tasks/{made.json['data']['id']}")
+    changes = asked(auditor, "SELECT * FROM audit_changes ORDER BY version")
+    assert [(row["email"], row["action"]) for row in changes] == [
+        ("alice@example.com", "create"),
+        ("alice@example.com", "delete"),
+    ]
+    assert changes[0]["request_id"] == "the-request"
+    assert changes[0]["task"]["title"] == "one"
+    assert changes[0]["session_id"] is not None
+
+
+def test_a_log_in_a_refusal_and_a_logout_are_seen(
+    alice: Caller, auditor: psycopg.Connection[dict[str, Any]]
+) -> None:
+    wrong = {"email": alice.email, "password": "not that one"}
+    assert alice.client.post("/api/auth/login", json=wrong).status_code == 401
+    unknown = {"email": "nobody@example.com", "password": PASSWORD}
+    assert alice.client.post("/api/auth/login", json=unknown).status_code == 401
+    alice.client.post("/api/auth/logout", json={"refresh_token": alice.refresh_token})
+    events = asked(auditor, "SELECT * FROM audit_auth_events ORDER BY at")
+    assert [(row["event"], row["email"]) for row in events] == [
+        ("registered", alice.email),
+        ("logged in", alice.email),
+        ("refused", None),
+        ("refused", None),
+        ("session ended", alice.email),
+    ]
+    tried = [row["account_hash"] for row in events if row["event"] == "refused"]
+    assert tried[0] != tried[1]
+
+
+def test_a_try_that_was_held_up_is_seen(
+    alice: Caller, auditor: psycopg.Connection[dict[str, Any]]
+) -> None:
+    wrong = {"email": "nobody@example.com", "password": "not that one"}
+    answers = [alice.client.post("/api/auth/login", json=wrong).status_code for _ in range(6)]
+    assert answers == [401] * 5 + [429]
+    events = asked(auditor, "SELECT event FROM audit_auth_events ORDER BY at DESC LIMIT 1")
+    assert events == [{"event": "held up"}]
+
+
+def test_what_becomes_of_an_account_is_seen_and_an_erased_one_leaves_no_address(
+    alice: Caller, auditor: psycopg.Connection[dict[str, Any]]
+) -> None:
+    new = {"current_password": PASSWORD, "new_password": "eight quiet rivers"}
+    alice.call("PUT", "/api/auth/password", json=new)
+    alice.call("DELETE", "/api/auth/me", json={"password": "eight quiet rivers"})
+    events = asked(auditor, "SELECT event, email FROM audit_auth_events ORDER BY at")
+    assert [row["event"] for row in events] == [
+        "registered",
+        "logged in",
+        "password changed",
+        "session ended",
+        "erased",
+    ]
+    assert {row["email"] for row in events} == {None}
+
+
+def test_open_sessions_and_rows_are_counted_per_owner(
+    alice: Caller, bob: Caller, auditor: psycopg.Connection[dict[str, Any]]
+) -> None:
+    alice.post(json={"title": "one"})
+    open_sessions = asked(auditor, "SELECT email FROM audit_open_sessions ORDER BY email")
+    assert [row["email"] for row in open_sessions] == [alice.email, bob.email]
+    rows = asked(auditor, "SELECT * FROM audit_rows_per_owner ORDER BY email")
+    assert [(row["email"], row["tasks"], row["ledger_entries"]) for row in rows] == [
+        (alice.email, 1, 1),
+        (bob.email, 0, 0),
+    ]
+
+
+@pytest.mark.usefixtures("bob")
+@pytest.mark.parametrize(
+    ("tampering", "first_version"),
+    [
+        ("UPDATE ledger_entries SET task = '{}' WHERE version = 2", 2),
+        ("UPDATE ledger_entries SET at = at - interval '1 hour' WHERE version = 1", 1),
+        ("DELETE FROM ledger_entries WHERE version = 2", 2),
+        ("DELETE FROM ledger_entries WHERE version = 3", 3),
+        ("UPDATE ledgers SET hash = sha256('x')", 3),
+        ("UPDATE ledgers SET version = 4", 4),
+    ],
+)
+def test_a_ledger_that_was_tampered_with_is_named_with_its_first_version(
+    alice: Caller,
+    database_url: str,
+    auditor: psycopg.Connection[dict[str, Any]],
+    tampering: LiteralString,
+    first_version: int,
+) -> None:
+    for title in ("one", "two", "three"):
+        alice.post(json={"title": title})
+    assert asked(auditor, "SELECT * FROM audit_broken_ledgers") == []
+    with psycopg.connect(database_url) as owner:
+        owner.execute("SET ROLE ownrow_owner")
+        owner.execute("ALTER TABLE ledger_entries DISABLE TRIGGER ledger_entries_kept")
+        owner.execute("ALTER TABLE ledger_entries NO FORCE ROW LEVEL SECURITY")
+        owner.execute("ALTER TABLE ledgers NO FORCE ROW LEVEL SECURITY")
+        condition = " AND " if " WHERE " in tampering else " WHERE "
+        owner.execute(f"{tampering}{condition}owner_id = %s", (alice.id,))
+    broken = asked(auditor, "SELECT owner_id::text, first_version FROM audit_broken_ledgers")
+    assert broken == [{"owner_id": alice.id, "first_version": first_version}]
+
+
+@pytest.mark.usefixtures("alice")
+def test_the_servers_view_leads_to_the_file_and_tells_web_and_command_line_and_migration_apart(
+    app: Flask, database_url: str, postgres: Postgres
+) -> None:
+    def seen() -> set[tuple[str, str]]:
+        with psycopg.connect(postgres.admin_url) as connection:
+            rows = connection.execute(
+                "SELECT application_name, query FROM pg_stat_activity"
+                " WHERE datname = %s AND backend_type = 'client backend'",
+                (urlsplit(database_url).path[1:],),
+            ).fetchall()
+        return {(name, query.partition(" */")[0]) for name, query in rows}
+
+    assert seen() == {("ownrow web", "/* sql/auth/start_session.sql")}
+    with migrations._backend(database_url):
+        assert "ownrow migration" in {name for name, _ in seen()}
+    with app.app_context(), connected():
+        repository.enable_user(UUID(int=0))
+        assert seen() == {("ownrow command", "/* sql/auth/enable_user.sql")}
