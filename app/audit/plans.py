@@ -221,6 +221,8 @@ SAMPLES: Mapping[str, Any] = {
     "older_than": timedelta(days=30),
     "before": datetime.now(UTC) - timedelta(days=1),
     "is_first": True,
+    "tasks": "[]",
+    "events": "[]",
     "statement_timeout": "2s",
     "lock_timeout": "500ms",
     "operations": orjson.dumps(
