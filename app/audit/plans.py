@@ -225,6 +225,7 @@ SAMPLES: Mapping[str, Any] = {
     "events": "[]",
     "statement_timeout": "2s",
     "lock_timeout": "500ms",
+    "idle_timeout": "10s",
     "operations": orjson.dumps(
         [
             {"position": 0, "op": "create", "title": "New", "title_folded": "new",
