@@ -159,8 +159,12 @@ def _check(connection: psycopg.Connection[Row]) -> None:
     """Raises for a connection that the server has closed; an idle one has nothing to say."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
-    while poll.poll(0):
-        connection.pgconn.consume_input()
+    try:
+        while poll.poll(0):
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        _pool().drain()  # the pool would find the other dead ones one by one, and sleep in between
+        raise
 
 
 def open_pool() -> None:
