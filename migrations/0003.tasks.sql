@@ -158,6 +158,7 @@ CREATE TABLE tasks (
     CONSTRAINT tasks_owner_fkey FOREIGN KEY (owner_id) REFERENCES ledgers (
         owner_id
     ) ON DELETE CASCADE,
+    CONSTRAINT tasks_version_positive CHECK (version > 0),
     CONSTRAINT tasks_title_length CHECK (char_length(title) BETWEEN 1 AND 255),
     CONSTRAINT tasks_description_length CHECK (char_length(description) <= 5000),
     CONSTRAINT tasks_last_action CHECK (
@@ -166,8 +167,10 @@ CREATE TABLE tasks (
     CONSTRAINT tasks_deleted_last CHECK ((last_action = 'delete') = (deleted_at IS NOT NULL))
 );
 
-CREATE UNIQUE INDEX tasks_owner_version ON tasks (owner_id, version);
-CREATE INDEX tasks_owner_trash ON tasks (owner_id, version) WHERE deleted_at IS NOT NULL;
+-- Partial, so that without statistics the planner can't take them for a look-up by id.
+CREATE UNIQUE INDEX tasks_owner_version ON tasks (owner_id, version) WHERE version > 0;
+CREATE INDEX tasks_owner_trash ON tasks (owner_id, version)
+WHERE version > 0 AND deleted_at IS NOT NULL;
 
 COMMENT ON TABLE tasks IS 'Tasks, those in the trash (deleted_at is set) included.';
 COMMENT ON COLUMN tasks.id IS 'UUIDv7 of created_at, so that the order of ids is the order of creation.';

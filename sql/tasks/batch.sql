@@ -19,32 +19,39 @@ operation AS (
         given.op,
         given.id,
         given.fields,
-        given.title,
-        given.title_folded,
-        given.description,
-        given.description_folded,
-        given.is_completed,
-        tasks.version,
-        tasks.document,
+        given.title AS new_title,
+        given.title_folded AS new_title_folded,
+        given.description AS new_description,
+        given.description_folded AS new_description_folded,
+        given.is_completed AS new_is_completed,
+        found.title,
+        found.title_folded,
+        found.description,
+        found.description_folded,
+        found.is_completed,
+        found.completed_at,
+        found.created_at,
+        found.version,
+        found.document,
         CASE
             WHEN given.op = 'create' THEN NULL
-            WHEN tasks.id IS NULL THEN 'missing'
-            WHEN (given.op = 'restore') <> (tasks.deleted_at IS NOT NULL) THEN 'missing'
-            WHEN given.if_version <> tasks.version THEN 'stale'
+            WHEN found.version IS NULL THEN 'missing'
+            WHEN (given.op = 'restore') <> found.is_deleted THEN 'missing'
+            WHEN given.if_version <> found.version THEN 'stale'
         END AS problem,
         given.op IN ('create', 'delete', 'restore')
-        OR (given.op = 'complete' AND tasks.is_completed IS DISTINCT FROM given.is_completed)
+        OR (given.op = 'complete' AND found.is_completed IS DISTINCT FROM given.is_completed)
         OR (
             given.op = 'update'
             AND (
-                ('title' = ANY(given.fields) AND tasks.title <> given.title)
+                ('title' = ANY(given.fields) AND found.title <> given.title)
                 OR (
                     'description' = ANY(given.fields)
-                    AND tasks.description IS DISTINCT FROM given.description
+                    AND found.description IS DISTINCT FROM given.description
                 )
                 OR (
                     'is_completed' = ANY(given.fields)
-                    AND tasks.is_completed <> given.is_completed
+                    AND found.is_completed <> given.is_completed
                 )
             )
         ) AS is_change
@@ -61,7 +68,24 @@ operation AS (
             description_folded text,
             is_completed boolean
         )
-    LEFT JOIN tasks ON given.id = tasks.id AND tasks.owner_id = %(owner_id)s
+    LEFT JOIN LATERAL (
+        SELECT
+            tasks.id,
+            tasks.title,
+            tasks.title_folded,
+            tasks.description,
+            tasks.description_folded,
+            tasks.is_completed,
+            tasks.completed_at,
+            tasks.created_at,
+            tasks.version,
+            tasks.document,
+            tasks.deleted_at IS NOT NULL AS is_deleted
+        FROM tasks
+        WHERE tasks.owner_id = %(owner_id)s AND tasks.id = given.id
+        ORDER BY tasks.id
+        LIMIT 1
+    ) AS found ON given.id = found.id
 ),
 
 change AS (
@@ -70,11 +94,18 @@ change AS (
         operation.op,
         operation.id,
         operation.fields,
+        operation.new_title,
+        operation.new_title_folded,
+        operation.new_description,
+        operation.new_description_folded,
+        operation.new_is_completed,
         operation.title,
         operation.title_folded,
         operation.description,
         operation.description_folded,
         operation.is_completed,
+        operation.completed_at,
+        operation.created_at,
         ledger.version + row_number() OVER (ORDER BY operation.ordinal) AS version,
         ledger.at
         + (row_number() OVER (ORDER BY operation.ordinal) - 1) * interval '1 microsecond' AS at
@@ -83,76 +114,71 @@ change AS (
     WHERE operation.problem IS NULL AND operation.is_change
 ),
 
-created AS (
+task AS (
     INSERT INTO tasks (
         owner_id,
         id,
         title,
-        description,
         title_folded,
+        description,
         description_folded,
+        completed_at,
         created_at,
         updated_at,
+        deleted_at,
         version,
         last_action
     )
     SELECT
         %(owner_id)s,
-        uuidv7_at(change.at),
-        change.title,
-        change.description,
-        change.title_folded,
-        change.description_folded,
-        change.at,
-        change.at,
-        change.version,
-        'create'
-    FROM change
-    WHERE change.op = 'create'
-    RETURNING owner_id, id, version, updated_at, last_action, document
-),
-
-changed AS (
-    UPDATE tasks
-    SET
-        title = CASE WHEN 'title' = ANY(change.fields) THEN change.title ELSE tasks.title END,
-        title_folded = CASE
-            WHEN 'title' = ANY(change.fields) THEN change.title_folded ELSE tasks.title_folded
+        coalesce(change.id, uuidv7_at(change.at)),
+        CASE WHEN 'title' = ANY(change.fields) THEN change.new_title ELSE change.title END,
+        CASE
+            WHEN 'title' = ANY(change.fields) THEN change.new_title_folded
+            ELSE change.title_folded
         END,
-        description = CASE
-            WHEN 'description' = ANY(change.fields) THEN change.description ELSE tasks.description
+        CASE
+            WHEN 'description' = ANY(change.fields) THEN change.new_description
+            ELSE change.description
         END,
-        description_folded = CASE
-            WHEN 'description' = ANY(change.fields) THEN change.description_folded
-            ELSE tasks.description_folded
+        CASE
+            WHEN 'description' = ANY(change.fields) THEN change.new_description_folded
+            ELSE change.description_folded
         END,
-        completed_at = CASE
-            WHEN change.op = 'complete' AND tasks.is_completed THEN NULL
+        CASE
+            WHEN change.op = 'complete' AND change.is_completed THEN NULL
             WHEN change.op = 'complete' THEN change.at
-            WHEN coalesce('is_completed' <> ALL(change.fields), TRUE) THEN tasks.completed_at
-            WHEN change.is_completed THEN coalesce(tasks.completed_at, change.at)
+            WHEN 'is_completed' = ANY(change.fields) AND change.new_is_completed
+                THEN coalesce(change.completed_at, change.at)
+            WHEN 'is_completed' = ANY(change.fields) THEN NULL
+            ELSE change.completed_at
         END,
-        deleted_at = CASE WHEN change.op = 'delete' THEN change.at END,
-        updated_at = change.at,
-        version = change.version,
-        last_action = CASE
-            WHEN change.op = 'complete' AND tasks.is_completed THEN 'reopen' ELSE change.op
+        coalesce(change.created_at, change.at),
+        change.at,
+        CASE WHEN change.op = 'delete' THEN change.at END,
+        change.version,
+        CASE
+            WHEN change.op = 'complete' AND change.is_completed THEN 'reopen' ELSE change.op
         END
     FROM change
-    WHERE tasks.owner_id = %(owner_id)s AND tasks.id = change.id AND change.op <> 'create'
+    ON CONFLICT (owner_id, id) DO UPDATE
+        SET
+            title = excluded.title,
+            title_folded = excluded.title_folded,
+            description = excluded.description,
+            description_folded = excluded.description_folded,
+            completed_at = excluded.completed_at,
+            updated_at = excluded.updated_at,
+            deleted_at = excluded.deleted_at,
+            version = excluded.version,
+            last_action = excluded.last_action
     RETURNING
-        tasks.owner_id,
-        tasks.id,
-        tasks.version,
-        tasks.updated_at,
-        tasks.last_action,
-        CASE WHEN tasks.deleted_at IS NULL THEN tasks.document END AS document
-),
-
-task AS (
-    SELECT owner_id, id, version, updated_at, last_action, document FROM created
-    UNION ALL
-    SELECT owner_id, id, version, updated_at, last_action, document FROM changed
+        owner_id,
+        id,
+        version,
+        updated_at,
+        last_action,
+        CASE WHEN deleted_at IS NULL THEN document END AS document
 ),
 
 entry AS (
@@ -160,7 +186,7 @@ entry AS (
         owner_id, version, task_id, action, at, request_id, session_id, task, hash
     )
     SELECT
-        task.owner_id,
+        ledger.owner_id,
         task.version,
         task.id,
         task.last_action,
@@ -179,7 +205,7 @@ entry AS (
             task.document
         ) OVER (ORDER BY task.version)
     FROM task
-    INNER JOIN ledger ON task.owner_id = ledger.owner_id
+    CROSS JOIN ledger
     RETURNING owner_id, version, at, hash
 ),
 

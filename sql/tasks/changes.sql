@@ -31,6 +31,7 @@ CROSS JOIN
             WHERE
                 tasks.owner_id = ledgers.owner_id
                 AND tasks.owner_id = %(owner_id)s
+                AND tasks.version > 0
                 AND tasks.version > %(since)s
                 AND concat(ledgers.version, '-', ledgers.pruned_version)
                 <> ALL(%(known_tags)s::text[])

@@ -5,4 +5,5 @@ WHERE
     tasks.owner_id = %(owner_id)s
     AND ledgers.owner_id = %(owner_id)s
     AND tasks.deleted_at IS NOT NULL
+    AND tasks.version > 0
     AND tasks.version <= ledgers.pruned_version

@@ -24,6 +24,7 @@ CROSS JOIN
             WHERE
                 tasks.owner_id = ledgers.owner_id
                 AND tasks.owner_id = %(owner_id)s
+                AND tasks.version > 0
                 AND tasks.version < %(after_version)s
                 AND tasks.deleted_at IS NULL
                 AND (%(is_completed)s::boolean IS NULL OR tasks.is_completed = %(is_completed)s)

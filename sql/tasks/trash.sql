@@ -26,6 +26,7 @@ CROSS JOIN
             WHERE
                 tasks.owner_id = ledgers.owner_id
                 AND tasks.owner_id = %(owner_id)s
+                AND tasks.version > 0
                 AND tasks.version < %(before_version)s
                 AND tasks.deleted_at IS NOT NULL
                 AND concat(ledgers.version, '-', ledgers.pruned_version)

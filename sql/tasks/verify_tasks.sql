@@ -18,6 +18,7 @@ FROM (
     WHERE
         ledgers.owner_id = %(owner_id)s
         AND tasks.owner_id = %(owner_id)s
+        AND tasks.version > 0
         AND tasks.version > greatest(ledgers.pruned_version, %(after_version)s)
     ORDER BY tasks.version
     LIMIT %(limit)s

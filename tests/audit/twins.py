@@ -235,12 +235,12 @@ PARAMETERS: Mapping[str, Any] = {
     "lock_timeout": "500ms",
     "operations": orjson.dumps(
         [
-            {"position": 0, "op": "create", "title": "made", "title_folded": "made",
-             "description_folded": ""},
-            {"position": 1, "op": "update", "id": TASK, "fields": ["title"], "title": "changed",
+            {"ordinal": 0, "op": "create", "fields": ["title", "description"], "title": "made",
+             "title_folded": "made", "description_folded": ""},
+            {"ordinal": 1, "op": "update", "id": TASK, "fields": ["title"], "title": "changed",
              "title_folded": "changed", "description_folded": ""},
-            {"position": 2, "op": "delete", "id": DONE},
-            {"position": 3, "op": "restore", "id": TRASHED},
+            {"ordinal": 2, "op": "delete", "id": DONE},
+            {"ordinal": 3, "op": "restore", "id": TRASHED},
         ]
     ).decode(),
 }  # fmt: skip
@@ -312,7 +312,7 @@ def _run(
         try:
             with connection.transaction(), _as(connection, role, name):
                 result: Any = [_result(connection, text, given) for given in _parameters(name)]
-        except psycopg.errors.IntegrityError as error:
+        except (psycopg.errors.IntegrityError, psycopg.errors.CardinalityViolation) as error:
             result = type(error).__name__
         after = _rows(connection, BOB)
         rows = _plain(_rows(connection, ALICE))

@@ -237,11 +237,18 @@ MANY_TASKS = """
 
 
 @pytest.fixture
-def ten_thousand(alice: Caller, superuser: psycopg.Connection) -> Caller:
+def unanalyzed(alice: Caller, superuser: psycopg.Connection) -> Caller:
+    """Alice, with 10,000 tasks that the planner knows nothing of yet."""
+    superuser.execute("ALTER TABLE tasks SET (autovacuum_enabled = FALSE)")
     superuser.execute(MANY_TASKS)
     superuser.execute("UPDATE ledgers SET version = 10000")
-    superuser.execute("VACUUM ANALYZE tasks, ledgers")
     return alice
+
+
+@pytest.fixture
+def ten_thousand(unanalyzed: Caller, superuser: psycopg.Connection) -> Caller:
+    superuser.execute("VACUUM ANALYZE tasks, ledgers")
+    return unanalyzed
 
 
 @pytest.mark.proves("TASK-23")
@@ -287,3 +294,40 @@ def test_304_for_the_feed_and_the_trash_touches_no_task(
         scans = [node for node in nodes if node.get("Relation Name") == "tasks"]
         assert scans
         assert any(node["Actual Loops"] for node in scans) is is_read
+
+
+LOOK_UPS = {
+    "get": repository.GET,
+    "update": repository.UPDATE,
+    "complete": repository.COMPLETE,
+    "delete": repository.DELETE,
+    "restore": repository.RESTORE,
+    "batch": repository.BATCH,
+}
+
+
+@pytest.mark.parametrize("statement", LOOK_UPS.values(), ids=LOOK_UPS)
+def test_one_task_among_10_000_is_found_by_its_id_before_there_are_statistics(
+    unanalyzed: Caller, config: Config, statement: db.Statement
+) -> None:
+    task = data(unanalyzed.get("?limit=1"))[0]
+    change = {"ordinal": 0, "op": "update", "id": task["id"], "fields": ["title"], "title": "t"}
+    params = {
+        "owner_id": unanalyzed.id,
+        "id": task["id"],
+        "if_versions": None,
+        "fields": ["title"],
+        "title": "changed",
+        "title_folded": "changed",
+        "description": None,
+        "description_folded": "",
+        "is_completed": True,
+        "operations": json.dumps([{**change, "title_folded": "t"}]),
+        "request_id": "test",
+        "session_id": None,
+    }
+    nodes = plan(config, statement, params)
+    scans = [node for node in nodes if node.get("Relation Name") == "tasks"]
+    assert scans
+    assert sum(node.get("Rows Removed by Filter", 0) for node in scans) <= 1
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in scans) <= 5
