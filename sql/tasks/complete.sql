@@ -35,7 +35,7 @@ task AS (
     WHERE
         tasks.owner_id = ledger.owner_id
         AND tasks.owner_id = %(owner_id)s
-        AND tasks.id = found.id
+        AND tasks.id = %(id)s
         AND found.is_expected
         AND found.is_completed IS DISTINCT FROM %(is_completed)s::boolean
     RETURNING

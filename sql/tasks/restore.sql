@@ -32,7 +32,7 @@ task AS (
     WHERE
         tasks.owner_id = ledger.owner_id
         AND tasks.owner_id = %(owner_id)s
-        AND tasks.id = found.id
+        AND tasks.id = %(id)s
         AND found.is_expected
     RETURNING
         tasks.owner_id,
