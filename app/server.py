@@ -33,6 +33,7 @@ CHUNK = 8192  # bytes
 HEAD_END = b"\r\n\r\n"
 LONGEST_HEAD = 128 * 1024  # bytes; the parser refuses what it has to refuse long before
 READABLE_ONCE = select.EPOLLIN | select.EPOLLONESHOT
+ACCEPTS = 16  # clients at a time, of a crowd that comes at once
 TICK = 1.0  # seconds between looks at what time has run out for
 UNREAD_LIMIT = 2 * 1024 * 1024  # bytes of a body that an early answer left: the largest batch's
 LINGER = 2.0  # seconds that a stopping worker leaves idle connections to a request on its way
@@ -98,10 +99,15 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             self._poll.modify(descriptor, READABLE_ONCE)
 
     def _accept(self, listener: socket.socket) -> None:
-        try:
-            client, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # another one was quicker, or it gave up
-            return
+        """Takes in several clients: until the next turn all who are here are served once."""
+        for _ in range(ACCEPTS):
+            try:
+                client, address = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):  # others were quicker, or it gave up
+                return
+            self._welcome(client, address, listener)
+
+    def _welcome(self, client: socket.socket, address: Any, listener: socket.socket) -> None:
         connection = _Connection(self.cfg, client, address, listener.getsockname())
         client.setblocking(True)
         _limit_waiting(client, self.cfg.timeout)
