@@ -1,7 +1,7 @@
 # Everything runs in .venv, built from requirements*.txt when a target needs it.
 #   PYTHON=/path/to/python   the interpreter for .venv (default: 3.13, else another of 3.11 to 3.14)
 #   ARGS="-k login -x"       arguments for pytest (make test) or uv (make requirements)
-#   SHORT=1                  the short form of make faults
+#   SHORT=1                  the short form of make faults and make soak
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -25,7 +25,7 @@ MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test faults check contract specs trace fuzz format requirements clean rebuild
+.PHONY: help run test faults soak check contract specs trace fuzz format requirements clean rebuild
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=...] [ARGS=...]"
@@ -40,6 +40,9 @@ test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DA
 
 faults: $(DEVELOPING) ## kill, freeze and overrun it for 15 minutes; SHORT=1 for 3
 	FAULTS=$(if $(SHORT),short,full) $(PY) -m pytest tests/faults $(ARGS)
+
+soak: $(DEVELOPING) ## an hour of load, to see that nothing grows; SHORT=1 for 10 minutes
+	FAULTS=full SOAK_SECONDS=$(if $(SHORT),600,3600) $(PY) -m pytest tests/faults/test_soak.py $(ARGS)
 
 check: $(DEVELOPING) ## lint and type-check Python and SQL
 	$(PY) -m ruff check .

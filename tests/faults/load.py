@@ -256,6 +256,12 @@ class Load:
         self._ending.set()
         self.join()
 
+    def log_in(self, users: Sequence[User]) -> None:
+        """Gives each client the new session of its user."""
+        sessions = {user.id: user for user in users}
+        for person in self.persons:
+            person.user = sessions[person.user.id]
+
     def leave(self) -> None:
         """From now on clients go where the server closes their connection, as behind a balancer
         that has taken this server out."""

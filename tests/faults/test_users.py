@@ -1,0 +1,59 @@
+"""The load that the service was made for: 100 users at once, each with 10,000 tasks."""
+
+from pathlib import Path
+
+import psycopg
+
+from tests.conftest import SETTINGS
+from tests.faults.figures import Figures, latencies, outcomes, summary
+from tests.faults.load import Load, register
+from tests.faults.postgres import postgres
+from tests.faults.recorder import Recorder
+from tests.faults.rides import Ride
+from tests.serving import serving
+
+USERS = 100
+THINKING = 0.5  # seconds between two calls of one user
+ALLOWED = 500.0  # milliseconds for 95 of 100 answers
+
+SEED = """
+    INSERT INTO tasks (
+        owner_id, id, title, description, title_folded, description_folded, completed_at,
+        created_at, updated_at, version, last_action
+    )
+    SELECT
+        users.id, uuidv7_at(at), 'Task ' || n, notes, 'task ' || n, notes,
+        CASE WHEN n %% 3 = 0 THEN at END, at, at, n, 'create'
+    FROM generate_series(1, %(tasks)s) AS n
+    CROSS JOIN users
+    CROSS JOIN LATERAL (SELECT
+        timestamptz '2025-01-01 00:00:00+00' + n * interval '1 minute' AS at,
+        rpad('notes on task ' || n, 80, ' buy milk, call the bank') AS notes
+    ) AS task
+"""
+COUNT = "UPDATE ledgers SET version = %(tasks)s, pruned_version = %(tasks)s"
+
+
+def test_a_hundred_users_with_ten_thousand_tasks_are_answered_soon(
+    directory: Path, recorder: Recorder, figures: Figures, tmp_path: Path, is_full: bool
+) -> None:
+    tasks, seconds = (10_000, 30) if is_full else (500, 8)
+    settings = {**SETTINGS, "shared_buffers": "512MB"}
+    with (
+        postgres(directory / "database", settings=settings) as database,
+        serving(database.url, tmp_path) as server,
+    ):
+        users = [register(server) for _ in range(USERS)]
+        with psycopg.connect(database.admin_url, autocommit=True) as admin:
+            admin.execute(SEED, {"tasks": tasks})
+            admin.execute(COUNT, {"tasks": tasks})
+            admin.execute("VACUUM (ANALYZE)")
+        with Load(server, users, recorder, clients=USERS, pause=THINKING) as load:
+            load.run(seconds)
+        records = recorder.records()
+        found = latencies(records)
+        name = f"100 users, {tasks} tasks each"
+        figures.add(name, {**summary(records), **found, "per_second": len(records) / seconds})
+        Ride(server, database.url, recorder, figures).check(name, users)
+    assert not [each for each in outcomes(records) if each.fate == "unknown"]
+    assert float(found["p95_ms"]) < ALLOWED
