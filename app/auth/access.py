@@ -37,7 +37,7 @@ def _bearer_token() -> str:
     if header is None:
         raise Unauthenticated
     scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token or "," in header:
+    if scheme.lower() != "bearer" or not token:
         raise Unauthenticated(invalid=True)
     return token
 

@@ -30,7 +30,7 @@ class Email(Text):
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
         email = normal_email(super()._deserialize(value, attr, data, **kwargs))
-        if email is None or len(email) > LONGEST_EMAIL:
+        if email is None:
             raise ValidationError("Must be an e-mail address.")
         return email
 

@@ -76,7 +76,7 @@ class AccessTokens:
                 leeway=LEEWAY,
                 options={"require": list(CLAIMS), "strict_aud": True},
             )
-        except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise Unauthenticated(invalid=True) from error
         return _identity(claims), claims["exp"]
 

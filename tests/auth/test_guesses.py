@@ -5,6 +5,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app, db
-from app.auth.guesses import network
+from app.auth import repository
+from app.auth.guesses import Fingerprints, network
 from app.config import Config
 from tests.auth.database import age_guesses, count, dump, run
 from tests.callers import PASSWORD, Caller, broken_fields, error, register
@@ -261,6 +263,36 @@ def test_a_try_that_could_not_be_made_is_no_guess(
             assert answer.headers["Retry-After"] == "1"
     assert run(database_url, "SELECT max(failures) FROM guesses") == [(0,)]
     assert log_in(app.test_client(), alice.email, PASSWORD).status_code == 200
+
+
+@pytest.mark.proves("AUTH-14")
+def test_of_twenty_tries_in_the_same_moment_exactly_five_are_counted(
+    config: Config, database_url: str
+) -> None:
+    """A trigger makes the moment long enough for each try to meet the others."""
+    run(
+        database_url,
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$",
+    )
+    run(
+        database_url,
+        "CREATE TRIGGER lingering BEFORE UPDATE ON guesses FOR EACH ROW EXECUTE FUNCTION linger()",
+    )
+    create_app(replace(config, db_pool_size=20))
+    db.open_pool()
+    fingerprints = Fingerprints([OLD_KEY])
+    start = Barrier(20)
+
+    def count_one(email: str) -> bool:
+        counters = fingerprints.counters(email, ELSEWHERE, is_known=False)
+        start.wait()
+        return repository.count_guess(counters) == 0
+
+    with ThreadPoolExecutor(20) as threads:
+        counted = list(threads.map(count_one, ["victim@example.com"] * 20))
+    db.close_pool()
+    assert sum(counted) == FREE
 
 
 @pytest.mark.proves("AUTH-14")
