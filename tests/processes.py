@@ -21,6 +21,12 @@ def is_gone(pid: int) -> bool:
         return True
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP has reached every thread; until then one may still take work on."""
+    states = (task / "stat" for task in Path(f"/proc/{pid}/task").iterdir())
+    return all(state.read_text().rpartition(")")[2].split()[0] == "T" for state in states)
+
+
 def using(data_dir: Path) -> dict[int, str]:
     """Every process that works in `data_dir` or has it as its DATA_DIR: pid and command line."""
     found = {}

@@ -254,15 +254,28 @@ def test_the_right_password_with_a_new_one_that_is_refused_is_no_guess(
 def test_a_try_that_could_not_be_made_is_no_guess(
     alice: Caller, config: Config, database_url: str
 ) -> None:
-    app = create_app(replace(config, web_threads=2))  # one of which may be busy with passwords
+    app = create_app(replace(config, web_threads=4))  # two may be busy with passwords
     db.open_pool()
     with app.extensions["passwords"].turn():
-        for _ in range(FREE + 3):
-            answer = log_in(app.test_client(), alice.email, PASSWORD)
-            assert error(answer) == (503, "UNAVAILABLE")
-            assert answer.headers["Retry-After"] == "1"
+        answer = log_in(app.test_client(), alice.email, PASSWORD)
+        assert error(answer) == (503, "UNAVAILABLE")
+        assert answer.headers["Retry-After"] == "1"
     assert run(database_url, "SELECT max(failures) FROM guesses") == [(0,)]
     assert log_in(app.test_client(), alice.email, PASSWORD).status_code == 200
+
+
+@pytest.mark.proves("AUTH-21")
+def test_while_all_places_are_taken_a_log_in_is_refused_before_any_other_work(
+    alice: Caller, config: Config, database_url: str
+) -> None:
+    app = create_app(replace(config, web_threads=2))  # one may be busy with passwords
+    db.open_pool()
+    before = count(database_url, "guesses")
+    with app.extensions["passwords"].turn():
+        answer = log_in(app.test_client(), alice.email, PASSWORD)
+    assert error(answer) == (503, "UNAVAILABLE")
+    assert answer.headers["Retry-After"] == "1"
+    assert count(database_url, "guesses") == before
 
 
 @pytest.mark.proves("AUTH-14")
