@@ -57,7 +57,7 @@ def test_every_kind_of_operation_does_what_its_endpoint_does(alice: Caller) -> N
     assert error(alice.get(f"/{gone['id']}")) == (404, "NOT_FOUND")
 
 
-@pytest.mark.proves("TASK-50")
+@pytest.mark.proves("TASK-50", "LEDGER-5")
 def test_versions_and_times_follow_the_order_of_the_operations(alice: Caller) -> None:
     task = alice.create()
     answers = results(
@@ -71,7 +71,7 @@ def test_versions_and_times_follow_the_order_of_the_operations(alice: Caller) ->
     assert [entry["action"] for entry in feed(alice, 1)][:3] == ["create", "delete", "create"]
 
 
-@pytest.mark.proves("TASK-50")
+@pytest.mark.proves("TASK-50", "LEDGER-5")
 def test_operations_on_the_same_task_see_each_other(alice: Caller) -> None:
     task = alice.create()
     target = {"id": task["id"]}
@@ -143,7 +143,7 @@ def test_a_batch_of_one_answers_like_the_single_request(alice: Caller, op: str) 
     assert entries[0]["action"] == entries[1]["action"]
 
 
-@pytest.mark.proves("TASK-51")
+@pytest.mark.proves("TASK-51", "LEDGER-6")
 def test_a_missing_task_undoes_the_whole_batch_and_is_named(alice: Caller) -> None:
     task = alice.create("kept")
     answer = batch(
@@ -159,7 +159,7 @@ def test_a_missing_task_undoes_the_whole_batch_and_is_named(alice: Caller) -> No
     assert data(alice.get()) == [task]
 
 
-@pytest.mark.proves("TASK-51")
+@pytest.mark.proves("TASK-51", "LEDGER-6")
 def test_a_stale_version_undoes_the_whole_batch_and_is_named(alice: Caller) -> None:
     task = alice.create("kept")
     answer = batch(
@@ -170,7 +170,7 @@ def test_a_stale_version_undoes_the_whole_batch_and_is_named(alice: Caller) -> N
     assert data(alice.get()) == [task]
 
 
-@pytest.mark.proves("OWN-2")
+@pytest.mark.proves("OWN-2", "LEDGER-6")
 @pytest.mark.parametrize("op", ["update", "complete", "delete", "restore"])
 def test_a_strangers_task_is_a_missing_one(alice: Caller, bob: Caller, op: str) -> None:
     task = alice.create()
@@ -245,7 +245,7 @@ def test_a_batch_may_be_a_mebibyte_long_and_no_longer(alice: Caller) -> None:
     assert error(answer) == (413, "PAYLOAD_TOO_LARGE")
 
 
-@pytest.mark.proves("TASK-22")
+@pytest.mark.proves("TASK-22", "LEDGER-4")
 def test_if_match_names_the_version_of_the_list(alice: Caller) -> None:
     tag = alice.get().headers["ETag"]
     assert batch(alice, CREATE, headers={"If-Match": tag}).status_code == 200

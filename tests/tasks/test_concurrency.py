@@ -98,6 +98,31 @@ def test_50_creates_with_one_key_are_one(owner: Remote) -> None:
     assert [task["title"] for task in owner.get().json["data"]] == ["once"]
 
 
+@pytest.mark.proves("LEDGER-40")
+def test_a_purge_does_not_disturb_writers(owner: Remote, flask: Command) -> None:
+    def write(_: int) -> set[int]:
+        statuses = set()
+        for number in range(20):
+            task = owner.create(str(number))
+            statuses.add(owner.call("PATCH", f"/{task['id']}/complete").status)
+            statuses.add(owner.call("DELETE", f"/{task['id']}").status)
+        return statuses
+
+    def purge() -> int:
+        result = flask("tasks", "purge", "--older-than", "0s")
+        assert result.exit_code == 0, result.output
+        return int(result.output.split()[4])
+
+    with ThreadPoolExecutor(4) as threads:
+        writers = [threads.submit(write, number) for number in range(4)]
+        entries = purge()
+        while not all(writer.done() for writer in writers):
+            entries += purge()
+    assert [writer.result() for writer in writers] == [{200}] * 4
+    assert entries + purge() == 240
+    assert flask("ledger", "verify").exit_code == 0
+
+
 class Writer:
     """Changes tasks at random until the time is over."""
 

@@ -61,7 +61,7 @@ def records(answer: TestResponse) -> list[list[str]]:
     return list(csv.reader(io.StringIO(answer.data.decode(), newline="")))
 
 
-@pytest.mark.proves("TASK-60")
+@pytest.mark.proves("TASK-60", "LEDGER-30")
 def test_json_is_the_default_and_has_what_the_list_has(alice: Caller) -> None:
     tasks = [alice.create(f"task {number}", "ü\n") for number in range(3)]
     alice.delete(f"/{alice.create('in the trash')['id']}")
@@ -73,6 +73,7 @@ def test_json_is_the_default_and_has_what_the_list_has(alice: Caller) -> None:
     assert alice.get("/export?format=json").data == answer.data
 
 
+@pytest.mark.proves("LEDGER-30")
 def test_csv_has_a_record_per_task_and_says_what_it_is(alice: Caller) -> None:
     task = alice.create("first", 'he said "no", and\r\nleft')
     done = data(alice.patch(f"/{alice.create('second')['id']}/complete"))
@@ -146,6 +147,7 @@ def test_what_is_asked_for_otherwise_is_refused(alice: Caller, query: str) -> No
     assert broken_fields(alice.get(f"/export?{query}")) == [query.partition("=")[0]]
 
 
+@pytest.mark.proves("LEDGER-32")
 def test_head_says_what_get_would_and_reads_no_task(
     alice: Caller, superuser: psycopg.Connection
 ) -> None:
@@ -160,6 +162,7 @@ def test_head_says_what_get_would_and_reads_no_task(
         assert head.headers[name] == get.headers[name]
 
 
+@pytest.mark.proves("LEDGER-31")
 def test_an_export_that_can_not_begin_is_an_error_like_others(
     alice: Caller, superuser: psycopg.Connection
 ) -> None:
@@ -192,7 +195,7 @@ def test_a_connection_comes_back_whatever_becomes_of_the_export(
     assert alice.get("?limit=1").status_code == 200
 
 
-@pytest.mark.proves("OPS-40")
+@pytest.mark.proves("OPS-40", "LEDGER-31")
 @pytest.mark.usefixtures("app")
 def test_each_piece_has_a_deadline_of_its_own(config: Config) -> None:
     """A reader may take longer than a statement; a piece may not."""
@@ -249,6 +252,7 @@ def test_an_error_on_the_way_aborts_the_answer_and_nothing_else(
     assert exporter.get("?limit=1").status == 200
 
 
+@pytest.mark.proves("LEDGER-31")
 @pytest.mark.slow
 def test_a_reader_who_goes_away_leaves_no_transaction_behind(
     exporter: Remote, superuser: psycopg.Connection

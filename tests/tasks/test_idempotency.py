@@ -75,7 +75,7 @@ def test_without_a_key_nothing_is_remembered(alice: Caller) -> None:
     assert titles(alice) == ["once", "once"]
 
 
-@pytest.mark.proves("TASK-41")
+@pytest.mark.proves("TASK-41", "LEDGER-20")
 @pytest.mark.parametrize(
     "other",
     [
@@ -161,6 +161,7 @@ def test_an_answer_is_kept_for_24_hours(alice: Caller, superuser: psycopg.Connec
     assert sameness(alice.post(json={"title": "a day later"}, headers=KEY)) == sameness(later)
 
 
+@pytest.mark.proves("LEDGER-22")
 def test_old_answers_are_forgotten_with_the_next_key_and_with_a_purge(
     alice: Caller, bob: Caller, superuser: psycopg.Connection, flask: Command
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_request_whose_first_one_still_runs_is_told_so(alice: Caller) -> None:
         assert alice.post(json=BODY, headers=KEY).status_code == 201
 
 
+@pytest.mark.proves("LEDGER-21")
 def test_a_first_request_that_ends_while_the_second_begins_is_not_doubled(
     alice: Caller, superuser: psycopg.Connection
 ) -> None:

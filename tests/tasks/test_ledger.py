@@ -106,6 +106,7 @@ def test_a_version_that_goes_stale_while_its_writer_waits_takes_no_number(
     assert flask("ledger", "verify").exit_code == 0
 
 
+@pytest.mark.proves("LEDGER-1")
 def test_a_batch_sees_what_it_waited_for(
     alice: Caller, task: dict[str, Any], overtake: Overtake, flask: Command
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_batch_on_a_version_that_goes_stale_while_it_waits_does_nothing(
     assert version(alice) == 2
 
 
+@pytest.mark.proves("LEDGER-1")
 def test_what_was_so_already_is_done_again_when_it_is_no_longer_so(
     alice: Caller, task: dict[str, Any], overtake: Overtake
 ) -> None:
@@ -138,7 +140,7 @@ def test_what_was_so_already_is_done_again_when_it_is_no_longer_so(
     assert actions(alice, task) == ["create", "complete", "reopen", "complete"]
 
 
-@pytest.mark.proves("TASK-21")
+@pytest.mark.proves("TASK-21", "LEDGER-1")
 def test_a_change_that_became_needless_takes_no_number(
     alice: Caller, task: dict[str, Any], overtake: Overtake
 ) -> None:
@@ -148,6 +150,7 @@ def test_a_change_that_became_needless_takes_no_number(
     assert actions(alice, task) == ["create", "update"]
 
 
+@pytest.mark.proves("LEDGER-1")
 def test_two_toggles_are_two(alice: Caller, task: dict[str, Any], overtake: Overtake) -> None:
     answer = overtake(toggle, lambda: alice.patch(f"/{task['id']}/complete"))
     assert data(answer)["is_completed"] is False
@@ -173,6 +176,7 @@ def test_a_task_restored_meanwhile_can_not_be_restored_again(
     assert version(alice) == 3
 
 
+@pytest.mark.proves("LEDGER-4")
 def test_a_list_that_changes_while_a_create_waits_is_another_one(
     alice: Caller, overtake: Overtake
 ) -> None:
@@ -182,6 +186,7 @@ def test_a_list_that_changes_while_a_create_waits_is_another_one(
     assert version(alice) == 2
 
 
+@pytest.mark.proves("LEDGER-2")
 def test_a_writer_that_waits_too_long_is_told_to_come_back(
     alice: Caller, task: dict[str, Any]
 ) -> None:
@@ -194,7 +199,7 @@ def test_a_writer_that_waits_too_long_is_told_to_come_back(
     assert actions(alice, task) == ["create", "update"]
 
 
-@pytest.mark.proves("TASK-20")
+@pytest.mark.proves("TASK-20", "LEDGER-3")
 def test_a_write_that_fails_leaves_no_gap(
     alice: Caller, superuser: psycopg.Connection, flask: Command
 ) -> None:
@@ -309,6 +314,7 @@ LOOK_UPS = {
 }
 
 
+@pytest.mark.proves("LEDGER-7")
 @pytest.mark.parametrize("statement", LOOK_UPS.values(), ids=LOOK_UPS)
 def test_one_task_among_10_000_is_found_by_its_id_whatever_the_planner_knows(
     unanalyzed: Caller, config: Config, statement: db.Statement

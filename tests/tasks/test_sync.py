@@ -159,7 +159,7 @@ def pruned(busy: Caller, flask: Command) -> Caller:
     return busy
 
 
-@pytest.mark.proves("TASK-33")
+@pytest.mark.proves("TASK-33", "LEDGER-40")
 def test_a_purge_counts_what_goes(busy: Caller, bob: Caller, flask: Command) -> None:
     bob.create()
     assert purge(flask) == (
@@ -188,7 +188,7 @@ def test_starting_over_gives_everything(pruned: Caller) -> None:
     assert answer.get_json()["meta"]["version"] == 9
 
 
-@pytest.mark.proves("TASK-32")
+@pytest.mark.proves("TASK-32", "LEDGER-10")
 @pytest.mark.parametrize("limit", [1, 2, 4])
 def test_starting_over_in_pages_comes_to_an_end(pruned: Caller, limit: int) -> None:
     pruned.create("after")
@@ -198,6 +198,7 @@ def test_starting_over_in_pages_comes_to_an_end(pruned: Caller, limit: int) -> N
     assert replica.since == 10
 
 
+@pytest.mark.proves("LEDGER-10")
 def test_a_first_load_expires_when_there_is_a_purge_meanwhile(
     pruned: Caller, flask: Command
 ) -> None:
@@ -209,6 +210,7 @@ def test_a_first_load_expires_when_there_is_a_purge_meanwhile(
     assert error(replica.pull(2)) == (410, "SYNC_TOKEN_EXPIRED")
 
 
+@pytest.mark.proves("LEDGER-11")
 def test_a_purge_is_a_change_of_the_feed_and_the_trash(busy: Caller, flask: Command) -> None:
     paths = ("/trash", "/changes?since=0")
     tags = {path: busy.get(path).headers["ETag"] for path in paths}
@@ -232,8 +234,10 @@ def test_only_what_is_older_goes(
     assert [entry["version"] for entry in data(changes(busy, 7))] == [9, 10]
 
 
-@pytest.mark.proves("TASK-33")
+@pytest.mark.proves("TASK-33", "LEDGER-12")
 def test_a_purged_ledger_goes_on(pruned: Caller, flask: Command) -> None:
+    old = data(pruned.get("?limit=1"))[0]
+    assert data(pruned.get(f"/{old['id']}/history")) == []
     task = pruned.create("after")
     assert task["version"] == 10
     assert [entry["version"] for entry in data(pruned.get(f"/{task['id']}/history"))] == [10]
@@ -241,6 +245,7 @@ def test_a_purged_ledger_goes_on(pruned: Caller, flask: Command) -> None:
     assert "1 ledger entries" in purge(flask)
 
 
+@pytest.mark.proves("LEDGER-40")
 def test_a_long_ledger_is_purged_in_short_steps(
     busy: Caller, flask: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

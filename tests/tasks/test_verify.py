@@ -20,6 +20,16 @@ MOVED_HEAD = """
     UPDATE ledgers SET version = 9, hash = ledger_entries.hash FROM ledger_entries
     WHERE ledger_entries.version = 9 AND ledgers.owner_id = ledger_entries.owner_id
 """
+REWRITTEN_ENTRY = """
+    UPDATE ledger_entries SET
+        task = tasks.document,
+        hash = ledger_hash(
+            before.hash, 9, ledger_entries.task_id, 'complete', ledger_entries.at, 'forged', NULL,
+            tasks.document
+        )
+    FROM tasks, ledger_entries AS before
+    WHERE ledger_entries.version = 9 AND tasks.version = 9 AND before.version = 8
+"""
 SMUGGLED_TASK = """
     INSERT INTO tasks (
         owner_id, id, title, title_folded, description_folded, created_at, updated_at, version,
@@ -72,7 +82,7 @@ def test_a_ledger_of_many_pages_holds(
     assert f"{ledger.id}: 8 entries hold" in verdict(flask, status=0)
 
 
-@pytest.mark.proves("TASK-25")
+@pytest.mark.proves("TASK-25", "LEDGER-41")
 @pytest.mark.parametrize("page", [1, 3, 5000])
 def test_one_byte_is_enough(
     ledger: Caller,
@@ -110,7 +120,7 @@ def test_every_column_counts(
     assert f"{ledger.id}: version 4: its hash" in verdict(flask, status=1)
 
 
-@pytest.mark.proves("TASK-25")
+@pytest.mark.proves("TASK-25", "LEDGER-41")
 @pytest.mark.parametrize("page", [1, 2, 5000])
 @pytest.mark.parametrize("version", [1, 4, 8])
 def test_a_deleted_entry_is_missed(
@@ -128,7 +138,7 @@ def test_a_deleted_entry_is_missed(
     )
 
 
-@pytest.mark.proves("TASK-25")
+@pytest.mark.proves("TASK-25", "LEDGER-41")
 def test_a_swapped_pair_is_noticed(
     ledger: Caller, tamperer: psycopg.Connection, flask: Command
 ) -> None:
@@ -137,6 +147,7 @@ def test_a_swapped_pair_is_noticed(
     assert f"{ledger.id}: version 3: its hash" in verdict(flask, status=1)
 
 
+@pytest.mark.proves("LEDGER-41")
 def test_an_appended_forgery_is_beyond_the_head(
     ledger: Caller, tamperer: psycopg.Connection, flask: Command
 ) -> None:
@@ -153,6 +164,21 @@ def test_a_forgery_that_moves_the_head_differs_from_the_task(
     tamperer.execute(FORGERY)
     tamperer.execute(MOVED_HEAD)
     assert "version 9: the task is not as its newest entry says" in verdict(flask, status=1)
+
+
+@pytest.mark.proves("LEDGER-42")
+def test_a_forger_of_everything_is_noticed_by_the_hash_that_was_kept(
+    ledger: Caller, tamperer: psycopg.Connection, flask: Command
+) -> None:
+    kept = verdict(flask, status=0)
+    tamperer.execute(FORGERY)
+    tamperer.execute(MOVED_HEAD)
+    tamperer.execute("UPDATE tasks SET version = 9, last_action = 'complete' WHERE version = 8")
+    tamperer.execute(REWRITTEN_ENTRY)
+    tamperer.execute(MOVED_HEAD)
+    forged = verdict(flask, status=0)
+    assert f"{ledger.id}: 9 entries hold" in forged
+    assert forged.rpartition(" ")[2] != kept.rpartition(" ")[2]
 
 
 def test_a_head_of_another_hash_is_noticed(
@@ -182,6 +208,7 @@ def test_a_task_changed_behind_the_ledgers_back_is_noticed(
     assert verdict(flask, status=1) == expected
 
 
+@pytest.mark.proves("LEDGER-41")
 @pytest.mark.parametrize(
     "change", [SMUGGLED_TASK, "UPDATE tasks SET version = 9 WHERE version = 3"]
 )
