@@ -65,7 +65,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         for listener in self.sockets:
             listener.setblocking(False)
             self._listeners[listener.fileno()] = listener
-            self._poll.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            self._poll.register(listener, select.EPOLLIN)  # for every worker: one may be stuck
         for _ in range(self.cfg.threads):
             threading.Thread(target=self._serve, daemon=True).start()
         while self.alive and self.is_parent_alive():
