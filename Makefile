@@ -25,7 +25,7 @@ MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test faults soak check contract specs trace fuzz format requirements clean rebuild
+.PHONY: help run backup restore test faults soak check contract specs trace fuzz format requirements clean rebuild
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=...] [ARGS=...]"
@@ -34,6 +34,12 @@ help: ## list the targets
 
 run: $(SERVING) ## serve on http://127.0.0.1:8000 with a PostgreSQL of its own, or on DATABASE_URL
 	@$(PY) -m app.run
+
+backup: $(SERVING) ## write the database of DATA_DIR to a file: FILE=... or one named by the time
+	@$(PY) -m app.operations.backup backup $(FILE)
+
+restore: $(SERVING) ## replace the database of DATA_DIR by a backup: FILE=...
+	@$(PY) -m app.operations.backup restore $(FILE)
 
 test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DATABASE_URL
 	$(PY) -m pytest --numprocesses=logical --maxprocesses=8 --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)

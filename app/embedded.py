@@ -81,8 +81,7 @@ class EmbeddedPostgres:
 
     def url(self, database: str = DATABASE, user: str = OWNER) -> str:
         """A libpq URL that connects through the Unix socket."""
-        directory = quote(str(self._address.socket_directory), safe="")
-        return f"postgresql://{user}@/{database}?host={directory}&port={self._address.port}"
+        return _url(self._address, database, user)
 
     def tcp_url(self, database: str = DATABASE, user: str = OWNER) -> str:
         """A libpq URL that connects to 127.0.0.1; only for a server started with listen_tcp."""
@@ -134,6 +133,24 @@ def start(
         raise EmbeddedError(f"{data_dir} can't hold a PostgreSQL: {error}") from error
 
 
+def running_url(data_dir: Path, database: str = DATABASE, user: str = OWNER) -> str | None:
+    """A libpq URL of the server that somebody runs in `data_dir`; None where nobody does."""
+    try:
+        with _starter_lock(data_dir.resolve()):
+            return None
+    except EmbeddedError:
+        lines = (data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
+        address = _Address(Path(lines[4]), int(lines[3]), None)
+        return _url(address, database, user)
+    except OSError:
+        return None
+
+
+def program(name: str, version: int = 18) -> str:
+    """The path of one of PostgreSQL's programs, such as pg_dump."""
+    return str(_find(version) / "bin" / name)
+
+
 @dataclass(frozen=True)
 class _Installation:
     """PostgreSQL's programs of one major version, and the account that they run under."""
@@ -155,6 +172,11 @@ class _Address:
     socket_directory: Path
     port: int
     password: str | None
+
+
+def _url(address: _Address, database: str, user: str) -> str:
+    directory = quote(str(address.socket_directory), safe="")
+    return f"postgresql://{user}@/{database}?host={directory}&port={address.port}"
 
 
 def _start(

@@ -1,6 +1,8 @@
 -- Tasks, and the ledger of every change to them.
 -- depends: 0001.users
 
+-- They name each other with their schema: pg_restore fills tables with an empty search path.
+--
 -- The functions below are declared IMMUTABLE although to_char and the JSON builders are only STABLE:
 -- with these formats and argument types nothing that they print depends on a setting.
 
@@ -41,9 +43,9 @@ AS $$
         'title', title,
         'description', description,
         'is_completed', completed_at IS NOT NULL,
-        'completed_at', utc(completed_at),
-        'created_at', utc(created_at),
-        'updated_at', utc(updated_at),
+        'completed_at', public.utc(completed_at),
+        'created_at', public.utc(created_at),
+        'updated_at', public.utc(updated_at),
         'version', version
     )
 $$;
@@ -67,7 +69,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT sha256(
         previous || convert_to(
-            json_build_array(version, task_id, action, utc(at), request_id, session_id, task)::text,
+            json_build_array(version, task_id, action, public.utc(at), request_id, session_id, task)::text,
             'UTF8'
         )
     )
@@ -89,7 +91,7 @@ CREATE FUNCTION ledger_link(
 ) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-    SELECT ledger_hash(
+    SELECT public.ledger_hash(
         coalesce(state, beginning), version, task_id, action, at, request_id, session_id, task
     )
 $$;

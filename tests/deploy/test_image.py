@@ -113,11 +113,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[embedded.EmbeddedPostgres]:
+def database() -> Iterator[embedded.EmbeddedPostgres]:
     """A PostgreSQL that is reached over TCP with a password, as the one in compose.yaml is."""
-    directory = tmp_path / "database"
-    directory.mkdir()
-    with embedded.start(directory, listen_tcp=True) as postgres:
+    with (
+        parts.cluster_directory() as directory,
+        embedded.start(directory, listen_tcp=True) as postgres,
+    ):
         yield postgres
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,13 @@ def program(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is missing: apt-get install {PACKAGES.get(name, name)}")
     return found
+
+
+@contextmanager
+def cluster_directory() -> Iterator[Path]:
+    """A DATA_DIR that PostgreSQL's own user can get to, unlike pytest's directories."""
+    with tempfile.TemporaryDirectory(prefix="ownrow-test-") as directory:
+        yield Path(directory)
 
 
 def free_port() -> int:

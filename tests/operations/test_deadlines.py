@@ -17,12 +17,13 @@ from werkzeug.test import TestResponse
 from app import create_app, db, embedded, migrations
 from app.config import Config
 from tests.callers import Caller, error, register
+from tests.conftest import Postgres
 from tests.operations import parts
 from tests.processes import until
 
 SLOW = db.Statement("test/slow", "SELECT pg_sleep(%(seconds)s)", True)
 SLOW_WRITE = db.Statement("test/slow_write", "SELECT pg_sleep(%(seconds)s)", False)
-BACKENDS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+Admin = psycopg.Connection[tuple[bool]]
 
 
 def add_slow_routes(app: Flask) -> None:
@@ -38,6 +39,27 @@ def add_slow_routes(app: Flask) -> None:
     app.add_url_rule(f"/write/{rule}", "write", slow, defaults={"statement": SLOW_WRITE})
 
 
+def cut_connections(admin: Admin, database_url: str) -> None:
+    """Ends every connection of the service, from the server's side."""
+    admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'ownrow web' AND datname = %s",
+        [name_of(database_url)],
+    )
+
+
+def is_sleeping(admin: Admin, database_url: str) -> bool:
+    row = admin.execute(
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = %s",
+        [name_of(database_url)],
+    ).fetchone()
+    return row is not None and row[0]
+
+
+def name_of(database_url: str) -> str:
+    return str(psycopg.conninfo.conninfo_to_dict(database_url)["dbname"])
+
+
 @contextmanager
 def unavailable_within(seconds: float) -> Iterator[list[TestResponse]]:
     """The answer put into the list must be a 503 that says when to come again, and come in time."""
@@ -47,6 +69,12 @@ def unavailable_within(seconds: float) -> Iterator[list[TestResponse]]:
     assert time.monotonic() - began < seconds
     assert error(answers[0]) == (503, "UNAVAILABLE")
     assert int(answers[0].headers["Retry-After"]) >= 1
+
+
+@pytest.fixture
+def admin(postgres: Postgres) -> Iterator[Admin]:
+    with psycopg.connect(postgres.admin_url, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture
@@ -98,11 +126,9 @@ def test_a_request_waits_one_second_for_a_connection(config: Config) -> None:
 
 @pytest.mark.proves("OPS-41")
 def test_a_frozen_database_holds_a_request_for_less_than_five_seconds_and_is_used_again(
-    config: Config, tmp_path: Path
+    config: Config,
 ) -> None:
-    directory = tmp_path / "frozen"
-    directory.mkdir()
-    with embedded.start(directory) as postgres:
+    with parts.cluster_directory() as directory, embedded.start(directory) as postgres:
         migrations.upgrade(postgres.url())
         client = create_app(replace(config, database_url=postgres.url())).test_client()
         db.open_pool()
@@ -118,51 +144,39 @@ def test_a_frozen_database_holds_a_request_for_less_than_five_seconds_and_is_use
 
 @pytest.mark.proves("OPS-42")
 def test_readers_do_not_notice_that_connections_were_cut(
-    slow: FlaskClient, database_url: str
+    slow: FlaskClient, admin: Admin, database_url: str
 ) -> None:
     assert slow.get("/slow/1/0.0").status_code == 200
-    with psycopg.connect(database_url, autocommit=True) as admin:
-        admin.execute(BACKENDS, ["ownrow web"])
-        assert slow.get("/slow/1/0.0").status_code == 200
-        with ThreadPoolExecutor(1) as other:
-            reading = other.submit(lambda: slow.get("/slow/1/1.0").status_code)
-            until(lambda: is_sleeping(admin))
-            admin.execute(BACKENDS, ["ownrow web"])
-            assert reading.result() == 200
+    cut_connections(admin, database_url)
+    assert slow.get("/slow/1/0.0").status_code == 200
+    with ThreadPoolExecutor(1) as other:
+        reading = other.submit(lambda: slow.get("/slow/1/1.0").status_code)
+        until(lambda: is_sleeping(admin, database_url))
+        cut_connections(admin, database_url)
+        assert reading.result() == 200
 
 
 @pytest.mark.proves("OPS-42")
-def test_a_write_that_was_sent_is_not_sent_again(slow: FlaskClient, database_url: str) -> None:
-    with (
-        psycopg.connect(database_url, autocommit=True) as admin,
-        ThreadPoolExecutor(1) as other,
-        unavailable_within(3) as answers,
-    ):
+def test_a_write_that_was_sent_is_not_sent_again(
+    slow: FlaskClient, admin: Admin, database_url: str
+) -> None:
+    with ThreadPoolExecutor(1) as other, unavailable_within(3) as answers:
         writing = other.submit(lambda: slow.get("/write/1/1.5"))
-        until(lambda: is_sleeping(admin))
-        admin.execute(BACKENDS, ["ownrow web"])
+        until(lambda: is_sleeping(admin, database_url))
+        cut_connections(admin, database_url)
         answers.append(writing.result())
-        assert not is_sleeping(admin)
-
-
-def is_sleeping(admin: psycopg.Connection[tuple[bool]]) -> bool:
-    row = admin.execute(
-        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    ).fetchone()
-    return row is not None and row[0]
+        assert not is_sleeping(admin, database_url)
 
 
 def test_after_a_failover_writes_go_to_the_new_primary_at_once(
-    alice: Caller, database_url: str
+    alice: Caller, admin: Admin, database_url: str
 ) -> None:
     alice.create()
-    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
-    with psycopg.connect(database_url, autocommit=True) as admin:
-        admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
-        admin.execute(BACKENDS, ["ownrow web"])
-        until(lambda: alice.post(json={"title": "refused"}).status_code == 503)
-        admin.execute("SET default_transaction_read_only = off")
-        admin.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
+    name = name_of(database_url)
+    admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
+    cut_connections(admin, database_url)
+    until(lambda: alice.post(json={"title": "refused"}).status_code == 503)
+    admin.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
     until(lambda: alice.post(json={"title": "taken"}).status_code == 201, 2)
 
 
@@ -191,11 +205,10 @@ def test_everything_works_behind_a_transaction_pooler(pooled: FlaskClient) -> No
 
 @pytest.mark.proves("OPS-41")
 def test_a_statement_ends_in_time_behind_a_pooler_that_hands_out_other_connections(
-    pooled: FlaskClient, database_url: str
+    pooled: FlaskClient, admin: Admin, database_url: str
 ) -> None:
     """PgBouncer gives the second connection, on which nobody has set a deadline."""
-    with psycopg.connect(database_url, autocommit=True) as admin:
-        for _ in range(4):
-            with unavailable_within(3) as answers:
-                answers.append(pooled.get("/slow/1/30.0"))
-            until(lambda: not is_sleeping(admin), 1)  # the server was asked to stop, too
+    for _ in range(4):
+        with unavailable_within(3) as answers:
+            answers.append(pooled.get("/slow/1/30.0"))
+        until(lambda: not is_sleeping(admin, database_url), 1)  # the server was asked to stop

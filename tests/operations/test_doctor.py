@@ -8,8 +8,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from flask import Flask
 
-from app import migrations
+from app import db, migrations
+from app.cli import connected
+from app.config import Config
 from tests.operations import parts
 
 SECRET = "2026-11:5f1c9e0d7b3a48628a94c6d2e0f1b357"
@@ -43,6 +46,7 @@ def production(database_url: str, **settings: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.proves("OPS-80")
 def test_a_sound_deployment_passes(database_url: str, tmp_path: Path) -> None:
     status, told = run(tmp_path, DATABASE_URL=database_url)
     assert status == 0, told
@@ -52,6 +56,7 @@ def test_a_sound_deployment_passes(database_url: str, tmp_path: Path) -> None:
     assert SECRET.partition(":")[2] not in told
 
 
+@pytest.mark.proves("OPS-80")
 def test_every_mistake_in_the_environment_is_told_at_once(tmp_path: Path) -> None:
     status, told = run(tmp_path, APP_ENV="production", JWT_SECRETS="a:short", PORT="http")
     assert status == 1
@@ -59,6 +64,7 @@ def test_every_mistake_in_the_environment_is_told_at_once(tmp_path: Path) -> Non
         assert name in told
 
 
+@pytest.mark.proves("OPS-80")
 def test_a_database_that_is_away_is_named_with_the_way_to_mend_it(tmp_path: Path) -> None:
     url = f"postgresql://ann:canary@127.0.0.1:{parts.free_port()}/ownrow"
     status, told = run(tmp_path, DATABASE_URL=url)
@@ -128,3 +134,17 @@ def test_production_gets_its_notes(
 ) -> None:
     _, all_of_it = run(tmp_path, **production(database_url, **settings))
     assert f"note  {told}" in all_of_it
+
+
+@pytest.mark.proves("OPS-84")
+def test_a_command_has_more_time_than_a_request(app: Flask, config: Config) -> None:
+    slow = db.Statement("test/slow", "SELECT pg_sleep(2.5)", reads_only=True)
+
+    @app.cli.command("wait")
+    def wait() -> None:
+        with connected():
+            db.fetch_one(slow, {})
+
+    assert config.db_statement_timeout_ms == 2000
+    result = app.test_cli_runner().invoke(args=["wait"])
+    assert result.exit_code == 0, result.output

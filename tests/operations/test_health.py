@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -73,11 +72,9 @@ def test_readiness_names_a_database_that_takes_no_writes(
 
 @pytest.mark.proves("OPS-30")
 def test_readiness_answers_within_two_seconds_while_the_database_hangs(
-    config: Config, tmp_path: Path
+    config: Config,
 ) -> None:
-    directory = tmp_path / "frozen"
-    directory.mkdir()
-    with embedded.start(directory) as postgres:
+    with parts.cluster_directory() as directory, embedded.start(directory) as postgres:
         migrations.upgrade(postgres.url())
         client = create_app(replace(config, database_url=postgres.url())).test_client()
         db.open_pool()

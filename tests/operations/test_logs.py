@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from app import embedded, migrations
 from app.operations.logs import Handler, RequestLog
 from tests.callers import Caller
+from tests.operations import parts
 from tests.serving import ROOT, Server, serving
 
 PASSWORD = "canary-word-5b1e7"
@@ -151,10 +152,11 @@ def use_everything(server: Server) -> None:
 @pytest.mark.proves("OPS-13")
 @pytest.mark.slow
 def test_no_password_token_or_email_is_in_any_log_at_any_level(tmp_path: Path) -> None:
-    directory = tmp_path / "database"
-    directory.mkdir()
     loud = {"log_min_messages": "debug1", "log_min_error_statement": "debug1"}
-    with embedded.start(directory, settings=loud) as postgres:
+    with (
+        parts.cluster_directory() as directory,
+        embedded.start(directory, settings=loud) as postgres,
+    ):
         migrations.upgrade(postgres.url())
         with serving(postgres.url(), tmp_path, LOG_LEVEL="debug", LOG_FORMAT="json") as server:
             use_everything(server)
@@ -163,7 +165,7 @@ def test_no_password_token_or_email_is_in_any_log_at_any_level(tmp_path: Path) -
                 server.request("POST", "/api/auth/login", {"email": EMAIL, "password": PASSWORD})
                 admin.execute("ALTER TABLE users_away RENAME TO users")
                 hashes = admin.execute("SELECT password_hash FROM credentials").fetchall()
-    told = server.log.read_text() + (directory / "postgres.log").read_text()
+        told = server.log.read_text() + (directory / "postgres.log").read_text()
     assert "UndefinedTable" in told
     assert hashes
     for secret in (PASSWORD, EMAIL, EMAIL.partition("@")[0], "eyJ", hashes[0][0]):

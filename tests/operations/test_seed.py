@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import psycopg
+import pytest
 from flask import Flask
 
 from app.operations.seed import PASSWORD
@@ -37,6 +38,7 @@ def assert_ledgers_hold(database_url: str, data_dir: Path) -> None:
     assert status == 0, told
 
 
+@pytest.mark.proves("OPS-81")
 def test_seeded_users_log_in_and_their_ledgers_hold(
     app: Flask, database_url: str, tmp_path: Path
 ) -> None:
@@ -78,6 +80,7 @@ def test_a_user_with_thousands_of_tasks_takes_several_batches(
     assert backwards == (0,)
 
 
+@pytest.mark.proves("OPS-81")
 def test_production_is_not_seeded(database_url: str, tmp_path: Path) -> None:
     status, told = run(
         database_url,

@@ -84,6 +84,7 @@ def break_everything(app: Flask, database_url: str) -> None:
     assert answer.status_code == 500
 
 
+@pytest.mark.proves("OPS-82")
 def test_errors_are_told_with_their_place_and_without_what_people_sent(
     config: Config, database_url: str, sink: Sink
 ) -> None:
