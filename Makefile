@@ -25,7 +25,8 @@ MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run backup restore test faults soak check contract specs trace fuzz format requirements clean rebuild
+.PHONY: help run backup restore test faults soak check contract specs mutants trace fuzz format requirements
+.PHONY: clean rebuild
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=...] [ARGS=...]"
@@ -62,6 +63,9 @@ contract: $(DEVELOPING) $(CONTRACT_TOOLS)/node_modules/.package-lock.json ## ins
 
 specs: $(DEVELOPING) ## write the tables of specs/*.md from the schema and the contract
 	WRITE_SPECS=1 $(PY) -m pytest --quiet tests/test_generated.py
+
+mutants: $(DEVELOPING) ## take each ownership predicate out of sql/ and see the tests notice
+	$(PY) -m pytest tests/audit/test_twins.py tests/audit/test_row_security.py $(ARGS)
 
 trace: $(DEVELOPING) ## print which test proves which requirement of specs/
 	$(PY) -m tests.trace

@@ -1,13 +1,19 @@
 """Least privilege: each right that a role must not have is tried, and refused."""
 
+import re
+import secrets
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import errors, sql
 
-from app import embedded
-from tests.callers import Caller
+from app import create_app, db, embedded, migrations
+from app.config import Config
+from tests.callers import Caller, register
+from tests.conftest import Postgres
 from tests.roles import as_role
 
 REFUSED = {
@@ -194,3 +200,47 @@ def test_an_account_that_has_gone_took_its_ledger(alice: Caller, database_url: s
     with psycopg.connect(database_url) as connection:
         (left,) = connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0]
     assert left == 0
+
+
+@pytest.fixture
+def plain_url(postgres: Postgres) -> Iterator[str]:
+    """An empty database of a role that may make no roles and has none of ours."""
+    role = sql.Identifier(f"plain_{secrets.token_hex(4)}")
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+        with postgres.database() as name:
+            own = sql.SQL("ALTER DATABASE {} OWNER TO {}")
+            admin.execute(own.format(sql.Identifier(name), role))
+            yield as_role(postgres.url(name), role.as_string(None).strip('"'))
+        admin.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+@pytest.mark.proves("OWN-9")
+def test_without_the_right_to_make_roles_there_is_a_warning_and_a_service_that_works(
+    config: Config, plain_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    migrations.upgrade(plain_url)
+    assert "the roles were not made" in caplog.text
+    assert "CREATEROLE" in caplog.text
+    app = create_app(replace(config, database_url=plain_url, db_row_security=False))
+    db.open_pool()
+    alice = register(app.test_client(), "alice@example.com")
+    assert alice.post(json={"title": "without roles"}).status_code == 201
+    db.close_pool()
+
+
+@pytest.mark.proves("OWN-10")
+def test_what_the_dba_page_says_erases_a_person(
+    alice: Caller, bob: Caller, database_url: str
+) -> None:
+    for person in (alice, bob):
+        person.post(json={"title": "erased or not"})
+    page = (Path(__file__).parents[2] / "specs" / "dba.md").read_text()
+    (script,) = re.findall(r"^    BEGIN;\n.*?^    COMMIT;$", page, re.MULTILINE | re.DOTALL)
+    with psycopg.connect(as_role(database_url, "ownrow_migrator"), autocommit=True) as migrator:
+        migrator.execute(script.replace("person@example.com", alice.email))
+    with psycopg.connect(database_url) as owner:
+        left = owner.execute("SELECT DISTINCT owner_id::text FROM ledger_entries").fetchall()
+        ended = owner.execute("SELECT count(*) FROM ended_sessions").fetchall()
+    assert left == [(bob.id,)]
+    assert ended == [(1,)]

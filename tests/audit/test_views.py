@@ -17,6 +17,8 @@ from tests.callers import PASSWORD, Caller
 from tests.conftest import Postgres
 from tests.roles import as_role
 
+pytestmark = pytest.mark.proves("OWN-8")
+
 
 @pytest.fixture
 def auditor(database_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
