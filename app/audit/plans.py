@@ -221,17 +221,22 @@ SAMPLES: Mapping[str, Any] = {
     "older_than": timedelta(days=30),
     "before": datetime.now(UTC) - timedelta(days=1),
     "is_first": True,
-    "tasks": "[]",
-    "events": "[]",
+    "tasks": orjson.dumps(
+        [{"number": 0, "title": "New", "title_folded": "new", "description_folded": "",
+          "created_at": datetime.now(UTC)}]
+    ).decode(),
+    "events": orjson.dumps(
+        [{"number": 1, "task": 0, "action": "create", "at": datetime.now(UTC), "is_last": True}]
+    ).decode(),
     "statement_timeout": "2s",
     "lock_timeout": "500ms",
     "idle_timeout": "10s",
     "operations": orjson.dumps(
         [
-            {"position": 0, "op": "create", "title": "New", "title_folded": "new",
-             "description_folded": ""},
-            {"position": 1, "op": "update", "id": str(LAST_ID), "fields": ["title"], "title": "New",
-             "title_folded": "new", "description_folded": ""},
+            {"ordinal": 0, "op": "create", "fields": ["title", "description"],
+             "title": "New", "title_folded": "new", "description_folded": ""},
+            {"ordinal": 1, "op": "update", "id": LAST_ID, "fields": ["title"],
+             "title": "New", "title_folded": "new", "description_folded": ""},
         ]
     ).decode(),
 }  # fmt: skip

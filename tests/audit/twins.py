@@ -17,6 +17,8 @@ import orjson
 import psycopg
 from psycopg.rows import dict_row
 
+from app.audit.plans import SAMPLES
+
 ALICE, BOB = UUID(int=0xA11CE), UUID(int=0xB0B)
 TASK, DONE, TRASHED, OLD_TRASHED = (UUID(int=number) for number in range(1, 5))
 SESSION, OTHER_SESSION, EXPIRED_SESSION = (UUID(int=number) for number in range(11, 14))
@@ -176,63 +178,25 @@ PAIRS = (
     (Twin(has_tasks=False), OTHER),
 )
 
-# Every statement's parameters, by name; PARTICULAR has what some statements need instead.
+# Every statement's parameters, by name: the audit's, but for what is about the twins' rows.
+# PARTICULAR has what some statements need instead.
 PARAMETERS: Mapping[str, Any] = {
+    **SAMPLES,
     "owner_id": ALICE,
     "id": TASK,
-    "email": "new@example.com",
     "email_key": "alice",
-    "password_hash": "new hash",
-    "new_password_hash": "new hash",
     "password_changed_at": CHANGED_AT,
     "session_id": SESSION,
     "kept_session_id": SESSION,
     "token_hash": TOKEN,
-    "successor_hash": b"s" * 32,
-    "user_agent": "agent",
+    "account_hash": ADDRESS,
+    "account_hashes": [ADDRESS],
     "address_hash": ADDRESS,
     "address_hashes": [ADDRESS],
-    "account_hashes": [ADDRESS],
     "free": [5],
-    "event": "refused",
-    "account_hash": ADDRESS,
-    "is_right": True,
-    "after": "",
-    "after_id": UUID(int=0),
-    "after_version": 0,
-    "after_title": "",
-    "before_version": LAST,
-    "since": 0,
-    "limit": 50,
-    "is_completed": None,
-    "patterns": None,
-    "known_tags": [],
-    "if_versions": None,
-    "fields": ["title"],
-    "title": "changed",
-    "title_folded": "changed",
-    "description": None,
-    "description_folded": "",
-    "request_id": "request",
-    "key": "key",
-    "request_hash": REQUEST,
-    "status": 200,
-    "etag": None,
-    "location": None,
-    "body": "null",
-    "seconds": 900,
-    "older_than": timedelta(days=30),
     "before": datetime.now(UTC) - timedelta(days=30),
-    "is_first": True,
-    "tasks": orjson.dumps(
-        [{"number": 0, "title": "new", "title_folded": "new", "description_folded": "",
-          "created_at": CHANGED_AT}]
-    ).decode(),
-    "events": orjson.dumps(
-        [{"number": 1, "task": 0, "action": "create", "at": CHANGED_AT, "is_last": True}]
-    ).decode(),
-    "statement_timeout": "5s",
-    "lock_timeout": "500ms",
+    "key": "key",
+    "since": 0,
     "operations": orjson.dumps(
         [
             {"ordinal": 0, "op": "create", "fields": ["title", "description"], "title": "made",
