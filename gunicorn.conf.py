@@ -11,6 +11,7 @@ from gunicorn.glogging import Logger
 from app import db
 from app.config import Config, ConfigError
 from app.operations import counters, logs, metrics, tracking  # noqa: F401  # workers share the counters
+from app.server import begin_reload
 
 try:
     settings = Config.from_env(os.environ)
@@ -42,6 +43,11 @@ class Log(Logger):
 
 loglevel = settings.log_level
 logger_class = Log  # logconfig_dict would bring an access log with it
+
+
+def on_reload(server):
+    """The workers of before serve until the new ones do."""
+    begin_reload()
 
 
 def pre_fork(server, worker):

@@ -10,6 +10,7 @@ which costs more than the request does.
 import contextlib
 import io
 import math
+import multiprocessing
 import select
 import socket
 import struct
@@ -36,7 +37,17 @@ READABLE_ONCE = select.EPOLLIN | select.EPOLLONESHOT
 ACCEPTS = 16  # clients at a time, of a crowd that comes at once
 TICK = 1.0  # seconds between looks at what time has run out for
 UNREAD_LIMIT = 2 * 1024 * 1024  # bytes of a body that an early answer left: the largest batch's
+SUCCESSION = 10.0  # seconds that a worker waits at most for those which replace it
 LINGER = 2.0  # seconds that a stopping worker leaves idle connections to a request on its way
+
+# Counts the workers that have begun to serve since the last reload; all processes share it.
+_serving = multiprocessing.Semaphore(0)
+
+
+def begin_reload() -> None:
+    """From now on only workers that begin to serve count as successors."""
+    while _serving.acquire(block=False):
+        pass
 
 
 class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
@@ -68,15 +79,26 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             self._poll.register(listener, select.EPOLLIN)  # for every worker: one may be stuck
         for _ in range(self.cfg.threads):
             threading.Thread(target=self._serve, daemon=True).start()
-        while self.alive and self.is_parent_alive():
+        _serving.release()
+        while not self._stopping.wait(TICK) and self.is_parent_alive():
             self.notify()
             self._end_late(time.monotonic())
-            self._stopping.wait(TICK)
+        self._await_successors()
         self._finish()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        self.alive = False
+        """The first time it ends in order, the second time it waits for no successors."""
+        self.alive = not self._stopping.is_set()
         self._stopping.set()
+
+    def _await_successors(self) -> None:
+        """At a reload goes on until the new workers serve, which have the application to load."""
+        latest = time.monotonic() + SUCCESSION
+        while self.alive and self.is_parent_alive() and _serving.get_value() < self.cfg.workers:
+            self.notify()
+            self.alive = time.monotonic() < latest
+            time.sleep(0.05)
+        self.alive = False
 
     def _serve(self) -> None:
         """What each thread does: take an event, and do all there is to do for it."""
