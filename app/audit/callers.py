@@ -115,6 +115,7 @@ class _Graph:
 
     def _define(self, module: str, name: str, node: ast.AST, imports: dict[str, str]) -> str:
         definition = self._definitions.setdefault(f"{module}.{name}", _Definition())
+        own = set(_local_names(node)) if isinstance(node, ast.FunctionDef) else set()
         for part in ast.walk(node):
             if isinstance(part, ast.Call) and ast.unparse(part.func) in ("db.load", "load"):
                 definition.statements.update(_literal(part))
@@ -122,9 +123,18 @@ class _Graph:
                 target = imports.get(ast.unparse(part.value))
                 definition.references.add(f"{target}.{part.attr}")
                 definition.methods.update(() if target else (part.attr,))
-            elif isinstance(part, ast.Name):
+            elif isinstance(part, ast.Name) and part.id not in own:
                 definition.references.add(imports.get(part.id, f"{module}.{part.id}"))
         return f"{module}.{name}"
+
+
+def _local_names(function: ast.FunctionDef) -> Iterator[str]:
+    """What a function calls by a name of its own: parameters and what it assigns."""
+    for part in ast.walk(function):
+        if isinstance(part, ast.arg):
+            yield part.arg
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            yield part.id
 
 
 def _literal(call: ast.Call) -> Iterator[str]:

@@ -45,6 +45,7 @@ def test_an_endpoint_is_found_through_closures_and_constants(app: Flask) -> None
     found = callers.callers(app)
     assert found["tasks/create"] == ["POST /api/{user_id}/tasks"]
     assert found["tasks/list_title_ascending"] == ["GET /api/{user_id}/tasks"]
+    assert found["tasks/changes"] == ["GET /api/{user_id}/tasks/changes"]
     assert "each request of tasks" in found["auth/list_ended_sessions"]
 
 
