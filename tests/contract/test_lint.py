@@ -19,7 +19,7 @@ def lint(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [TOOLS / "node_modules" / ".bin" / command[0], *command[1:]],
         cwd=TOOLS,
-        env={**os.environ, "REDOCLY_TELEMETRY": "off"},
+        env={**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"},
         capture_output=True,
         text=True,
         timeout=120,
