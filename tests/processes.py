@@ -1,8 +1,15 @@
 """Watching other processes end, as tests of starting and stopping have to."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+
+def bare_environment(**settings: str) -> dict[str, str]:
+    """What a process needs to start, and to be measured where this one is, and `settings`."""
+    measuring = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
+    return {"PATH": os.environ["PATH"], **measuring, **settings}
 
 
 def until(condition: Callable[[], bool], seconds: float = 30) -> None:

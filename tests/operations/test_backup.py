@@ -1,6 +1,5 @@
 """`make backup` and `make restore`, as they are run."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,13 +10,14 @@ import pytest
 
 from app import embedded, migrations
 from tests.operations import parts
+from tests.processes import bare_environment
 
 
 def run(data_dir: Path, module: str, *arguments: str, **settings: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=parts.ROOT,
-        env={"PATH": os.environ["PATH"], "DATA_DIR": str(data_dir), **settings},
+        env=bare_environment(DATA_DIR=str(data_dir), **settings),
         check=False,
         capture_output=True,
         text=True,

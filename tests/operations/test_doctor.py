@@ -1,9 +1,7 @@
 """What an operator is told about a deployment."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -14,18 +12,14 @@ from app import db, migrations
 from app.cli import connected
 from app.config import Config
 from tests.operations import parts
+from tests.processes import bare_environment
 
 SECRET = "2026-11:5f1c9e0d7b3a48628a94c6d2e0f1b357"
 
 
 def run(data_dir: Path, **settings: str) -> tuple[int, str]:
     """The exit status of `flask doctor` and what it prints."""
-    environment: Mapping[str, str] = {
-        "PATH": os.environ["PATH"],
-        "DATA_DIR": str(data_dir),
-        "LOG_FORMAT": "json",
-        **settings,
-    }
+    environment = bare_environment(**{"DATA_DIR": str(data_dir), "LOG_FORMAT": "json", **settings})
     done = subprocess.run(
         [sys.executable, "-m", "flask", "--app", "wsgi", "doctor"],
         cwd=parts.ROOT,

@@ -1,6 +1,5 @@
 """`flask seed`: data that is believed because it keeps every rule."""
 
-import os
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from flask import Flask
 from app.operations.seed import PASSWORD
 from tests.callers import data
 from tests.operations import parts
+from tests.processes import bare_environment
 
 
 def run(database_url: str, data_dir: Path, *command: str, **settings: str) -> tuple[int, str]:
@@ -20,12 +20,7 @@ def run(database_url: str, data_dir: Path, *command: str, **settings: str) -> tu
     done = subprocess.run(
         [sys.executable, "-m", "flask", "--app", "wsgi", *command],
         cwd=parts.ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "DATABASE_URL": database_url,
-            "DATA_DIR": str(data_dir),
-            **settings,
-        },
+        env=bare_environment(DATABASE_URL=database_url, DATA_DIR=str(data_dir), **settings),
         check=False,
         capture_output=True,
         text=True,
