@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -201,7 +202,7 @@ def test_each_piece_has_a_deadline_of_its_own(config: Config) -> None:
     """A reader may take longer than a statement; a piece may not."""
     db.configure(replace(config, db_statement_timeout_ms=300))
     db.open_pool()
-    pieces = db.stream(SLOW_ROWS, {"seconds": 0.2})
+    pieces = db.stream(SLOW_ROWS, {"owner_id": uuid4(), "seconds": 0.2})
     assert [len(next(pieces)), len(next(pieces))] == [200, 200]
     with pytest.raises(psycopg.errors.QueryCanceled):
         next(pieces)

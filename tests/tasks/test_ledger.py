@@ -218,6 +218,7 @@ def test_a_write_that_fails_leaves_no_gap(
 def plan(config: Config, statement: db.Statement, params: dict[str, Any]) -> list[dict[str, Any]]:
     """The nodes of the plan that the statement was executed by."""
     with psycopg.connect(config.database_url or "", row_factory=dict_row) as connection:
+        connection.execute(db.SET_OWNER.text, {"owner_id": str(params["owner_id"])})
         text = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.text}".encode()
         (row,) = connection.execute(text, params).fetchall()
     return list(_nodes(row["QUERY PLAN"][0]["Plan"]))
