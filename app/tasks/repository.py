@@ -177,12 +177,15 @@ def batch(
     """
     results: list[bytes] = []
     with db.transaction():
-        if db.fetch_one(LOCK_LEDGER, {"owner_id": owner_id, "if_versions": if_versions}) is None:
-            raise _unlocked(if_versions)
+        ledger = db.fetch_one(LOCK_LEDGER, {"owner_id": owner_id, "if_versions": if_versions})
+        if ledger is None:
+            raise NotFound
         for run in _runs(operations):
             steps = orjson.dumps(run).decode()
             params = {"owner_id": owner_id, "operations": steps, **_origin(origin)}
             results += map(_result, db.fetch_all(BATCH, params))
+        if not ledger.is_expected:  # last, as a task that does not exist comes first
+            raise PreconditionFailed
     return results
 
 

@@ -1,8 +1,6 @@
 -- Locks the owner's ledger until the transaction ends: later statements see its newest state.
--- No row: the owner is gone, or the ledger has a version other than if_versions.
-SELECT version
+-- No row: the owner is gone. Not is_expected: the ledger has a version other than if_versions.
+SELECT %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected
 FROM ledgers
-WHERE
-    owner_id = %(owner_id)s
-    AND (%(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s))
+WHERE owner_id = %(owner_id)s
 FOR UPDATE

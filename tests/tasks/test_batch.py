@@ -257,6 +257,20 @@ def test_if_match_names_the_version_of_the_list(alice: Caller) -> None:
     assert version(alice) == 2
 
 
+@pytest.mark.proves("API-3")
+@pytest.mark.parametrize("task_id", ["01890a5d-ac96-774b-bcce-b302099a8057", "", "no-uuid"])
+def test_a_missing_task_comes_before_a_stale_list(alice: Caller, task_id: str) -> None:
+    operation = {"op": "restore", "id": task_id}
+    answer = batch(alice, CREATE, operation, headers={"If-Match": '"7"'})
+    assert error(answer) == (404, "NOT_FOUND")
+    assert version(alice) == 0
+
+
+def test_a_stale_list_leaves_nothing_of_a_batch(alice: Caller) -> None:
+    assert error(batch(alice, CREATE, headers={"If-Match": '"7"'}))[0] == 412
+    assert (version(alice), data(alice.get())) == (0, [])
+
+
 def test_a_repeated_key_gives_the_first_results(alice: Caller) -> None:
     key = {"Idempotency-Key": "once"}
     first = batch(alice, CREATE, CREATE, headers=key)
