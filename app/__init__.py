@@ -2,8 +2,6 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable
-from typing import Any
 
 from flask import Flask
 
@@ -14,16 +12,9 @@ from app.auth.passwords import Passwords
 from app.auth.revocations import Revocations
 from app.auth.tokens import AccessTokens
 from app.config import Config
+from app.dispatch import Application
 
 __version__ = "1.0.0"
-
-
-class _App(Flask):
-    """Flask, for views and hooks that are plain functions."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Flask looks anew at each call whether it is a coroutine, which took a tenth of one."""
-        return func
 
 
 def create_app(config: Config) -> Flask:
@@ -42,7 +33,7 @@ def create_app(config: Config) -> Flask:
     from app.tasks import cli as tasks_cli
     from app.tasks.routes import blueprint as tasks
 
-    app = _App(__name__, static_folder=None)
+    app = Application(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
     secrets = list(config.jwt_secrets.values())

@@ -5,19 +5,20 @@ import re
 import select
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Any, LiteralString, TypeVar
+from typing import TypeVar
 
 import psycopg
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
+from psycopg.pq.abc import PGresult
 from psycopg.rows import namedtuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from app.config import Config
+from app.connection import Connection, Params, patience
+from app.connection import Row as Row
+from app.connection import Statement as Statement
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 CONNECT_TIMEOUT = 2  # seconds
@@ -27,7 +28,6 @@ LOCK_TIMEOUT = "500ms"
 IDLE_TIMEOUT = "2s"  # for a transaction that nobody sends anything in: its other end may be gone
 STREAM_ROWS = 200  # per FETCH
 GRACE = 0.25  # seconds that the server has to end a statement by itself
-CANCEL_TIMEOUT = 0.3  # seconds
 # How soon a peer that is gone without a word is noticed; milliseconds for the last one.
 KEEPALIVES = {
     "keepalives_idle": 10,
@@ -40,17 +40,7 @@ WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b")
 SHUTDOWNS = ("57P01", "57P02", "57P03")  # SQLSTATEs: the server's last words on a connection
 
 T = TypeVar("T")
-Params = Mapping[str, Any]
-Row = Any  # a named tuple with the statement's columns; json arrives as bytes
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One file below sql/, and whether running it twice could change anything."""
-
-    name: str
-    text: LiteralString
-    reads_only: bool
+Fetch = Callable[[Connection, Statement, PGresult], T]
 
 
 def load(name: str) -> Statement:
@@ -61,45 +51,15 @@ def load(name: str) -> Statement:
     return Statement(name, text, WRITES.search(body) is None)
 
 
-SET_DEADLINES = load("operations/set_deadlines")
+SET_UP_CONNECTION = load("operations/set_up_connection")
 ALLOW_SLOW_READER = load("operations/allow_slow_reader")
 SET_OWNER = load("operations/set_owner")
-
-
-class _RawJson(Loader):
-    """JSON passes through as the bytes that PostgreSQL made."""
-
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)
-
-
-class DeadlineExceeded(psycopg.OperationalError):
-    """The server did not answer within the time that there was."""
-
-
-class _Connection(psycopg.Connection[Row]):
-    """One that waits for the server no longer than the request may take, even if that is frozen."""
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        try:
-            return super().wait(gen, interval, _seconds_left() if timeout is None else timeout)
-        except psycopg.errors._WaitTimeout as error:  # noqa: SLF001  # it has no other name
-            self._abandon()
-            raise DeadlineExceeded("the database did not answer in time") from error
-
-    def _abandon(self) -> None:
-        """Asks the server to stop, as what it does may hold locks; it may be beyond asking."""
-        with suppress(psycopg.Error):
-            self.cancel_safe(timeout=CANCEL_TIMEOUT)
-        self.close()
 
 
 class _Thread(threading.local):
     """What one thread is doing."""
 
-    connection: psycopg.Connection[Row] | None = None
-    deadline = math.inf  # of its request, in monotonic seconds
-    patience: float | None = None  # seconds for one statement, where it is not the usual
+    connection: Connection | None = None
     timings: list[tuple[str, float]] | None = None  # statements of its request, in seconds
 
 
@@ -107,8 +67,7 @@ class _Database:
     """What this process is connected to."""
 
     def __init__(self) -> None:
-        self.pool: ConnectionPool[_Connection] | None = None
-        self.patience = math.inf
+        self.pool: ConnectionPool[Connection] | None = None
         self.tells_owner = False
         self.taken_at = -math.inf  # when the pool last gave a connection, in monotonic seconds
         self.is_away = False
@@ -121,7 +80,7 @@ _database = _Database()
 def configure(config: Config, application_name: str = "ownrow web") -> None:
     """Sets the pool up without connecting; `open_pool` must follow in the serving process."""
     close_pool()
-    _database.patience = config.db_statement_timeout_ms / 1000 + GRACE
+    type(patience).usual = config.db_statement_timeout_ms / 1000 + GRACE
     _database.tells_owner = config.db_row_security
 
     deadlines = {
@@ -130,13 +89,13 @@ def configure(config: Config, application_name: str = "ownrow web") -> None:
         "idle_timeout": IDLE_TIMEOUT,
     }
 
-    def prepare(connection: _Connection) -> None:
-        connection.adapters.register_loader("json", _RawJson)
-        connection.execute(SET_DEADLINES.text, deadlines)
+    def prepare(connection: Connection) -> None:
+        connection.keeps_statements = config.db_prepare
+        connection.execute(SET_UP_CONNECTION.text, deadlines)
 
     _database.pool = ConnectionPool(
         config.database_url or "",
-        connection_class=_Connection,
+        connection_class=Connection,
         open=False,
         min_size=0,
         max_size=config.db_pool_size,
@@ -146,7 +105,7 @@ def configure(config: Config, application_name: str = "ownrow web") -> None:
         configure=prepare,
         kwargs={
             "autocommit": True,
-            "prepare_threshold": 0 if config.db_prepare else None,
+            "prepare_threshold": None,  # connections prepare what they run themselves
             "row_factory": namedtuple_row,
             "connect_timeout": CONNECT_TIMEOUT,
             "application_name": application_name,
@@ -186,37 +145,31 @@ def pool_stats() -> Mapping[str, int]:
 
 def begin_request(seconds: float) -> None:
     """From now on this thread's statements are timed, and end within so many seconds together."""
-    thread = _database.thread
-    thread.deadline, thread.patience, thread.timings = monotonic() + seconds, None, []
+    patience.deadline, patience.special = monotonic() + seconds, None
+    _database.thread.timings = []
 
 
 def end_request() -> list[tuple[str, float]]:
     """The request's statements in order: the name of each, and its seconds."""
     thread = _database.thread
     timings, thread.timings = thread.timings or [], None
-    thread.deadline, thread.patience = math.inf, None
+    patience.deadline, patience.special = math.inf, None
     return timings
 
 
 def allow(seconds: float) -> None:
     """Gives this thread's request, and each statement of it, so many seconds from now."""
-    _database.thread.deadline, _database.thread.patience = monotonic() + seconds, seconds
+    patience.deadline, patience.special = monotonic() + seconds, seconds
 
 
-def _seconds_left() -> float:
-    thread = _database.thread
-    patience = _database.patience if thread.patience is None else thread.patience
-    return max(0.0, min(patience, thread.deadline - monotonic()))
-
-
-def _pool() -> ConnectionPool[_Connection]:
+def _pool() -> ConnectionPool[Connection]:
     if _database.pool is None:
         raise RuntimeError("db.configure() has not been called")
     return _database.pool
 
 
 @contextmanager
-def _connection() -> Iterator[_Connection]:
+def _connection() -> Iterator[Connection]:
     """A connection out of the pool, for as long as the block takes."""
     pool, connection = _pool(), _take()
     try:
@@ -228,13 +181,13 @@ def _connection() -> Iterator[_Connection]:
         pool.putconn(connection)
 
 
-def _take() -> _Connection:
+def _take() -> Connection:
     """A connection out of the pool.
 
     While the database is away nobody waits long: those behind them wait for their threads.
     """
     began = monotonic()
-    wait = min(AWAY_TIMEOUT if _database.is_away else POOL_TIMEOUT, _seconds_left())
+    wait = min(AWAY_TIMEOUT if _database.is_away else POOL_TIMEOUT, patience.seconds_left())
     try:
         connection = _pool().getconn(wait)
     except PoolTimeout:
@@ -264,17 +217,24 @@ def transaction() -> Iterator[None]:
 
 def fetch_one(statement: Statement, params: Params) -> Row | None:
     """The first row, or None where there is none."""
-    return _run(statement, params, psycopg.Cursor.fetchone)
+    rows = _run(statement, params, Connection.rows)
+    return rows[0] if rows else None
 
 
 def fetch_all(statement: Statement, params: Params) -> list[Row]:
     """Every row."""
-    return _run(statement, params, psycopg.Cursor.fetchall)
+    return _run(statement, params, Connection.rows)
 
 
 def execute(statement: Statement, params: Params) -> int:
     """Runs the statement; returns the number of rows that it changed."""
-    return _run(statement, params, lambda cursor: cursor.rowcount)
+    return _run(
+        statement, params, lambda _connection, _statement, result: result.command_tuples or 0
+    )
+
+
+def _changed(_connection: Connection, _statement: Statement, result: PGresult) -> int:
+    return result.command_tuples or 0
 
 
 def stream(statement: Statement, params: Params) -> Generator[list[Row], None, None]:
@@ -295,27 +255,25 @@ def stream(statement: Statement, params: Params) -> Generator[list[Row], None, N
             yield chunk
 
 
-def _run(statement: Statement, params: Params, fetch: Callable[[psycopg.Cursor[Row]], T]) -> T:
+def _run(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
     """Runs the statement on the transaction's connection, or on one of the pool's outside."""
     thread, began = _database.thread, monotonic()
     try:
         if thread.connection is not None:
-            return fetch(_send(thread.connection, statement, params))
+            return fetch(thread.connection, statement, _send(thread.connection, statement, params))
         return _run_alone(statement, params, fetch)
     finally:
         if thread.timings is not None:
             thread.timings.append((statement.name, monotonic() - began))
 
 
-def _run_alone(
-    statement: Statement, params: Params, fetch: Callable[[psycopg.Cursor[Row]], T]
-) -> T:
+def _run_alone(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
     """A transaction of one statement; one that only reads is run again on a broken connection."""
     retries = 1 if statement.reads_only else 0
     while True:
         with _connection() as connection:
             try:
-                return fetch(_send(connection, statement, params))
+                return fetch(connection, statement, _send(connection, statement, params))
             except psycopg.OperationalError as error:
                 if not retries or not (connection.broken or error.sqlstate in SHUTDOWNS):
                     raise
@@ -323,16 +281,9 @@ def _run_alone(
         retries -= 1
 
 
-def _send(
-    connection: psycopg.Connection[Row], statement: Statement, params: Params
-) -> psycopg.Cursor[Row]:
-    """Executes the statement; with row security, as its owner.
-
-    What is sent in one pipeline is one transaction and one round trip: the owner is told for just
-    this statement, and a pooler can't lend the connection to anybody in between.
-    """
-    if not (_database.tells_owner and "owner_id" in params):
-        return connection.execute(statement.text, params)
-    with connection.pipeline():
-        connection.execute(SET_OWNER.text, {"owner_id": str(params["owner_id"])})
-        return connection.execute(statement.text, params)
+def _send(connection: Connection, statement: Statement, params: Params) -> PGresult:
+    """Executes the statement; with row security, as its owner."""
+    if _database.tells_owner and "owner_id" in params:
+        owner = {"owner_id": str(params["owner_id"])}
+        return connection.run((SET_OWNER, owner), (statement, params))
+    return connection.run((statement, params))

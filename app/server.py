@@ -8,7 +8,6 @@ which costs more than the request does.
 """
 
 import contextlib
-import io
 import math
 import multiprocessing
 import select
@@ -21,11 +20,13 @@ from typing import Any
 from uuid import uuid4
 
 from gunicorn import util
+from gunicorn.http import wsgi
 from gunicorn.http.errors import ParseException
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from app import wire
 from app.errors import AppError, Internal, RequestTimeout, from_gunicorn
 from app.operations import edge
 from app.web import failure_body
@@ -53,6 +54,7 @@ def begin_reload() -> None:
 class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     """A client's connection; `timeout` is when it ends unless something comes before."""
 
+    received = b""  # of requests that nobody has read yet
     is_arriving = False  # the first bytes of a request are here, its head is not complete
 
 
@@ -134,6 +136,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         client.setblocking(True)
         _limit_waiting(client, self.cfg.timeout)
         connection.parser = _Parser(self.cfg, client, address)
+        connection.environ = wire.shared(address, connection.server)
         connection.data_ready = True  # epoll tells of the first byte; gthread need not wait for it
         connection.timeout = time.monotonic() + self.cfg.timeout
         self._connections[client.fileno()] = connection
@@ -147,8 +150,8 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             return False
         except OSError:  # the client has reset the connection
             data = b""
-        head = connection.parser.unreader.receive(data)
-        if not data or HEAD_END in head or len(head) > LONGEST_HEAD:
+        connection.received += data
+        if not data or HEAD_END in connection.received or len(connection.received) > LONGEST_HEAD:
             return True
         if not connection.is_arriving:
             connection.is_arriving = True
@@ -177,10 +180,50 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         connection.is_arriving, connection.timeout = False, math.inf
         if late:
             self.handle_error(None, connection.sock, connection.client, RequestTimeout())
-        keep = not late and self.handle(connection)
-        while keep and connection.parser.unreader.buf.getbuffer().nbytes:
+        keep = not late and self._answer_next(connection)
+        while keep and connection.received:
+            keep = self._answer_next(connection)
+        return keep
+
+    def _answer_next(self, connection: _Connection) -> bool:
+        """Answers what came first, by gunicorn's parser where it is out of the ordinary."""
+        ordinary = wire.read(connection.received, connection.environ)
+        if ordinary is None:
+            connection.parser.unreader.unread(connection.received)
             keep = self.handle(connection)
-        return bool(keep)
+            connection.received = connection.parser.unreader.take_buffered()
+            return bool(keep)
+        environ, connection.received = ordinary
+        try:
+            return self._reply(connection.sock, environ)
+        except OSError as gone:
+            self.log.debug("A client did not wait: %s", gone)
+        except Exception as error:  # noqa: BLE001  # none of it may end the thread
+            self.handle_error(None, connection.sock, connection.client, error)
+        return False
+
+    def handle_request(self, req: Any, conn: _Connection) -> bool:
+        """For what gunicorn's parser has read."""
+        _, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg)
+        return self._reply(conn.sock, environ) and not req.should_close()
+
+    def _reply(self, client: socket.socket, environ: dict[str, Any]) -> bool:
+        """Runs the application; whether the connection may have more requests."""
+        answer = wire.Answer(client, environ, keep=self.alive)
+        body = self.wsgi(environ, answer.start)
+        try:
+            for piece in body:
+                answer.send(piece)
+            answer.end()
+        except Exception:
+            if not answer.has_begun:
+                raise
+            self.log.exception("An answer broke off")
+            return False  # its end is missing, so that nobody takes it for whole
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+        return answer.keep
 
     def _end_late(self, now: float) -> None:
         """Ends what time has run out for: its reader finds the connection at its end."""
@@ -220,12 +263,6 @@ class _Unreader(SocketUnreader):  # type: ignore[misc]
     """Bytes of the socket, until the deadline."""
 
     deadline = math.inf
-
-    def receive(self, data: bytes) -> bytes:
-        """Adds what has come; returns all that is here."""
-        self.buf.seek(0, io.SEEK_END)
-        self.buf.write(data)
-        return bytes(self.buf.getvalue())
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         if time.monotonic() > self.deadline:

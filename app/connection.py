@@ -1,0 +1,220 @@
+"""One connection to PostgreSQL: a statement goes out under its file's name, its rows come back.
+
+psycopg makes the connection, adapts values and keeps transactions. Statements go through
+psycopg.pq, its wrapper of libpq: a cursor would cost three times what the statement does.
+"""
+
+import math
+import re
+import select
+import threading
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from time import monotonic
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader, PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGresult
+
+CANCEL_TIMEOUT = 0.3  # seconds
+PARAMETER = re.compile(r"%(?:\((\w+)\)s|%)")
+GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+Params = Mapping[str, Any]
+Row = Any  # a named tuple with the statement's columns; json arrives as bytes
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One file below sql/, and whether running it twice could change anything."""
+
+    name: str
+    text: LiteralString
+    reads_only: bool
+    query: bytes = field(init=False)  # with $1, $2, ... in the place of psycopg's parameters
+    parameters: tuple[str, ...] = field(init=False)  # what those are
+
+    def __post_init__(self) -> None:
+        numbers: dict[str, int] = {}
+
+        def place(match: re.Match[str]) -> str:
+            return f"${numbers.setdefault(match[1], len(numbers) + 1)}" if match[1] else "%"
+
+        object.__setattr__(self, "query", PARAMETER.sub(place, self.text).encode())
+        object.__setattr__(self, "parameters", tuple(numbers))
+
+
+Call = tuple[Statement, Params]
+
+
+class DeadlineExceeded(psycopg.OperationalError):
+    """The server did not answer within the time that there was."""
+
+
+class Patience(threading.local):
+    """How long this thread waits for the server."""
+
+    usual = math.inf  # seconds for one statement
+    special: float | None = None  # seconds, where they are not the usual
+    deadline = math.inf  # of its request, in monotonic seconds
+
+    def seconds_left(self) -> float:
+        """What a statement that is sent now may take."""
+        own = Patience.usual if self.special is None else self.special
+        return max(0.0, min(own, self.deadline - monotonic()))
+
+
+patience = Patience()
+
+
+class RawJson(Loader):
+    """JSON passes through as the bytes that PostgreSQL made."""
+
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+class Connection(psycopg.Connection[Row]):
+    """One that waits for the server no longer than the request may take, even if that is frozen."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.adapters.register_loader("json", RawJson)
+        self.keeps_statements = True  # prepared ones, so that each is parsed and planned once
+        self._known: set[str] = set()
+        self._values = Transformer(self)
+        self._columns: dict[str, tuple[type[Row], list[Callable[[Buffer], Any]]]] = {}
+        self._poll = select.poll()
+        self._poll.register(self.pgconn.socket, select.POLLIN)
+
+    def run(self, *calls: Call) -> PGresult:
+        """Sends the statements in one round trip; returns the result of the last one.
+
+        Several go out in one pipeline. They commit together, so that a pooler can't lend the
+        connection to anybody in between, and what one sets for its transaction is gone afterwards.
+        """
+        for statement, _ in calls:
+            self._prepare(statement)
+        sent = [(statement, self._dump(statement, params)) for statement, params in calls]
+        if len(sent) == 1:
+            self._send(*sent[0])
+            return self._result()
+        self.pgconn.enter_pipeline_mode()
+        try:
+            for each in sent:
+                self._send(*each)
+            self.pgconn.pipeline_sync()
+            return self._result()
+        finally:
+            if not self.closed:
+                self.pgconn.exit_pipeline_mode()
+
+    def rows(self, statement: Statement, result: PGresult) -> list[Row]:
+        """The result's rows."""
+        if statement.name not in self._columns:
+            self._columns[statement.name] = self._describe(result)
+        make, reads = self._columns[statement.name]
+        value, places = result.get_value, list(enumerate(reads))
+        return [
+            make(
+                *[
+                    None if (data := value(row, column)) is None else read(data)
+                    for column, read in places
+                ]
+            )
+            for row in range(result.ntuples)
+        ]
+
+    def _describe(self, result: PGresult) -> tuple[type[Row], list[Callable[[Buffer], Any]]]:
+        columns = range(result.nfields)
+        names = tuple((result.fname(column) or b"").decode() for column in columns)
+        loaders = [self._values.get_loader(result.ftype(each), Format.TEXT) for each in columns]
+        return _row_type(names), [loader.load for loader in loaders]
+
+    def _prepare(self, statement: Statement) -> None:
+        """Makes the statement known to the server, at its first use on this connection."""
+        if self.keeps_statements and statement.name not in self._known:
+            self.pgconn.send_prepare(statement.name.encode(), statement.query)
+            self._result()
+            self._known.add(statement.name)
+
+    def _dump(self, statement: Statement, params: Params) -> Sequence[Buffer | None]:
+        """The values as text: the server infers the parameters' types from the statement."""
+        values = [params[name] for name in statement.parameters]
+        return self._values.dump_sequence(values, [PyFormat.TEXT] * len(values))
+
+    def _send(self, statement: Statement, values: Sequence[Buffer | None]) -> None:
+        if self.keeps_statements:
+            self.pgconn.send_query_prepared(statement.name.encode(), values)
+        else:
+            self.pgconn.send_query_params(statement.query, values)
+
+    def _result(self) -> PGresult:
+        """The last result of what was sent; raises the first error among all of them."""
+        self._flush()
+        last, failed = None, None
+        for result in self._results():
+            if result.status in GOOD:
+                last = result
+            else:
+                failed = failed or result
+        if failed is not None:
+            raise error_from_result(failed)
+        if last is None:
+            raise psycopg.OperationalError("the server ended the connection without an answer")
+        return last
+
+    def _flush(self) -> None:
+        """Sends what is queued; takes in what comes meanwhile, or neither side would go on."""
+        while self.pgconn.flush():
+            self._poll.modify(self.pgconn.socket, select.POLLIN | select.POLLOUT)
+            if self._wait() & select.POLLIN:
+                self.pgconn.consume_input()
+            self._poll.modify(self.pgconn.socket, select.POLLIN)
+
+    def _results(self) -> Iterator[PGresult]:
+        """Until all has been answered: in a pipeline each statement's results end with None."""
+        in_pipeline = self.pgconn.pipeline_status
+        while True:
+            while self.pgconn.is_busy():
+                self._wait()
+                self.pgconn.consume_input()
+            result = self.pgconn.get_result()
+            if result is not None and result.status != ExecStatus.PIPELINE_SYNC:
+                yield result
+            elif result is not None or not in_pipeline:
+                return
+
+    def _wait(self) -> int:
+        """Waits until the server has something to say, or takes more; returns poll's events."""
+        for _, events in self._poll.poll(min(patience.seconds_left() * 1000, 2**31 - 1)):
+            return events
+        self._abandon()
+        raise DeadlineExceeded("the database did not answer in time")
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """For what psycopg sends by itself: BEGIN, COMMIT, and the streams' cursors."""
+        try:
+            seconds = patience.seconds_left() if timeout is None else timeout
+            return super().wait(gen, interval, seconds)
+        except psycopg.errors._WaitTimeout as error:  # noqa: SLF001  # it has no other name
+            self._abandon()
+            raise DeadlineExceeded("the database did not answer in time") from error
+
+    def _abandon(self) -> None:
+        """Asks the server to stop, as what it does may hold locks; it may be beyond asking."""
+        with suppress(psycopg.Error):
+            self.cancel_safe(timeout=CANCEL_TIMEOUT)
+        self.close()
+
+
+@cache
+def _row_type(names: tuple[str, ...]) -> type[Row]:
+    return namedtuple("Row", names)

@@ -1,0 +1,161 @@
+"""HTTP/1.1 as ordinary clients speak it, between bytes and WSGI.
+
+What is out of the ordinary (chunks, expectations, repeated headers, anything malformed) is left to
+gunicorn's parser, which is as strict as it is slow. Answers to both are written here.
+"""
+
+import io
+import re
+import socket
+import sys
+import time
+from email.utils import formatdate
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.util import unquote_to_wsgi_str
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+LONGEST = 8000  # bytes of a head; below each of gunicorn's limits
+MOST_HEADERS = 90
+HEAD = re.compile(
+    r"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/(?!/)[!\"$->@-~]*)(?:\?([!\"$-~]*))? HTTP/1\.1\r\n"
+    r"((?:[A-Za-z0-9-]++:[\t\x20-\x7e\x80-\xff]*+\r\n)+)\r\n"
+)
+HEADER = re.compile(r"([A-Za-z0-9-]+):[\t ]*([^\r]*)\r\n")
+LENGTH = re.compile(r"0|[1-9][0-9]{0,7}")
+CLOSING, KEEPING = "close", "keep-alive"
+# Those that say how the message goes on, or that gunicorn has an opinion on.
+UNUSUAL = {
+    "HTTP_TRANSFER_ENCODING",
+    "HTTP_EXPECT",
+    "HTTP_UPGRADE",
+    "HTTP_TE",
+    "HTTP_TRAILER",
+    "HTTP_HTTP2_SETTINGS",
+    "HTTP_X_FORWARDED_PROTOCOL",
+    "HTTP_X_FORWARDED_SSL",
+}
+NAMES = {"CONTENT-TYPE": "CONTENT_TYPE", "CONTENT-LENGTH": "CONTENT_LENGTH"}
+BODILESS = (204, 304)
+ENVIRONMENT = {
+    "SCRIPT_NAME": "",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "wsgi.version": (1, 0),
+    "wsgi.url_scheme": "http",
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+    "wsgi.input_terminated": True,
+}
+
+
+def read(data: bytes, connection: "WSGIEnvironment") -> tuple["WSGIEnvironment", bytes] | None:
+    """The request that `data` begins with, and what follows it.
+
+    `connection` is what all requests of a connection share. None unless all of the request is here
+    and nothing about it is out of the ordinary.
+    """
+    end = data.find(b"\r\n\r\n") + 4
+    if not 4 < end <= LONGEST:
+        return None
+    head = HEAD.fullmatch(data[:end].decode("latin-1"))
+    if head is None:
+        return None
+    method, path, query, block = head.groups()
+    headers = HEADER.findall(block)
+    fields = {_key(name): value.rstrip("\t ") for name, value in headers}
+    length = fields.get("CONTENT_LENGTH", "0")
+    if (
+        not len(fields) == len(headers) <= MOST_HEADERS
+        or not UNUSUAL.isdisjoint(fields)
+        or fields.get("HTTP_CONNECTION", KEEPING).lower() not in (CLOSING, KEEPING)
+        or not LENGTH.fullmatch(length)
+        or len(data) < end + int(length)
+    ):
+        return None
+    following = end + int(length)
+    environ = {
+        **ENVIRONMENT,
+        **connection,
+        "REQUEST_METHOD": method,
+        "PATH_INFO": unquote_to_wsgi_str(path) if "%" in path else path,
+        "QUERY_STRING": query or "",
+        "wsgi.input": io.BytesIO(data[end:following]),
+        **fields,
+    }
+    return environ, data[following:]
+
+
+def shared(client: Any, server: Any) -> "WSGIEnvironment":
+    """What all requests of a connection share, from its two addresses; a Unix socket has none."""
+    address, port = client[:2] if isinstance(client, tuple) else ("", "")
+    name, own_port = server[:2] if isinstance(server, tuple) else ("localhost", 80)
+    return {
+        "REMOTE_ADDR": address,
+        "REMOTE_PORT": str(port),
+        "SERVER_NAME": name,
+        "SERVER_PORT": str(own_port),
+    }
+
+
+@lru_cache(1024)
+def _key(name: str) -> str:
+    upper = name.upper()
+    return NAMES.get(upper) or "HTTP_" + upper.replace("-", "_")
+
+
+class Answer:
+    """An answer on its way: `start` is WSGI's start_response, then come `send` and `end`."""
+
+    def __init__(self, client: socket.socket, environ: "WSGIEnvironment", *, keep: bool) -> None:
+        self._client = client
+        self._is_head = environ["REQUEST_METHOD"] == "HEAD"
+        self._takes_chunks = environ["SERVER_PROTOCOL"] != "HTTP/1.0"
+        wanted = environ.get("HTTP_CONNECTION", KEEPING if self._takes_chunks else CLOSING)
+        self.keep = keep and wanted.lower() == KEEPING
+        self.has_begun = False
+        self._head = b""
+        self._has_body = self._is_chunked = False
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        """Makes the head, which leaves with the first piece of the body."""
+        self._has_body = not (self._is_head or int(status[:3]) in BODILESS)
+        has_length = any(name == "Content-Length" for name, _ in headers)
+        self._is_chunked = self._has_body and not has_length and self._takes_chunks
+        if self._has_body and not has_length and not self._takes_chunks:
+            self.keep = False
+        own = f"HTTP/1.1 {status}\r\nDate: {_date(int(time.time()))}\r\n"
+        own += f"Connection: {KEEPING if self.keep else CLOSING}\r\n"
+        if self._is_chunked:
+            own += "Transfer-Encoding: chunked\r\n"
+        lines = [f"{name}: {value}\r\n" for name, value in headers]
+        self._head = "".join([own, *lines, "\r\n"]).encode("latin-1")
+
+    def send(self, piece: bytes) -> None:
+        """Sends a piece of the body."""
+        if not self._has_body or not piece:
+            return
+        if self._is_chunked:
+            piece = b"%x\r\n%b\r\n" % (len(piece), piece)
+        self._write(piece)
+
+    def end(self) -> None:
+        """Sends what is missing after the last piece."""
+        if self._is_chunked:
+            self._write(b"0\r\n\r\n")
+        elif not self.has_begun:
+            self._write(b"")
+
+    def _write(self, data: bytes) -> None:
+        if not self.has_begun:
+            self.has_begun, data = True, self._head + data
+        self._client.sendall(data)
+
+
+@lru_cache(2)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

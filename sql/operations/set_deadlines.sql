@@ -1,6 +1,0 @@
--- Sets how long a statement of this connection may run and wait for a lock, and how long a
--- transaction may hold its locks while nobody sends anything.
-SELECT
-    set_config('statement_timeout', %(statement_timeout)s, FALSE) AS statement_timeout,
-    set_config('lock_timeout', %(lock_timeout)s, FALSE) AS lock_timeout,
-    set_config('idle_in_transaction_session_timeout', %(idle_timeout)s, FALSE) AS idle_timeout
