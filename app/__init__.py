@@ -26,7 +26,7 @@ def create_app(config: Config) -> Flask:
     from app.auth.routes import blueprint as auth
     from app.docs.routes import blueprint as docs
     from app.operations import cli as operations_cli
-    from app.operations import edge, limits, tracking
+    from app.operations import limits, tracking
     from app.operations.logs import RequestLog
     from app.operations.metrics import Metrics
     from app.operations.routes import blueprint as operations
@@ -50,8 +50,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["request_log"] = RequestLog(config.log_level, config.log_format)
     db.configure(config)
     tracking.register(app, config, __version__)
-    edge.register(app, config)
-    handlers.register(app)
+    handlers.register(app, config)
     for blueprint in (auth, account, tasks, operations, docs):
         app.register_blueprint(blueprint)
     limits.register(app, config)

@@ -15,6 +15,8 @@ from flask.ctx import AppContext, RequestContext
 from flask.globals import _cv_app, _cv_request
 from werkzeug.routing import MapAdapter, Rule
 
+from app import web
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -59,6 +61,8 @@ class _Context(RequestContext):
 
 class Application(Flask):
     """Flask, whose views and hooks are plain functions."""
+
+    request_class = web.Request
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

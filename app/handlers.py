@@ -3,11 +3,12 @@
 import logging
 
 import psycopg
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 
 from app import web
+from app.config import Config
 from app.errors import (
     HTTP_ERRORS,
     AppError,
@@ -18,17 +19,18 @@ from app.errors import (
 )
 from app.operations import edge, records, tracking
 
+NOT_STORED = ("Cache-Control", "no-store")
+OWN = [("Cache-Control", "private, no-cache"), ("Vary", "Authorization")]
+
 log = logging.getLogger(__name__)
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, config: Config) -> None:
     """Hooks all of this module into the application."""
-    app.before_request(records.begin)
-    app.after_request(records.finish)  # the first to be registered is the last to run
+    records.register(app)  # the first of what goes in, the last of what comes out
     app.before_request(web.take_request_id)
-    app.before_request(edge.check_host)
+    edge.register(app, config)
     app.before_request(_options)
-    app.after_request(edge.open_origins)
     app.after_request(_headers)
     app.register_error_handler(AppError, web.failure)
     app.register_error_handler(HTTPException, _http_error)
@@ -40,6 +42,7 @@ def register(app: Flask) -> None:
 
 def _options() -> Response | None:
     """Which methods an address takes: no secret, and asked by browsers before they log in."""
+    request = web.this_request()
     if request.method != "OPTIONS" or request.url_rule is None:
         return None
     response = web.success(b"null")
@@ -48,16 +51,15 @@ def _options() -> Response | None:
 
 
 def _headers(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
-    for name, value in g.get("rate_limit_headers", {}).items():
-        response.headers[name] = value
+    request = web.this_request()
+    headers = [("X-Request-Id", request.request_id), *request.rate_limit_headers.items()]
     if request.path.startswith("/api/auth"):
-        response.headers["Cache-Control"] = "no-store"
+        headers.append(NOT_STORED)
     elif request.path.startswith("/api/"):
-        response.headers["Cache-Control"] = "private, no-cache"
-        response.headers["Vary"] = "Authorization"
-    else:
-        response.headers.setdefault("Cache-Control", "no-store")
+        headers += OWN
+    elif "Cache-Control" not in response.headers:
+        headers.append(NOT_STORED)
+    web.add_headers(response, headers)
     return response
 
 

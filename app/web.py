@@ -7,15 +7,20 @@ import hmac
 import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, cast
-from urllib.parse import unquote_to_bytes, urlencode
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
 from uuid import UUID, uuid4
 
+import flask
 import orjson
-from flask import Response, current_app, g, request
+from flask import Response, current_app
+from flask.globals import _cv_request
 from marshmallow import Schema, ValidationError
+from werkzeug.datastructures import Headers
 
 from app.errors import (
     AppError,
@@ -27,6 +32,9 @@ from app.errors import (
 )
 from app.fields import StrictSchema
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 BODY_LIMIT = 64 * 1024  # bytes
 LONGEST_INTEGER = 20  # characters
 DEPTH_LIMIT = 32  # arrays and objects inside each other
@@ -34,6 +42,9 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 VERSION = re.compile(r"0|[1-9][0-9]{0,17}")
 JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+REMEMBERED = 256  # bytes of a query string, at most, that is worth remembering
+JSON_TYPE = ("Content-Type", "application/json")
+STATUSES = {each.value: f"{each.value} {each.phrase.upper()}" for each in HTTPStatus}
 NOTHING = StrictSchema()
 
 
@@ -53,9 +64,37 @@ class Origin:
     session_id: UUID | None
 
 
+@dataclass(frozen=True)
+class Query:
+    """A query string as a schema loads it; the same for everybody who sends it."""
+
+    fields: Mapping[str, Any]
+    broken: Sequence[Detail]
+    others: bytes  # the parameters but for limit and cursor, in their order, as JSON
+    link: str  # the parameters but for cursor, as a link has them
+
+
+class Request(flask.Request):
+    """Flask's, with what is found out about it on its way."""
+
+    request_id = ""
+    began = 0.0  # monotonic seconds
+    path_user = "me"  # the {user_id} in its path
+    identity: Identity | None = None
+    query: Query | None = None
+    body: bytes | None = None
+    error_code: str | None = None
+    rate_limit_headers: Mapping[str, str] = {}  # replaced, never changed
+
+
+def this_request() -> Request:
+    """The request that is being answered; flask.request would look it up for each attribute."""
+    return cast("Request", _cv_request.get().request)
+
+
 def identity() -> Identity:
     """The caller; there is one wherever a blueprint authenticates."""
-    return cast("Identity", g.identity)
+    return cast("Identity", this_request().identity)
 
 
 def owner_id() -> UUID:
@@ -65,13 +104,14 @@ def owner_id() -> UUID:
 
 def origin() -> Origin:
     """The request and the session that a change is made by."""
-    return Origin(g.request_id, identity().session_id)
+    return Origin(this_request().request_id, identity().session_id)
 
 
 def take_request_id() -> None:
     """Adopts X-Request-Id where it is well formed, makes one otherwise."""
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+    request = this_request()
+    given = request.environ.get("HTTP_X_REQUEST_ID", "")
+    request.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -79,12 +119,13 @@ def take_request_id() -> None:
 
 def raw_body(limit: int = BODY_LIMIT) -> bytes:
     """The body's bytes, read once; 413 over `limit`, 400 when it is shorter than announced."""
-    if "raw_body" not in g:
-        g.raw_body = _read(limit)
-    return cast("bytes", g.raw_body)
+    request = this_request()
+    if request.body is None:
+        request.body = _read(request, limit)
+    return request.body
 
 
-def _read(limit: int) -> bytes:
+def _read(request: Request, limit: int) -> bytes:
     announced = request.content_length
     if announced is None and "HTTP_TRANSFER_ENCODING" not in request.environ:
         return b""
@@ -107,11 +148,10 @@ def read_body(schema: Schema, limit: int = BODY_LIMIT, *, optional: bool = False
     if optional and not body:
         read_query()
         return {}
-    if request.mimetype != "application/json" or not _plain_utf8():
+    if not _is_json(this_request()):
         raise UnsupportedMediaType
     fields, broken = _load(schema, parse_json(body))
-    _, unknown = _query(NOTHING)
-    return _valid(fields, unknown + broken)
+    return _valid(fields, [*_query(NOTHING).broken, *broken])
 
 
 def read_nothing() -> None:
@@ -119,10 +159,13 @@ def read_nothing() -> None:
     read_body(NOTHING, optional=True)
 
 
-def _plain_utf8() -> bool:
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
-    return charset in ("utf-8", "utf8") and encoding == "identity"
+def _is_json(request: Request) -> bool:
+    """Whether the body is called JSON, in UTF-8 and as it is."""
+    if request.environ.get("CONTENT_TYPE") != "application/json":
+        charset = request.mimetype_params.get("charset", "utf-8").lower()
+        if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
+            return False
+    return bool(request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() == "identity")
 
 
 def parse_json(body: bytes) -> Any:
@@ -166,36 +209,59 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def read_query(schema: Schema = NOTHING) -> dict[str, Any]:
-    """The query parameters as `schema` loads them; unknown and repeated ones are a 422."""
-    return _valid(*_query(schema))
+    """The query parameters as `schema` loads them; unknown and repeated ones are a 422.
+
+    A cursor becomes the position that it stands for.
+    """
+    query = _query(schema)
+    given = query.fields.get("cursor")
+    position = None if given is None else read_cursor(given)  # a bad one comes before a 422
+    fields = _valid(dict(query.fields), query.broken)
+    return fields if position is None else {**fields, "cursor": position}
 
 
-def _query(schema: Schema) -> tuple[dict[str, Any], list[Detail]]:
-    if not request.query_string:
-        return ({}, []) if schema is NOTHING else _load(schema, {})
+def _query(schema: Schema) -> Query:
+    request = this_request()
+    text = request.query_string
+    parse = _parse_query if len(text) <= REMEMBERED else _parse_query.__wrapped__
+    request.query = parse(schema, text)
+    return request.query
+
+
+@lru_cache(1000)
+def _parse_query(schema: Schema, text: bytes) -> Query:
     try:
-        unquote_to_bytes(request.query_string).decode()
+        unquote_to_bytes(text).decode()
     except UnicodeDecodeError as error:
         raise BadRequest("The query is not UTF-8") from error
+    pairs = parse_qsl(text.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    given: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, value = (each.encode("latin-1").decode() for each in pair)
+        given.setdefault(name, []).append(value)
+    first = {name: values[0] for name, values in given.items()}
     repeated: list[Detail] = [
         {"field": name, "message": "Must be given once."}
-        for name, values in request.args.lists()
+        for name, values in given.items()
         if len(values) > 1
     ]
-    parameters, broken = _load(schema, request.args.to_dict())
-    return parameters, repeated + broken
+    fields, broken = _load(schema, first)
+    others = sorted(pair for pair in first.items() if pair[0] not in ("limit", "cursor"))
+    link = urlencode([pair for pair in first.items() if pair[0] != "cursor"])
+    return Query(fields, repeated + broken, orjson.dumps(others), link)
 
 
 def _load(schema: Schema, data: Any) -> tuple[dict[str, Any], list[Detail]]:
     try:
         return cast("dict[str, Any]", schema.load(data)), []
     except ValidationError as error:
-        return {}, list(_details(error.messages))
+        loaded = error.valid_data if isinstance(error.valid_data, dict) else {}
+        return loaded, list(_details(error.messages))
 
 
-def _valid(fields: dict[str, Any], broken: list[Detail]) -> dict[str, Any]:
+def _valid(fields: dict[str, Any], broken: Sequence[Detail]) -> dict[str, Any]:
     if broken:
-        raise ValidationFailed(details=broken)
+        raise ValidationFailed(details=list(broken))
     return fields
 
 
@@ -224,7 +290,7 @@ def _member(path: str, key: Any) -> str:
 
 def if_versions() -> list[int] | None:
     """The versions that If-Match allows: None where any will do, [] where none can match."""
-    header = request.headers.get("If-Match")
+    header = this_request().environ.get("HTTP_IF_MATCH")
     if header is None or header.strip() == "*":
         return None
     return [int(tag) for weak, tag in _entity_tags(header) if not weak and VERSION.fullmatch(tag)]
@@ -232,7 +298,8 @@ def if_versions() -> list[int] | None:
 
 def known_tags() -> list[str]:
     """The opaque tags in If-None-Match, compared weakly as RFC 9110 says."""
-    return [tag for _, tag in _entity_tags(request.headers.get("If-None-Match", ""))]
+    header = this_request().environ.get("HTTP_IF_NONE_MATCH")
+    return [tag for _, tag in _entity_tags(header)] if header else []
 
 
 def _entity_tags(header: str) -> list[tuple[str, str]]:
@@ -248,26 +315,51 @@ def _entity_tags(header: str) -> list[tuple[str, str]]:
 
 
 def _not_modified(tag: str) -> bool:
-    return request.method in ("GET", "HEAD") and (
-        tag in known_tags() or request.headers.get("If-None-Match", "").strip() == "*"
-    )
+    request = this_request()
+    header = request.environ.get("HTTP_IF_NONE_MATCH")
+    if header is None or request.method not in ("GET", "HEAD"):
+        return False
+    return header.strip() == "*" or tag in known_tags()
 
 
 # --- answering ----------------------------------------------------------------------------------
+
+
+class Json(Response):
+    """A JSON text: what Werkzeug's would be, with nothing to find out."""
+
+    def __init__(self, body: bytes, status: int = 200) -> None:
+        self._status, self._status_code = STATUSES[status], status
+        self.headers = Headers()
+        add_headers(self, [JSON_TYPE, ("Content-Length", str(len(body)))])
+        self.response = [body]
+        self.direct_passthrough = False
+        self._on_close = []
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        start_response(self._status, self.headers.to_wsgi_list())
+        return () if environ["REQUEST_METHOD"] == "HEAD" else cast("list[bytes]", self.response)
+
+
+def add_headers(response: Response, headers: Iterable[tuple[str, str]]) -> None:
+    """Adds headers that this service made: Werkzeug would look for line ends in each."""
+    response.headers._list.extend(headers)  # noqa: SLF001
 
 
 def success(
     data: bytes, *, status: int = 200, tag: str | None = None, meta: Mapping[str, Any] | None = None
 ) -> Response:
     """The envelope around `data` (JSON); 304 where the client has that entity tag already."""
+    response: Response
     if tag is not None and _not_modified(tag):
         response = Response(status=304)
     else:
         tail = b"}" if meta is None else b',"meta":' + orjson.dumps(meta) + b"}"
-        body = b'{"success":true,"data":' + data + b',"error":null' + tail
-        response = Response(body, status, mimetype="application/json")
+        response = Json(b'{"success":true,"data":' + data + b',"error":null' + tail, status)
     if tag is not None:
-        response.headers["ETag"] = f'"{tag}"'
+        add_headers(response, [("ETag", f'"{tag}"')])
     return response
 
 
@@ -276,16 +368,18 @@ def page(data: bytes, *, tag: str, version: int, limit: int, next_cursor: str | 
     meta = {"next_cursor": next_cursor, "limit": limit, "version": version}
     response = success(data, tag=tag, meta=meta)
     if next_cursor is not None:
-        query = urlencode({**request.args.to_dict(), "cursor": next_cursor})
-        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+        request = this_request()
+        start = f"{request.path}?{cast('Query', request.query).link}".rstrip("?")
+        joint = "&" if "?" in start else "?"
+        response.headers["Link"] = f'<{start}{joint}cursor={next_cursor}>; rel="next"'
     return response
 
 
 def failure(error: AppError) -> Response:
     """The envelope of an error."""
-    g.error_code = error.code
-    body = failure_body(error, g.get("request_id", ""))
-    response = Response(body, error.status, mimetype="application/json")
+    request = this_request()
+    request.error_code = error.code
+    response = Json(failure_body(error, request.request_id), error.status)
     response.headers.extend(error.headers)
     return response
 
@@ -330,14 +424,11 @@ def read_cursor(text: str) -> list[Any]:
 
 
 def _seal(key: bytes, payload: bytes) -> bytes:
-    """Binds a position to the path, the user and the parameters other than limit and cursor."""
-    parameters = sorted(
-        (name, value) for name, value in request.args.items() if name not in ("limit", "cursor")
-    )
-    endpoint = (
-        f"{request.endpoint}{request.view_args.get('task_id', '') if request.view_args else ''}"
-    )
-    bound = orjson.dumps([endpoint, str(owner_id()), parameters]) + payload
+    """Binds a position to the list, the user and the parameters other than limit and cursor."""
+    request = this_request()
+    task_id = (request.view_args or {}).get("task_id", "")
+    place = f"{request.endpoint} {task_id} {owner_id()} ".encode()
+    bound = place + cast("Query", request.query).others + payload
     return hashlib.blake2b(bound, digest_size=16, key=key, person=b"cursor").digest()
 
 

@@ -2,13 +2,12 @@
 
 from typing import cast
 
-from flask import current_app, g, request
+from flask import current_app
 
-from app.auth.revocations import Revocations
+from app import web
 from app.auth.tokens import AccessTokens
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.fields import canonical_uuid
-from app.web import Identity
 
 
 def access_tokens() -> AccessTokens:
@@ -17,23 +16,23 @@ def access_tokens() -> AccessTokens:
 
 def authenticate() -> None:
     """Sets the caller's identity: 401 without a valid token, 403 for somebody else's path."""
-    caller = access_tokens().verify(_bearer_token())
-    revocations = cast("Revocations", current_app.extensions["revocations"])
-    if revocations.is_ended(caller.session_id):
+    request, extensions = web.this_request(), current_app.extensions
+    caller = extensions["access_tokens"].verify(_bearer_token(request))
+    if extensions["revocations"].is_ended(caller.session_id):
         raise Unauthenticated(invalid=True)
-    g.identity = caller
-    _check_path(caller)
+    request.identity = caller
+    _check_path(request.path_user, caller)
 
 
 def take_path_user(endpoint: str | None, values: dict[str, str] | None) -> None:
     """Keeps {user_id} for `authenticate`: no view sees it, so that none can trust it."""
     if values is not None:
-        g.path_user = values.pop("user_id", "me")
+        web.this_request().path_user = values.pop("user_id", "me")
 
 
-def _bearer_token() -> str:
+def _bearer_token(request: web.Request) -> str:
     """The token of the one Authorization header; nowhere else is looked for one."""
-    header = request.headers.get("Authorization")
+    header: str | None = request.environ.get("HTTP_AUTHORIZATION")
     if header is None:
         raise Unauthenticated
     scheme, _, token = header.partition(" ")
@@ -42,8 +41,7 @@ def _bearer_token() -> str:
     return token
 
 
-def _check_path(caller: Identity) -> None:
-    user_id = g.get("path_user", "me")
+def _check_path(user_id: str, caller: web.Identity) -> None:
     if user_id in ("me", str(caller.owner_id)):
         return
     if canonical_uuid(user_id) is None:

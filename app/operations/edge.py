@@ -1,11 +1,11 @@
 """Around every request: trusted proxies, hosts, other origins, and security headers."""
 
 import ipaddress
-from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 
 from app.config import Config
 from app.errors import BadRequest
@@ -53,14 +53,17 @@ class Edge:
 
 
 def register(app: Flask, config: Config) -> None:
-    """Puts the edge around the application."""
+    """Puts the edge around the application, and what the settings ask for."""
     app.wsgi_app = Edge(app.wsgi_app, config)  # type: ignore[method-assign]
+    if config.allowed_hosts:
+        app.before_request(partial(_check_host, config.allowed_hosts))
+    if config.cors_origins:
+        app.after_request(partial(_open_origins, config.cors_origins))
 
 
-def check_host() -> None:
+def _check_host(allowed: Sequence[str]) -> None:
     """Refuses a Host that is none of ours, so that no answer can be made to speak for another."""
-    allowed = _settings().allowed_hosts
-    if not allowed or request.path in PROBES:
+    if request.path in PROBES:
         return
     name = request.headers.get("Host", "").lower().rpartition("@")[2]
     if not name.endswith("]"):
@@ -72,11 +75,8 @@ def check_host() -> None:
         raise BadRequest("This server does not answer for that Host")
 
 
-def open_origins(response: Response) -> Response:
+def _open_origins(origins: Sequence[str], response: Response) -> Response:
     """Lets the pages of CORS_ORIGINS, and of nobody else, use the API from a browser."""
-    origins = _settings().cors_origins
-    if not origins:
-        return response
     response.vary.add("Origin")
     origin = request.headers.get("Origin", "")
     if origin not in origins:
@@ -88,10 +88,6 @@ def open_origins(response: Response) -> Response:
         response.headers["Access-Control-Allow-Headers"] = SENDABLE
         response.headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
     return response
-
-
-def _settings() -> Config:
-    return cast("Config", current_app.extensions["settings"])
 
 
 def _membership(networks: Iterable[str]) -> Callable[[str], bool] | None:

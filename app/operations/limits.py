@@ -7,9 +7,10 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from flask import Flask, current_app, g, request
+from flask import Flask
 from limits import parse
 
+from app import web
 from app.auth.guesses import network
 from app.config import Config
 from app.errors import RateLimited
@@ -88,9 +89,19 @@ def register(app: Flask, config: Config) -> None:
         return
     store = open_store(config.rate_limit_storage_url)
     app.extensions["rate_limits"] = RateLimits(config.rate_limit, store)
+
+    def count() -> None:
+        limits = cast("RateLimits", app.extensions["rate_limits"])
+        request = web.this_request()
+        if request.identity is not None:
+            partition, key = "user", str(request.identity.owner_id)
+        else:
+            partition, key = "address", network(request.remote_addr)
+        request.rate_limit_headers = limits.headers(partition, key)
+
     for name, blueprint in app.blueprints.items():
         if (blueprint.url_prefix or "").startswith("/api"):
-            app.before_request_funcs.setdefault(name, []).append(_limit)
+            app.before_request_funcs.setdefault(name, []).append(count)
 
 
 def open_store(url: str) -> Store:
@@ -110,11 +121,3 @@ def open_store(url: str) -> Store:
         retry=Retry(NoBackoff(), 0),
     )
     return RedisStorage("redis://", connection_pool=pool)
-
-
-def _limit() -> None:
-    limits = cast("RateLimits", current_app.extensions["rate_limits"])
-    if "identity" in g:
-        g.rate_limit_headers = limits.headers("user", str(g.identity.owner_id))
-    else:
-        g.rate_limit_headers = limits.headers("address", network(request.remote_addr))

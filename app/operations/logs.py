@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 import psycopg
-from flask import g, has_request_context
+from flask import has_request_context
 
+from app import web
 from app.config import Config
 
 STDERR = 2
@@ -56,8 +57,8 @@ class Handler(logging.Handler):
             "logger": record.name,
             "message": _scrubbed(record.getMessage()),
         }
-        if has_request_context() and "request_id" in g:
-            fields["request_id"] = g.request_id
+        if has_request_context() and web.this_request().request_id:
+            fields["request_id"] = web.this_request().request_id
         if record.exc_info and record.exc_info[1] is not None:
             fields["exception"] = list(_story(record.exc_info[1]))
         os.write(STDERR, self._render(fields))

@@ -6,9 +6,9 @@ from functools import cache
 from time import monotonic
 from typing import Any, cast
 
-from flask import Response, current_app, g, request
+from flask import Flask, Response
 
-from app import db
+from app import db, web
 from app.operations.logs import RequestLog, statement_times
 from app.operations.metrics import Metrics
 
@@ -23,46 +23,54 @@ def _template(rule: str) -> str:
     return CONVERTER.sub("<", rule)
 
 
-def begin() -> None:
+def register(app: Flask) -> None:
+    """Has every request timed, counted and logged."""
+
+    def finish(response: Response) -> Response:
+        """Where the body is streamed, when that has ended."""
+        metrics = cast("Metrics", app.extensions["metrics"])
+        log = cast("RequestLog", app.extensions["request_log"])
+        request, status = web.this_request(), response.status_code
+        route = "unmatched" if request.url_rule is None else _template(request.url_rule.rule)
+        fields = _fields(request, route, status, db.end_request())
+        if request.error_code is not None:
+            metrics.count_refusal(request.error_code)
+        if request.endpoint == "auth.login" and request.method == "POST":
+            metrics.count_login(status)
+
+        def record() -> None:
+            seconds = monotonic() - request.began
+            metrics.observe(route, request.method, status, seconds)
+            log.write(status, {**fields, "duration_ms": round(seconds * 1000, 3)})
+
+        if response.is_streamed:
+            response.call_on_close(record)
+        else:
+            record()
+        return response
+
+    app.before_request(_begin)
+    app.after_request(finish)
+
+
+def _begin() -> None:
     """Starts the request's clocks."""
-    g.began = monotonic()
+    web.this_request().began = monotonic()
     db.begin_request(DEADLINE)
 
 
-def finish(response: Response) -> Response:
-    """Counts and logs the request; where its body is streamed, when that has ended."""
-    timings = db.end_request()
-    metrics = cast("Metrics", current_app.extensions["metrics"])
-    log = cast("RequestLog", current_app.extensions["request_log"])
-    route = "unmatched" if request.url_rule is None else _template(request.url_rule.rule)
-    method, status, began = request.method, response.status_code, g.began
-    fields = _fields(route, status, timings)
-    if "error_code" in g:
-        metrics.count_refusal(g.error_code)
-    if request.endpoint == "auth.login" and method == "POST":
-        metrics.count_login(status)
-
-    def record() -> None:
-        seconds = monotonic() - began
-        metrics.observe(route, method, status, seconds)
-        log.write(status, {**fields, "duration_ms": round(seconds * 1000, 3)})
-
-    if response.is_streamed:
-        response.call_on_close(record)
-    else:
-        record()
-    return response
-
-
-def _fields(route: str, status: int, timings: Sequence[tuple[str, float]]) -> dict[str, Any]:
-    traceparent = request.environ.get("HTTP_TRACEPARENT", "")
+def _fields(
+    request: web.Request, route: str, status: int, timings: Sequence[tuple[str, float]]
+) -> dict[str, Any]:
+    traceparent = request.environ.get("HTTP_TRACEPARENT")
+    is_trace = traceparent is not None and TRACEPARENT.fullmatch(traceparent)
     return {
-        "request_id": g.request_id,
-        "traceparent": traceparent if TRACEPARENT.fullmatch(traceparent) else None,
+        "request_id": request.request_id,
+        "traceparent": traceparent if is_trace else None,
         "method": request.method,
         "route": route,
         "status": status,
-        "error": g.get("error_code"),
-        "user_id": g.identity.owner_id if "identity" in g else None,
+        "error": request.error_code,
+        "user_id": None if request.identity is None else request.identity.owner_id,
         "statements": statement_times(timings),
     }

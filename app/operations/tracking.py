@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from flask import Flask, g, has_request_context, request
+from flask import Flask, has_request_context
 
+from app import web
 from app.config import Config
 from app.operations.logs import error_message
 
@@ -41,7 +42,8 @@ def report(app: Flask, error: BaseException) -> None:
         return
     with sentry.new_scope() as scope:
         if has_request_context():
-            scope.set_tag("request_id", g.get("request_id"))
+            request = web.this_request()
+            scope.set_tag("request_id", request.request_id)
             scope.set_tag("route", getattr(request.url_rule, "rule", "unmatched"))
             scope.set_tag("method", request.method)
         scope.capture_exception(error)

@@ -17,7 +17,6 @@ from app.fields import (
     canonical_uuid,
 )
 from app.tasks.repository import SORTS
-from app.web import read_cursor
 
 LARGEST_VERSION = 2**63 - 1
 MOST_OPERATIONS = 100
@@ -31,13 +30,8 @@ def description(**options: Any) -> Text:
     return Text(0, 5000, allow_none=True, **options)
 
 
-class Cursor(fields.Field[list[Any]]):
-    """A place in a list; one that was not made for this list is a bad request, whatever else is."""
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> list[Any]:
-        return read_cursor(value)
+class Cursor(fields.Raw):
+    """A place in a list, as web.cursor wrote it; web.read_query reads it."""
 
 
 class NewTask(StrictSchema):
