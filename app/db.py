@@ -168,17 +168,19 @@ def _pool() -> ConnectionPool[Connection]:
     return _database.pool
 
 
-@contextmanager
-def _connection() -> Iterator[Connection]:
+class _Loan:
     """A connection out of the pool, for as long as the block takes."""
-    pool, connection = _pool(), _take()
-    try:
-        yield connection
-    except psycopg.errors.ReadOnlySqlTransaction:  # another server writes now
-        pool.drain()
-        raise
-    finally:
-        pool.putconn(connection)
+
+    __slots__ = ("_connection",)
+
+    def __enter__(self) -> Connection:
+        self._connection = _take()
+        return self._connection
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):  # another server writes now
+            _pool().drain()
+        _pool().putconn(self._connection)
 
 
 def _take() -> Connection:
@@ -207,7 +209,7 @@ def transaction() -> Iterator[None]:
     if _database.thread.connection is not None:
         yield
         return
-    with _connection() as connection, connection.transaction():
+    with _Loan() as connection, connection.transaction():
         _database.thread.connection = connection
         try:
             yield
@@ -243,7 +245,7 @@ def stream(statement: Statement, params: Params) -> Generator[list[Row], None, N
     Holds a connection until it is exhausted or closed.
     """
     with (
-        _connection() as connection,
+        _Loan() as connection,
         connection.transaction(),
         connection.cursor(name=statement.name) as cursor,
     ):
@@ -271,7 +273,7 @@ def _run_alone(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
     """A transaction of one statement; one that only reads is run again on a broken connection."""
     retries = 1 if statement.reads_only else 0
     while True:
-        with _connection() as connection:
+        with _Loan() as connection:
             try:
                 return fetch(connection, statement, _send(connection, statement, params))
             except psycopg.OperationalError as error:

@@ -113,11 +113,11 @@ def test_the_owner_and_the_statement_take_one_round_trip(walled_app: Flask, tmp_
     alice = register(walled_app.test_client(), "alice@example.com")
     params = {"owner_id": UUID(alice.id)}
     db.fetch_one(GET_USER, params)  # prepared from now on
-    with db._connection() as connection:
+    with db._Loan() as connection:
         trace = (tmp_path / "trace").open("w+")
         connection.pgconn.trace(trace.fileno())
     db.fetch_one(GET_USER, params)
-    with db._connection() as connection:
+    with db._Loan() as connection:
         connection.pgconn.untrace()
     messages = (tmp_path / "trace").read_text()
     trace.close()

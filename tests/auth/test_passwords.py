@@ -174,9 +174,9 @@ def test_an_unknown_e_mail_costs_a_hash_like_a_known_one() -> None:
     for candidate in (stored, None, GOOD[:-1]):
         tries = []
         for _ in range(3):
-            began = time.perf_counter()
+            began = time.process_time()
             assert not passwords.verify("wrong", candidate)
-            tries.append(time.perf_counter() - began)
+            tries.append(time.process_time() - began)
         seconds.append(min(tries))
     assert max(seconds) < 2 * min(seconds)
 
