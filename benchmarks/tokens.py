@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from typing import TypedDict
+from unittest.mock import patch
 
 import psycopg
 
@@ -29,14 +30,14 @@ class User(TypedDict):
 
 def users(environ: Mapping[str, str], database_url: str) -> list[User]:
     """Every user of the database, with a token that a service with that environment takes."""
-    tokens.LIFETIME = LIFETIME
-    issuer = AccessTokens(Config.from_env(environ))
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(QUERY).fetchall()
-    return [
-        {"user_id": str(owner), "token": issuer.issue(owner, owner), "tasks": ids}
-        for owner, ids in rows
-    ]
+    issuer = AccessTokens(Config.from_env(environ))
+    with patch.object(tokens, "LIFETIME", LIFETIME):
+        return [
+            {"user_id": str(owner), "token": issuer.issue(owner, owner), "tasks": ids}
+            for owner, ids in rows
+        ]
 
 
 if __name__ == "__main__":
