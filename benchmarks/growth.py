@@ -41,7 +41,7 @@ SETTINGS = {"max_wal_size": "4GB"}
 PAGE = 50
 FAR_PAGE = 200
 ROUNDS, CALLS = 15, 20
-PATIENCE = 0.3  # seconds for the calls of one kind in a round; one is always made
+PATIENCE = 0.3  # seconds of one kind of call to one owner in a round; one is always made
 FLAT = 1.5
 NOWHERE, EVERYWHERE = "zebra", "milk"
 
@@ -159,10 +159,11 @@ def _add(postgres: Postgres, database: str, first: int, last: int, size: int) ->
 
 
 def _settle(postgres: Postgres, database: str) -> None:
-    say("VACUUM ANALYZE")
     with postgres.connect(database) as connection:
         connection.execute("VACUUM (ANALYZE)")
+        size = connection.execute("SELECT pg_database_size(current_database()) / 1e9").fetchone()
     postgres.settle()
+    say(f"{size[0] if size else 0:.1f} GB on disk, vacuumed and analysed")
 
 
 def measure(postgres: Postgres, folder: Path, number: int) -> Round:
@@ -173,9 +174,8 @@ def measure(postgres: Postgres, folder: Path, number: int) -> Round:
         with connected(postgres.url(database), folder):
             calls = {size: calls_of(UUID(int=n), size) for n, size in enumerate(SIZES, 1)}
             for name in calls[SIZES[-1]]:
-                for size in SIZES:
-                    if name in calls[size]:
-                        found[database, name, size] = timed(calls[size][name])
+                named = {size: made[name] for size, made in calls.items() if name in made}
+                found |= {(database, name, size): s for size, s in timed(named).items()}
     return found
 
 
@@ -231,16 +231,18 @@ def _position(page: Callable[..., repository.Page]) -> Any:
     return position
 
 
-def timed(call: Callable[[], object]) -> float:
-    """The median seconds of some calls, after a first one for the caches."""
-    began = time.perf_counter()
-    call()
-    found: list[float] = []
-    while not found or (len(found) < CALLS and time.perf_counter() < began + PATIENCE):
-        start = time.perf_counter()
+def timed(calls: Mapping[int, Callable[[], object]]) -> dict[int, float]:
+    """The median seconds of each, called in turns after a first time for the caches."""
+    for call in calls.values():
         call()
-        found.append(time.perf_counter() - start)
-    return median(found)
+    found: dict[int, list[float]] = {size: [] for size in calls}
+    for _ in range(CALLS):
+        for size, call in calls.items():
+            if sum(found[size]) < PATIENCE:
+                began = time.perf_counter()
+                call()
+                found[size].append(time.perf_counter() - began)
+    return {size: median(seconds) for size, seconds in found.items()}
 
 
 def kinds(rounds: Sequence[Round]) -> list[str]:
