@@ -41,8 +41,9 @@ def main() -> int:
     place = f"{os.cpu_count()} cores, PostgreSQL {version}"
     print(f"{place}, {load.CONNECTIONS} connections, {options.rounds} x {options.seconds} s\n")
     print(table(rounds))
+    print("\n" + load.disturbance(each for runs in rounds.values() for each in runs))
     options.chart.write_text(chart.draw([bar(rounds, name) for name in WORKLOADS], place))
-    print(f"\nThe chart is in {os.path.relpath(options.chart)}")
+    print(f"The chart is in {os.path.relpath(options.chart)}")
     return 1 if sum(figures.errors for runs in rounds.values() for figures in runs) else 0
 
 

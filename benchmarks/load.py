@@ -6,6 +6,7 @@ files of it that the service's log names for the requests that wrk sends.
 
 import http.client
 import json
+import os
 import re
 import shutil
 import socket
@@ -13,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,11 +22,12 @@ from typing import Any
 
 from app import db, embedded
 from app.audit.plans import PARTICULAR, SAMPLES
-from benchmarks.stage import PATIENCE, Service, cpu_seconds, memory
+from benchmarks.stage import PATIENCE, Service, cpu_seconds, machine_seconds, memory
 from benchmarks.tokens import User
 
 CONNECTIONS = 100
 CLIENTS = 16  # of pgbench: enough to keep PostgreSQL busy while some wait for the disk
+CLIENT, MACHINE = "client", "machine"  # beside the parts that a command names
 SCRIPT = Path(__file__).with_name("wrk.lua")
 GENERIC_PLANS = {"PGOPTIONS": "-c plan_cache_mode=force_generic_plan"}  # as the service has them
 
@@ -63,18 +65,37 @@ class Figures:
     latencies: Mapping[str, float]
     cpu: Mapping[str, float]
     memory: Mapping[str, float]
+    disturbance: float  # the part of the machine's CPU that other programs had meanwhile
 
 
 def measure(run: Callable[[], Load], parts: Mapping[str, int]) -> Figures:
     """Runs the load; `parts` names what works on it, each by its first process."""
-    before = {name: cpu_seconds(pid) for name, pid in parts.items()}
+    before, began = _spent(parts), time.monotonic()
     load = run()
-    cpu = {
-        name: (cpu_seconds(pid) - before[name]) * 1000 / load.requests
-        for name, pid in parts.items()
-    }
-    sizes = {name: memory(pid) for name, pid in parts.items()}
-    return Figures(load.requests / load.seconds, load.errors, load.latencies, cpu, sizes)
+    elapsed = time.monotonic() - began
+    spent = {name: seconds - before[name] for name, seconds in _spent(parts).items()}
+    whole = spent.pop(MACHINE)
+    others = whole - sum(spent.values())
+    return Figures(
+        load.requests / load.seconds,
+        load.errors,
+        load.latencies,
+        {name: seconds * 1000 / load.requests for name, seconds in spent.items()},
+        {name: memory(pid) for name, pid in parts.items()},
+        max(0.0, others / elapsed / (os.cpu_count() or 1)),
+    )
+
+
+def _spent(parts: Mapping[str, int]) -> dict[str, float]:
+    """Seconds of CPU: of each part, of this process with the load generators, of the machine."""
+    spent = {name: cpu_seconds(pid) for name, pid in parts.items()}
+    return {**spent, CLIENT: sum(os.times()[:4]), MACHINE: machine_seconds()}
+
+
+def disturbance(runs: Iterable[Figures]) -> str:
+    """How far to trust these runs."""
+    shares = [each.disturbance for each in runs]
+    return f"Other programs had {spread(shares, '.0%')} of the CPU meanwhile."
 
 
 def requests(users: Sequence[User]) -> dict[str, list[bytes]]:
@@ -139,7 +160,7 @@ def _logged_statement(log: Path, request_id: str) -> str:
     """The one statement of that request; its line may be written after the answer."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        for line in log.read_text().splitlines():
+        for line in log.read_text().split("\n")[:-1]:
             if f'"{request_id}"' in line:
                 names = [each["name"] for each in json.loads(line)["statements"]]
                 (found,) = [name for name in names if name.startswith("tasks/")]

@@ -130,7 +130,7 @@ def service(
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         port, log = listener.getsockname()[1], folder / "service.log"
         program = [sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"]
-        with log.open("ab") as output:
+        with log.open("wb") as output:
             process = subprocess.Popen(
                 child.command([*program, application], death_signal=signal.SIGTERM),
                 cwd=ROOT,
@@ -173,6 +173,13 @@ def cpu_seconds(root: int) -> float:
         with suppress(FileNotFoundError, ProcessLookupError):
             ticks += sum(int(field) for field in _stat(pid)[11:15])
     return ticks / TICK
+
+
+def machine_seconds() -> float:
+    """What all CPUs together have spent on work."""
+    fields = Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq = map(int, fields[:7])
+    return (user + nice + system + irq + softirq) / TICK
 
 
 def memory(root: int) -> float:
