@@ -1,6 +1,6 @@
 # Everything runs in .venv, built from requirements*.txt when a target needs it.
 #   PYTHON=/path/to/python   the interpreter for .venv (default: 3.13, else another of 3.11 to 3.14)
-#   ARGS="-k login -x"       arguments for pytest (make test) or uv (make requirements)
+#   ARGS="-k login -x"       arguments for pytest (make test), uv (make requirements) or make bench*
 #   SHORT=1                  the short form of make faults and make soak
 
 VENV := .venv
@@ -18,6 +18,7 @@ STALE := $(shell test -e $(VENV)/.created || exit 0; \
 SERVING := $(VENV)/.installed/requirements.txt \
 	$(if $(DATABASE_URL)$(DATABASE_URL_FILE),,$(VENV)/.installed/requirements-embedded.txt)
 DEVELOPING := $(VENV)/.installed/requirements-dev.txt
+BENCHMARKING := $(addprefix $(VENV)/.installed/,requirements.txt requirements-embedded.txt)
 
 CONTRACT_TOOLS := tests/contract/tools
 MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
@@ -26,11 +27,11 @@ MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run backup restore test faults soak check contract specs mutants trace fuzz format requirements
-.PHONY: clean rebuild
+.PHONY: bench bench-growth bench-duties clean rebuild
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=...] [ARGS=...]"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
 		printf '%-20s %s\n' "$$target" "$$text"; done
 
 run: $(SERVING) ## serve on http://127.0.0.1:8000 with a PostgreSQL of its own, or on DATABASE_URL
@@ -50,6 +51,15 @@ faults: $(DEVELOPING) ## kill, freeze and overrun it for 15 minutes; SHORT=1 for
 
 soak: $(DEVELOPING) ## an hour of load, to see that nothing grows; SHORT=1 for 10 minutes
 	FAULTS=full SOAK_SECONDS=$(if $(SHORT),600,3600) $(PY) -m pytest tests/faults/test_soak.py $(ARGS)
+
+bench: $(BENCHMARKING) ## measure the service beside what PostgreSQL does with the same SQL; needs wrk
+	@$(PY) -m benchmarks.bench $(ARGS)
+
+bench-growth: $(BENCHMARKING) ## time calls with up to 1,000,000 tasks and 10,000,000 of others
+	@$(PY) -m benchmarks.growth $(if $(OTHERS),--others $(OTHERS)) $(ARGS)
+
+bench-duties: $(BENCHMARKING) ## measure what logs, limits, ledger and the like cost; needs wrk, Redis
+	@$(PY) -m benchmarks.duties $(ARGS)
 
 check: $(DEVELOPING) ## lint and type-check Python and SQL
 	$(PY) -m ruff check .

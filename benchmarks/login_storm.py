@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -69,7 +70,9 @@ def log_in(server: str, credentials: dict[str, str], over: Event, found: Counter
             over.wait(float(response.headers["Retry-After"]))
 
 
-def storm(server: str, users: list[dict[str, str]], over: Event, results: object) -> None:
+def storm(
+    server: str, users: list[dict[str, str]], over: Event, results: Queue[Counter[int]]
+) -> None:
     """One process's share of the clients that log in."""
     found: Counter[int] = Counter()
     clients = [threading.Thread(target=log_in, args=(server, user, over, found)) for user in users]
@@ -77,7 +80,7 @@ def storm(server: str, users: list[dict[str, str]], over: Event, results: object
         client.start()
     for client in clients:
         client.join()
-    results.put(found)  # type: ignore[attr-defined]
+    results.put(found)
 
 
 def read_phase(server: str, tokens: list[str]) -> list[float]:
@@ -96,7 +99,8 @@ def read_phase(server: str, tokens: list[str]) -> list[float]:
 def storm_phase(
     server: str, tokens: list[str], users: list[dict[str, str]]
 ) -> tuple[list[float], Counter[int]]:
-    over, results = multiprocessing.Event(), multiprocessing.Queue()
+    over = multiprocessing.Event()
+    results: multiprocessing.Queue[Counter[int]] = multiprocessing.Queue()
     share = LOGINS // PROCESSES
     clients = [
         multiprocessing.Process(
@@ -109,7 +113,7 @@ def storm_phase(
     time.sleep(1)  # the storm is on
     reads = read_phase(server, tokens)
     over.set()
-    found = sum((results.get() for _ in clients), Counter())
+    found = sum((results.get() for _ in clients), Counter[int]())
     for client in clients:
         client.join()
     return reads, found
@@ -133,7 +137,7 @@ def main(server: str) -> None:
         tokens.append(json.loads(body)["data"]["access_token"])
         for number in range(20):
             call(connection, "POST", "/api/me/tasks", {"title": f"task {number}"}, tokens[-1])
-    quiet, stormy, outcomes = [], [], Counter()
+    quiet, stormy, outcomes = [], [], Counter[int]()
     read_phase(server, tokens)  # warms everything up
     for _ in range(ROUNDS):
         quiet += read_phase(server, tokens)

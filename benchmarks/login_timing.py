@@ -74,11 +74,8 @@ def show(title: str, known: list[float], unknown: list[float]) -> None:
 def main(server: str) -> None:
     found = measure(server, register(server))
     show("all", *([seconds for _, seconds in found[kind]] for kind in (True, False)))
-    for name, is_in in (
-        ("up to 256 chars", lambda length: length <= 256),
-        ("over-long", lambda length: length > 256),
-    ):
-        parts = [[s for length, s in found[kind] if is_in(length)] for kind in (True, False)]
+    for name, lengths in (("up to 256 chars", range(257)), ("over-long", range(257, 2**16))):
+        parts = [[s for length, s in found[kind] if length in lengths] for kind in (True, False)]
         show(name, *parts)
 
 

@@ -1,5 +1,6 @@
 -- 100 users with 2,000 tasks each; the first has 10,000. Written in the order of time: on disk
--- the users lie interleaved, as they do after real use.
+-- the users lie interleaved, as they do after real use. Each id is a UUIDv7 that follows from the
+-- numbers of user and task, so that pgbench can make ids of numbers: load.py has the same formulas.
 INSERT INTO users (id, email, email_key)
 SELECT
     ('1000000000004000' || (8000000000000000 + u))::uuid,
@@ -19,7 +20,7 @@ INSERT INTO tasks (
 )
 SELECT
     ('1000000000004000' || (8000000000000000 + u))::uuid,
-    uuidv7_at(stamp),
+    (clock || '7000' || (8000000000000000 + u))::uuid,
     'Task ' || n || ' of user ' || u,
     notes,
     'task ' || n || ' of user ' || u,
@@ -33,7 +34,10 @@ FROM generate_series(1, 100) AS u
 CROSS JOIN LATERAL generate_series(1, CASE u WHEN 1 THEN 10000 ELSE 2000 END) AS n
 CROSS JOIN LATERAL (
     SELECT
-        timestamptz '2025-01-01 00:00:00+00' + n * interval '1 minute' + u * interval '100 ms',
+        '0194' || (10000 + n) || '000',
         rpad('Notes on task ' || n || ': ', 80, 'buy milk, call the bank, water the plants; ')
-) AS t (stamp, notes)
-ORDER BY stamp;
+) AS t (clock, notes)
+CROSS JOIN LATERAL (
+    SELECT to_timestamp(('x' || clock)::bit(48)::bigint / 1000.0)
+) AS made (stamp)
+ORDER BY n, u;

@@ -2,6 +2,9 @@
 
 import json
 import os
+from collections.abc import Mapping
+from typing import TypedDict
+from unittest.mock import patch
 
 import psycopg
 
@@ -16,17 +19,26 @@ QUERY = """
 """
 LIFETIME = 24 * 60 * 60  # seconds; a benchmark outlives the tokens that people get
 
+
+class User(TypedDict):
+    """Somebody who sends requests, and the tasks that they are about."""
+
+    user_id: str
+    token: str
+    tasks: list[str]
+
+
+def users(environ: Mapping[str, str], database_url: str) -> list[User]:
+    """Every user of the database, with a token that a service with that environment takes."""
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(QUERY).fetchall()
+    issuer = AccessTokens(Config.from_env(environ))
+    with patch.object(tokens, "LIFETIME", LIFETIME):
+        return [
+            {"user_id": str(owner), "token": issuer.issue(owner, owner), "tasks": ids}
+            for owner, ids in rows
+        ]
+
+
 if __name__ == "__main__":
-    config = Config.from_env(os.environ)
-    tokens.LIFETIME = LIFETIME
-    issuer = AccessTokens(config)
-    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
-        users = connection.execute(QUERY).fetchall()
-    print(
-        json.dumps(
-            [
-                {"user_id": str(owner), "token": issuer.issue(owner, owner), "tasks": ids}
-                for owner, ids in users
-            ]
-        )
-    )
+    print(json.dumps(users(os.environ, os.environ["DATABASE_URL"])))

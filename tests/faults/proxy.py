@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a Unix socket, on which connections can go silent."""
+"""A TCP proxy in front of a Unix socket: counts round trips, and connections can go silent."""
 
 import socket
 import threading
@@ -21,6 +21,11 @@ class Proxy:
     def port(self) -> int:
         port: int = self._listener.getsockname()[1]
         return port
+
+    @property
+    def round_trips(self) -> int:
+        """How often a client has spoken since the target last did, on all connections together."""
+        return sum(pair.round_trips for pair in self._pairs)
 
     def silence(self, *, newcomers: bool) -> None:
         """From now on nothing passes on today's connections, or on those of newcomers either."""
@@ -51,6 +56,8 @@ class _Pair:
 
     def __init__(self, client: socket.socket, target: str, *, is_silent: bool) -> None:
         self.is_silent = is_silent
+        self.round_trips = 0
+        self._client_has_spoken = False
         server = socket.socket(socket.AF_UNIX)
         self._ends = (client, server)
         with suppress(OSError):  # the target is away: its end of the pair is closed at once
@@ -62,9 +69,16 @@ class _Pair:
         with suppress(OSError):  # either end has gone
             while data := source.recv(65536):
                 if not self.is_silent:
+                    self._note(is_client=source is self._ends[0])
                     sink.sendall(data)
         if not self.is_silent:
             self.close()
+
+    def _note(self, *, is_client: bool) -> None:
+        """Before it is passed on, so that whoever has the answer finds it counted."""
+        if is_client and not self._client_has_spoken:
+            self.round_trips += 1
+        self._client_has_spoken = is_client
 
     def close(self) -> None:
         for end in self._ends:

@@ -1,0 +1,287 @@
+"""`make bench-growth`: do calls take longer with more tasks, one's own or those of others?
+
+Calls of app/tasks/repository.py, which is the service without HTTP: one client on one connection,
+so that nothing but the statements can grow. Owners of 1,000 to 1,000,000 tasks are called in turns,
+and so are two databases: one has nobody else, the other has the rows of others, too. Prints medians
+in milliseconds, and ends with 1 where a call that should not grow takes more than FLAT times as
+long in one place as in another.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app import db
+from app.config import Config
+from app.tasks import repository
+from app.web import Origin
+from benchmarks import load, stage
+from benchmarks.load import NOTES, TITLE
+from benchmarks.stage import Postgres
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+OTHERS = 10_000_000
+OTHERS_EACH = 1_000  # tasks of each of the others
+BATCH = 100_000  # rows per statement
+BYTES = 1_600  # on disk per task: itself, its entry in the ledger, and their indexes
+WAL_BYTES = 5 * 10**9
+ALONE, AMONG = "alone", "among_others"
+SETTINGS = {"max_wal_size": "4GB"}
+
+PAGE = 50
+FAR_PAGE = 200
+ROUNDS, CALLS = 15, 20
+PATIENCE = 0.3  # seconds of one kind of call to one owner in a round; one is always made
+FLAT = 1.5
+NOWHERE, EVERYWHERE = "zebra", "milk"
+
+ORIGIN = Origin("bench-growth", None)
+GROWS = "search, no such word"  # it has to look at every task of the owner
+
+# For each owner of a range the tasks behind the version `above`, up to `until`, a second apart.
+ADD_TASKS = """
+WITH made AS (
+    INSERT INTO tasks (
+        owner_id, id, title, description, title_folded, description_folded, completed_at,
+        created_at, updated_at, version, last_action
+    )
+    SELECT
+        lpad(to_hex(owner), 32, '0')::uuid,
+        uuidv7_at(stamp),
+        'Task ' || n,
+        notes,
+        'task ' || n,
+        lower(notes),
+        CASE WHEN n %% 3 = 0 THEN stamp END,
+        stamp,
+        stamp,
+        n,
+        'create'
+    FROM generate_series(%(above)s::bigint + 1, %(until)s::bigint) AS n
+    CROSS JOIN generate_series(%(first)s::bigint, %(last)s::bigint) AS owner
+    CROSS JOIN LATERAL (
+        SELECT
+            timestamptz '2025-01-01 00:00:00+00' + n * interval '1 second',
+            rpad('Notes on task ' || n || ': ', 80, 'buy milk, call the bank, water the plants; ')
+    ) AS t (stamp, notes)
+    RETURNING owner_id, version, id, last_action, updated_at, document
+)
+
+INSERT INTO ledger_entries (owner_id, version, task_id, action, at, request_id, task, hash)
+SELECT owner_id, version, id, last_action, updated_at, 'seed', document, sha256('')
+FROM made
+"""
+ADD_OWNERS = """
+WITH made AS (
+    INSERT INTO users (id, email, email_key)
+    SELECT lpad(to_hex(n), 32, '0')::uuid, 'user' || n, 'user' || n
+    FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
+    RETURNING id
+)
+
+INSERT INTO ledgers (owner_id, version)
+SELECT id, %(size)s FROM made
+"""
+
+Cell = tuple[str, str, int]  # the database, what is called, and how many tasks its owner has
+Calls = dict[str, dict[int, Callable[[], object]]]
+Round = dict[Cell, float]  # median seconds
+
+
+def main() -> int:
+    """Prints two tables; 1 where something grows that should not."""
+    parser = argparse.ArgumentParser(prog="make bench-growth ARGS=...", description=__doc__)
+    parser.add_argument("--others", type=int, default=OTHERS, help="rows of others")
+    options = parser.parse_args()
+    with stage.workspace() as folder:
+        require_room(folder, options.others + 2 * sum(SIZES))
+        with stage.postgres(folder, **SETTINGS) as postgres:
+            postgres.migrate(ALONE)
+            seed_own(postgres)
+            postgres.create(AMONG, ALONE)
+            seed_others(postgres, options.others)
+            calls = prepare(postgres, folder)
+            rounds = [measure(postgres, folder, calls, number) for number in range(ROUNDS)]
+    print(f"{os.cpu_count()} cores, one client; medians in milliseconds\n")
+    print(table("alone", ALONE, rounds), end="\n\n")
+    print(table(f"among {options.others:,} of others", AMONG, rounds), end="\n\n")
+    factors = {name: growth(name, rounds) for name in kinds(rounds)}
+    for name, factor in factors.items():
+        print(f"{name}: longest by shortest {factor:.2f}")
+    grown = [name for name, factor in factors.items() if name != GROWS and factor > FLAT]
+    print(f"NOT FLAT: {', '.join(grown)}" if grown else f"All but '{GROWS}' is flat within {FLAT}.")
+    return 1 if grown else 0
+
+
+def require_room(folder: Path, tasks: int) -> None:
+    free, needed = shutil.disk_usage(folder).free, tasks * BYTES + WAL_BYTES
+    if free < needed:
+        sys.exit(
+            f"{folder.parent} has {free / 1e9:.0f} GB free, and {needed / 1e9:.0f} are needed: "
+            "set TMPDIR to a roomier place, or ask for fewer rows: ARGS='--others 1000000'"
+        )
+
+
+def seed_own(postgres: Postgres) -> None:
+    for number, size in enumerate(SIZES, 1):
+        say(f"{size:,} tasks of one owner")
+        _add(postgres, ALONE, number, number, size)
+    _settle(postgres, ALONE)
+
+
+def seed_others(postgres: Postgres, rows: int) -> None:
+    """Owners write in turns, as in real use: no owner's rows lie together on disk."""
+    say(f"{rows:,} tasks of others")
+    first = len(SIZES) + 1
+    if rows >= OTHERS_EACH:
+        _add(postgres, AMONG, first, first + rows // OTHERS_EACH - 1, OTHERS_EACH)
+    _settle(postgres, AMONG)
+
+
+def _add(postgres: Postgres, database: str, first: int, last: int, size: int) -> None:
+    """Adds owners and `size` tasks for each; foreign keys are not looked at, as they do hold."""
+    owners = {"first": first, "last": last}
+    step = max(1, BATCH // (last - first + 1))
+    with postgres.connect(database) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(ADD_OWNERS, {**owners, "size": size})
+        for above in range(0, size, step):
+            until = min(size, above + step)
+            connection.execute(ADD_TASKS, {**owners, "above": above, "until": until})
+
+
+def _settle(postgres: Postgres, database: str) -> None:
+    with postgres.connect(database) as connection:
+        connection.execute("VACUUM (ANALYZE)")
+        size = connection.execute("SELECT pg_database_size(current_database()) / 1e9").fetchone()
+    postgres.settle()
+    say(f"{size[0] if size else 0:.1f} GB on disk, vacuumed and analysed")
+
+
+def measure(postgres: Postgres, folder: Path, calls: Calls, number: int) -> Round:
+    """One round of all calls, each in both databases; every other round takes them in reverse."""
+    say(f"round {number + 1} of {ROUNDS}")
+    found: Round = {}
+    for name, by_size in calls.items():
+        for database in (ALONE, AMONG)[:: -1 if number % 2 else 1]:
+            with connected(postgres.url(database), folder):
+                found |= {(database, name, size): s for size, s in timed(by_size).items()}
+    return found
+
+
+@contextmanager
+def connected(url: str, folder: Path) -> Iterator[None]:
+    """Lets the repository work on that database."""
+    environ = {
+        **stage.PRODUCTION,
+        "DATABASE_URL": url,
+        "DATA_DIR": str(folder),
+        "DB_STATEMENT_TIMEOUT_MS": "60000",  # what takes long shall be seen, not ended
+    }
+    db.configure(Config.from_env(environ))
+    db.open_pool()
+    try:
+        yield
+    finally:
+        db.close_pool()
+
+
+def prepare(postgres: Postgres, folder: Path) -> Calls:
+    """The calls to measure; they fit both databases, as one began as a copy of the other."""
+    calls: Calls = {}
+    with connected(postgres.url(ALONE), folder):
+        for number, size in enumerate(SIZES, 1):
+            for name, call in _calls_of(UUID(int=number), size).items():
+                calls.setdefault(name, {})[size] = call
+    return calls
+
+
+def _calls_of(owner: UUID, size: int) -> dict[str, Callable[[], object]]:
+    page = partial(
+        repository.search,
+        owner,
+        sort="-created_at",
+        position=None,
+        limit=PAGE,
+        is_completed=None,
+        words=None,
+        known_tags=[],
+    )
+    calls: dict[str, Callable[[], object]] = {
+        "page 1": page,
+        "search, every task has the word": partial(page, words=EVERYWHERE),
+        GROWS: partial(page, words=NOWHERE),
+        "create": partial(repository.create, owner, TITLE, NOTES, None, ORIGIN),
+        "sync": partial(repository.changes, owner, since=size // 2, limit=PAGE, known_tags=[]),
+    }
+    if size >= FAR_PAGE * PAGE:  # it has such a page
+        calls[f"page {FAR_PAGE}"] = partial(page, position=_position(page))
+    return calls
+
+
+def _position(page: Callable[..., repository.Page]) -> Any:
+    """Where page FAR_PAGE begins: by reading those before it."""
+    position = None
+    for _ in range(FAR_PAGE - 1):
+        position = orjson.loads(page(position=position).next_position or b"null")
+    return position
+
+
+def timed(calls: Mapping[int, Callable[[], object]]) -> dict[int, float]:
+    """The median seconds of each, called in turns after a first time for the caches."""
+    for call in calls.values():
+        call()
+    found: dict[int, list[float]] = {size: [] for size in calls}
+    for _ in range(CALLS):
+        for size, call in calls.items():
+            if sum(found[size]) < PATIENCE:
+                began = time.perf_counter()
+                call()
+                found[size].append(time.perf_counter() - began)
+    return {size: median(seconds) for size, seconds in found.items()}
+
+
+def kinds(rounds: Sequence[Round]) -> list[str]:
+    return list(dict.fromkeys(name for _, name, _ in rounds[0]))
+
+
+def table(title: str, database: str, rounds: Sequence[Round]) -> str:
+    def cell(name: str, size: int) -> str:
+        if (database, name, size) not in rounds[0]:
+            return "–"
+        return f"{median(each[database, name, size] for each in rounds) * 1000:.2f}"
+
+    rows = [[name, *(cell(name, size) for size in SIZES)] for name in kinds(rounds)]
+    return load.table([title, *(f"{size:,} own" for size in SIZES)], rows)
+
+
+def growth(name: str, rounds: Sequence[Round]) -> float:
+    """How many times as long as in its best place a call takes in its worst one.
+
+    Each place is compared with all of the same round, so that slow seconds count for none.
+    """
+    places = [cell for cell in rounds[0] if cell[1] == name]
+    shares = [
+        median(each[place] / mean(each[cell] for cell in places) for each in rounds)
+        for place in places
+    ]
+    return max(shares) / min(shares)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

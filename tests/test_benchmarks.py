@@ -1,0 +1,93 @@
+"""What `make bench` and `make bench-duties` compare is what they say."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import psycopg
+import pytest
+
+from app import db, migrations
+from benchmarks import chart, duties, load, stage
+from benchmarks.tokens import users
+from tests.conftest import Postgres
+from tests.roles import as_role
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def seeded_url(postgres: Postgres, migrated: str) -> Iterator[str]:
+    """The database that the benchmarks begin with."""
+    with postgres.database(template=migrated) as name:
+        url = postgres.url(name)
+        migrations.switch_row_security(url, on=False)
+        with psycopg.connect(url) as connection:
+            connection.execute(stage.SEED.read_bytes())
+        yield url
+
+
+@pytest.fixture(scope="module")
+def requests(seeded_url: str) -> dict[str, list[bytes]]:
+    return load.requests(users({**stage.PRODUCTION, "DATABASE_URL": seeded_url}, seeded_url))
+
+
+def counts(url: str) -> dict[str, int]:
+    """Rows of the tables that writes add to, and the sum of the owners' counters."""
+    query = """
+        SELECT
+            (SELECT count(*) FROM tasks), (SELECT count(*) FROM ledger_entries),
+            (SELECT sum(version)::bigint FROM ledgers)
+    """
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return dict(zip(("tasks", "entries", "versions"), row, strict=True))
+
+
+def test_pgbench_runs_the_statements_of_the_service(
+    seeded_url: str, requests: dict[str, list[bytes]], tmp_path: Path
+) -> None:
+    with stage.service(as_role(seeded_url), tmp_path / "service") as service:
+        load.probe(service, requests)
+        names = load.statements(service)
+    assert names.keys() == load.MIX.keys()
+    before = counts(seeded_url)
+    load.write_transactions(as_role(seeded_url), names, tmp_path)
+    after = counts(seeded_url)
+    assert after["entries"] - before["entries"] == len({"create", "toggle", "update"})
+    assert after["tasks"] - before["tasks"] == len({"create"})
+
+
+def test_a_transaction_is_the_file_with_its_parameters_replaced() -> None:
+    text = db.load("tasks/update").text
+    made = load.transaction("update", "tasks/update", text)
+    pieces = [re.escape(piece) for piece in load.PARAMETER.split(text)[::2]]
+    assert len(pieces) > 20
+    assert re.fullmatch(re.escape(load.DRAW) + r"[^%\n]+".join(pieces), made.text)
+
+
+def test_what_is_left_out_is_left_out(
+    seeded_url: str, requests: dict[str, list[bytes]], tmp_path: Path
+) -> None:
+    left_out = "jwt,sessions,metrics"
+    with psycopg.connect(seeded_url) as connection:
+        connection.execute(duties.WITHOUT_LEDGER.read_bytes())
+    before = counts(seeded_url)
+    url, folder = as_role(seeded_url), tmp_path / "service"
+    with stage.service(url, folder, duties.APPLICATION, LEFT_OUT=left_out) as service:
+        load.probe(service, requests)
+    after = counts(seeded_url)
+    assert {each.name for each in folder.iterdir()} >= set(left_out.split(","))
+    assert after["versions"] > before["versions"]
+    assert after["entries"] == before["entries"]
+
+
+def test_the_chart_shows_each_load_to_scale() -> None:
+    bars = [chart.Bar("get", 0.25, "<fast>"), chart.Bar("list", 1.2, "faster")]
+    drawn = ElementTree.fromstring(chart.draw(bars, "a machine"))  # noqa: S314  # our own
+    widths = [int(each.attrib["width"]) for each in drawn.iter() if each.tag.endswith("rect")]
+    assert widths[1] == pytest.approx(widths[0] / 4, abs=1)
+    assert widths[3] == widths[2]
+    assert "<fast>" in [each.text for each in drawn.iter()]
