@@ -308,7 +308,7 @@ def _answer(error: AppError, request_id: str) -> bytes:
         "Content-Length": str(len(body)),
         "Cache-Control": "no-store",
         "X-Request-Id": request_id,
-        **dict([*edge.HEADERS, edge.CLOSED_POLICY]),
+        **dict(edge.CLOSED_HEADERS),
         **error.headers,
     }
     lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]

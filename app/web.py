@@ -89,12 +89,14 @@ class Request(flask.Request):
 
 def this_request() -> Request:
     """The request that is being answered; flask.request would look it up for each attribute."""
-    return cast("Request", _cv_request.get().request)
+    request: Request = _cv_request.get().request  # type: ignore[assignment]
+    return request
 
 
 def identity() -> Identity:
     """The caller; there is one wherever a blueprint authenticates."""
-    return cast("Identity", this_request().identity)
+    caller: Identity = this_request().identity  # type: ignore[assignment]
+    return caller
 
 
 def owner_id() -> UUID:
@@ -332,7 +334,7 @@ class Json(Response):
         self._status, self._status_code = STATUSES[status], status
         self.headers = Headers()
         add_headers(self, [JSON_TYPE, ("Content-Length", str(len(body)))])
-        self.response = [body]
+        self.body, self.response = body, [body]
         self.direct_passthrough = False
         self._on_close = []
 
@@ -340,7 +342,7 @@ class Json(Response):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         start_response(self._status, self.headers.to_wsgi_list())
-        return () if environ["REQUEST_METHOD"] == "HEAD" else cast("list[bytes]", self.response)
+        return () if environ["REQUEST_METHOD"] == "HEAD" else [self.body]
 
 
 def add_headers(response: Response, headers: Iterable[tuple[str, str]]) -> None:

@@ -20,7 +20,7 @@ HEADERS = [
     ("X-Frame-Options", "DENY"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
-CLOSED_POLICY = (POLICY, "default-src 'none'; frame-ancestors 'none'")
+CLOSED_HEADERS = [*HEADERS, (POLICY, "default-src 'none'; frame-ancestors 'none'")]
 ONLY_TLS = ("Strict-Transport-Security", "max-age=31536000")
 SENDABLE = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"
 READABLE = "ETag, Link, Location, Retry-After, Idempotent-Replayed, X-Request-Id"
@@ -42,9 +42,7 @@ class Edge:
             _take_forwarded(environ, self._trusts)
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            headers += HEADERS
-            if not any(name == POLICY for name, _ in headers):
-                headers.append(CLOSED_POLICY)
+            headers += HEADERS if POLICY in dict(headers) else CLOSED_HEADERS
             if environ["wsgi.url_scheme"] == "https":
                 headers.append(ONLY_TLS)
             return start_response(status, headers, *exc_info)

@@ -5,7 +5,7 @@ import math
 import time
 import zlib
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 from flask import Flask
 from limits import parse
@@ -91,7 +91,7 @@ def register(app: Flask, config: Config) -> None:
     app.extensions["rate_limits"] = RateLimits(config.rate_limit, store)
 
     def count() -> None:
-        limits = cast("RateLimits", app.extensions["rate_limits"])
+        limits: RateLimits = app.extensions["rate_limits"]
         request = web.this_request()
         if request.identity is not None:
             partition, key = "user", str(request.identity.owner_id)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 from flask import Flask, Response
 
@@ -28,8 +28,8 @@ def register(app: Flask) -> None:
 
     def finish(response: Response) -> Response:
         """Where the body is streamed, when that has ended."""
-        metrics = cast("Metrics", app.extensions["metrics"])
-        log = cast("RequestLog", app.extensions["request_log"])
+        metrics: Metrics = app.extensions["metrics"]
+        log: RequestLog = app.extensions["request_log"]
         request, status = web.this_request(), response.status_code
         route = "unmatched" if request.url_rule is None else _template(request.url_rule.rule)
         fields = _fields(request, route, status, db.end_request())
