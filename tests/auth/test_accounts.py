@@ -184,6 +184,8 @@ def test_leaving_tells_what_was_removed_and_leaves_no_trace(
     log_in(alice.client, alice.email)
     log_in(alice.client, alice.email, "wrong")
     alice.client.post("/api/auth/refresh", json={"refresh_token": alice.refresh_token})
+    account_hashes = _account_hashes(alice)
+    assert any(each in dump(database_url) for each in account_hashes)
     assert data(erase(alice)) == {
         "tasks": 2,
         "ledger_entries": 3,
@@ -191,14 +193,44 @@ def test_leaving_tells_what_was_removed_and_leaves_no_trace(
         "known_addresses": 1,
         "sessions": 2,
         "guess_counters": 2,
+        # registered, logged in twice, refused once, and the ends of the two sessions
+        "auth_events": 6,
     }
-    assert alice.email not in dump(database_url)
-    run(database_url, "DROP TABLE auth_events CASCADE")  # the auditor's, which names only the id
-    assert alice.id not in dump(database_url)
+    left = dump(database_url)
+    assert bob.id in left
+    for trace in (alice.id, alice.email, *account_hashes):
+        assert trace not in left
+    assert run(
+        database_url,
+        "SELECT event, session_id, address_hash FROM auth_events WHERE owner_id IS NULL",
+    ) == [("erased", None, None)]
     for table in ("users", "credentials", "ledgers", "sessions", "known_addresses"):
         assert count(database_url, table) == 1
     assert bob.id in bobs
     assert bob.get().status_code == 200
+
+
+def _account_hashes(caller: Caller) -> list[str]:
+    """The keyed hashes of the caller's e-mail, in hexadecimal digits."""
+    fingerprints = caller.client.application.extensions["fingerprints"]
+    return [each.hex() for each in fingerprints.account(caller.email)]
+
+
+@pytest.mark.proves("AUTH-5")
+def test_tries_at_the_e_mail_of_an_account_that_has_gone_are_erased_and_others_are_not(
+    alice: Caller, bob: Caller, database_url: str
+) -> None:
+    for _ in range(6):
+        log_in(bob.client, alice.email, "wrong")
+        log_in(bob.client, bob.email, "wrong")
+    tries = "auth_events WHERE event IN ('refused', 'held up')"
+    assert count(database_url, tries) == 12
+    run(database_url, "UPDATE guesses SET last_failure_at = last_failure_at - interval '1 hour'")
+    assert data(erase(alice))["auth_events"] == 6 + len(
+        ("registered", "logged in", "session ended")
+    )
+    assert count(database_url, tries) == 6
+    assert bob.id in dump(database_url)
 
 
 def test_whoever_left_is_gone_and_may_come_back(alice: Caller) -> None:
