@@ -30,7 +30,8 @@ PURE_FUNCTIONS = frozenset(
     has_schema_privilege has_table_privilege hashtextextended json_agg json_build_array
     json_build_object json_object json_to_recordset jsonb_array_elements jsonb_build_object
     jsonb_to_recordset least left make_interval num_nonnulls octet_length pg_advisory_xact_lock
-    pg_backend_pid pg_try_advisory_xact_lock set_config sha256 to_char to_regclass trim_array
+    pg_backend_pid pg_try_advisory_xact_lock row_security_active set_config sha256 to_char
+    to_regclass trim_array
     """.split()  # noqa: SIM905
 )
 

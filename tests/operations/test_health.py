@@ -71,6 +71,23 @@ def test_readiness_names_a_database_that_takes_no_writes(
 
 
 @pytest.mark.proves("OPS-30")
+@pytest.mark.parametrize("is_told", [False, True])
+def test_readiness_names_row_security_that_would_hide_all_rows(
+    config: Config, database_url: str, is_told: bool
+) -> None:
+    client = create_app(replace(config, db_row_security=is_told)).test_client()
+    db.open_pool()
+    migrations.switch_row_security(database_url, on=False)
+    assert not_ready(client) == {}
+    migrations.switch_row_security(database_url, on=True)
+    if is_told:
+        assert not_ready(client) == {}
+    else:
+        assert "DB_ROW_SECURITY=on" in not_ready(client)["row security"]
+    db.close_pool()
+
+
+@pytest.mark.proves("OPS-30")
 def test_readiness_answers_within_two_seconds_while_the_database_hangs(
     config: Config,
 ) -> None:
