@@ -2,6 +2,7 @@
 -- What is left is that some account was erased at that time.
 -- depends: 0006.audit
 
+-- For tries at an e-mail, whose number is up to strangers. Only log-ins wait while it is made.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX auth_events_account ON auth_events (account_hash) WHERE account_hash IS NOT NULL;
 

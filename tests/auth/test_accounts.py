@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from flask.testing import FlaskClient
 from tests.auth.database import count, dump, run
 from tests.callers import PASSWORD, Caller, broken_fields, data, error
 from tests.serving import Server
+from tests.tasks.remote import sign_up as sign_up_remotely
 
 EMAIL = "Zoë.K@example.com"
 
@@ -290,3 +292,58 @@ def test_a_task_written_while_its_account_is_erased_waits_and_is_refused(
         writer.commit()
         assert data(erased.result())["tasks"] == 1
     assert count(database_url, "tasks") == 0
+
+
+BIG = 50_000  # tasks
+FILL = """
+WITH made AS (
+    INSERT INTO tasks (
+        owner_id, id, title, title_folded, description_folded, created_at, updated_at, deleted_at,
+        version, last_action
+    )
+    SELECT
+        %(owner_id)s, gen_random_uuid(), 'one of many', 'one of many', '', now(), now(),
+        CASE WHEN n %% 10 = 0 THEN now() END, n,
+        CASE WHEN n %% 10 = 0 THEN 'delete' ELSE 'create' END
+    FROM generate_series(1, %(count)s) AS n
+    RETURNING owner_id, id, version, last_action, deleted_at, document
+),
+
+entry AS (
+    INSERT INTO ledger_entries (owner_id, version, task_id, action, at, request_id, task, hash)
+    SELECT
+        owner_id, version, id, last_action, now(), 'filled',
+        CASE WHEN deleted_at IS NULL THEN document END, sha256('')
+    FROM made
+)
+
+UPDATE ledgers SET version = %(count)s WHERE owner_id = %(owner_id)s
+"""
+
+
+@pytest.mark.proves("AUTH-5", "OPS-40")
+def test_a_big_account_goes_whole_while_others_are_served(
+    server: Server, served_database_url: str
+) -> None:
+    big, other = sign_up_remotely(server), sign_up_remotely(server)
+    run(served_database_url, FILL, owner_id=big.id, count=BIG)
+
+    def leave() -> Any:
+        password = {"password": PASSWORD}
+        return server.request("DELETE", "/api/auth/me", password, big.authorization)
+
+    served, slowest = 0, 0.0
+    with ThreadPoolExecutor(1) as threads:
+        left = threads.submit(leave)
+        while not left.done():
+            began = time.monotonic()
+            other.create("meanwhile")
+            assert other.get().status == 200
+            served, slowest = served + 1, max(slowest, time.monotonic() - began)
+    removed = left.result().json["data"]
+    assert (removed["tasks"], removed["ledger_entries"]) == (BIG, BIG)
+    for table in ("tasks", "ledger_entries", "ledgers", "sessions"):
+        theirs = f"{table} WHERE owner_id = %(owner_id)s"
+        assert count(served_database_url, theirs, owner_id=big.id) == 0
+    assert served >= 5
+    assert slowest < 1
