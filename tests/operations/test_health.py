@@ -57,6 +57,12 @@ def test_readiness_names_the_migrations_that_are_missing_and_heals_by_itself(
     assert not_ready(client) == {}
     newest = migrations.rollback(empty_database_url)[0]
     assert not_ready(client)["schema"] == f"Migrations are missing: {newest}."
+    migrations.upgrade(empty_database_url)
+    with psycopg.connect(empty_database_url) as owner:
+        owner.execute(
+            "INSERT INTO _yoyo_migration (migration_hash, migration_id) VALUES ('h', '9999.newer')"
+        )
+    assert not_ready(client) == {}
     db.close_pool()
 
 
