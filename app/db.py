@@ -4,11 +4,11 @@ import math
 import re
 import select
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.pq.abc import PGresult
@@ -35,7 +35,7 @@ KEEPALIVES = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b")
+WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|COPY)\b")
 
 SHUTDOWNS = ("57P01", "57P02", "57P03")  # SQLSTATEs: the server's last words on a connection
 
@@ -230,13 +230,21 @@ def fetch_all(statement: Statement, params: Params) -> list[Row]:
 
 def execute(statement: Statement, params: Params) -> int:
     """Runs the statement; returns the number of rows that it changed."""
-    return _run(
-        statement, params, lambda _connection, _statement, result: result.command_tuples or 0
-    )
+    return _run(statement, params, _changed)
 
 
 def _changed(_connection: Connection, _statement: Statement, result: PGresult) -> int:
     return result.command_tuples or 0
+
+
+def copy(statement: Statement, types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Sends the rows to a binary COPY FROM STDIN, whose columns have these types."""
+    if _database.thread.connection is None:
+        raise RuntimeError("db.copy() belongs inside db.transaction()")
+    with _database.thread.connection.cursor().copy(statement.text) as target:
+        target.set_types(types)
+        for row in rows:
+            target.write_row(row)
 
 
 def stream(statement: Statement, params: Params) -> Generator[list[Row], None, None]:

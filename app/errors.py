@@ -182,7 +182,6 @@ HTTP_ERRORS: Mapping[int, type[AppError]] = {
 }
 
 CONSTRAINTS: Mapping[str, Callable[[], AppError]] = {
-    "users_email_key_unique": EmailTaken,
     "idempotency_keys_pkey": IdempotencyInFlight,
 }
 

@@ -220,3 +220,10 @@ def test_a_pool_must_be_configured() -> None:
     db.close_pool()
     with pytest.raises(RuntimeError, match="configure"):
         db.open_pool()
+
+
+@pytest.mark.usefixtures("app")
+def test_rows_are_copied_within_a_transaction_only() -> None:
+    copying = db.load("operations/copy_seed")
+    with pytest.raises(RuntimeError):
+        db.copy(copying, ["int8"], [])

@@ -138,6 +138,20 @@ def test_on_data_each_step_back_keeps_what_its_tables_held(
     assert {len(rows(database_url, table)) for table in tables(database_url)} == {0}
 
 
+def test_accounts_that_went_before_their_events_could_are_forgotten_later(
+    alice: Caller, bob: Caller, database_url: str
+) -> None:
+    undone: list[str] = []
+    while "0007.erasure" not in undone:
+        undone += migrations.rollback(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("DELETE FROM users WHERE id = %s", (alice.id,))
+    assert {row["owner_id"] for (row,) in rows(database_url, "auth_events")} == {alice.id, bob.id}
+    migrations.upgrade(database_url)
+    left = [(row["event"], row["owner_id"]) for (row,) in rows(database_url, "auth_events")]
+    assert sorted(left) == [("erased", None), ("logged in", bob.id), ("registered", bob.id)]
+
+
 def test_what_one_step_back_and_forth_does_not_touch_is_as_it_was(
     alice: Caller, database_url: str
 ) -> None:

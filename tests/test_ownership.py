@@ -1,6 +1,5 @@
 """Nobody reaches, or learns of, what belongs to somebody else: not by any route there is."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -11,7 +10,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from tests.callers import Caller, data, error
+from tests.callers import PASSWORD, Caller, data, error
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 BODIES: dict[str, Any] = {
@@ -183,4 +182,12 @@ def test_no_answer_shows_a_password_hash(alice: Caller, database_url: str) -> No
     assert row is not None
     me = alice.call("GET", "/api/auth/me")
     assert list(data(me)) == ["id", "email", "created_at", "updated_at"]
-    assert row[0] not in json.dumps(me.json)
+    body = {"email": alice.email, "password": PASSWORD}
+    for answer in (
+        me,
+        alice.client.post("/api/auth/register", json=body),
+        alice.client.post("/api/auth/login", json=body),
+        alice.call("GET", "/api/auth/sessions"),
+        alice.get(),
+    ):
+        assert row[0] not in answer.text

@@ -1,5 +1,9 @@
-"""What the migrations create, as far as the proof needs it: tables, their columns, functions."""
+"""What the migrations create, as far as the proof needs it: tables, their columns, functions.
 
+And the temporary tables of the statements in sql/, which belong to a connection and to no owner.
+"""
+
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +12,14 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
+from app import db
 from app.migrations import DIRECTORY
 
 OWNER_COLUMN = "owner_id"
 USERS = "users"
 MIGRATION_TABLE = "_yoyo_migration"
 FUNCTIONS = ("FUNCTION", "PROCEDURE", "AGGREGATE")
+MAKES_TABLE = re.compile(r"^CREATE TEMP", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Catalogue:
 
 def from_migrations(directory: Path = DIRECTORY) -> Catalogue:
     """The catalogue after all migrations have been applied."""
-    tables: dict[str, tuple[str, ...]] = {MIGRATION_TABLE: ("migration_id",)}
+    tables: dict[str, tuple[str, ...]] = {MIGRATION_TABLE: ("migration_id",), **_temporary_tables()}
     bodies: dict[str, str] = {}
     for file in sorted(directory.glob("[0-9]*.sql")):
         if not file.name.endswith(".rollback.sql"):
@@ -44,6 +50,27 @@ def from_migrations(directory: Path = DIRECTORY) -> Catalogue:
                 _apply(text, tokens, tables, bodies)
     functions = {name: _named_tables(body, tables) for name, body in bodies.items()}
     return Catalogue(tables, functions)
+
+
+def is_temporary_table(statement: exp.Expr | None) -> bool:
+    """Whether the statement makes one, with columns of its own."""
+    return (
+        isinstance(statement, exp.Create)
+        and statement.kind == "TABLE"
+        and isinstance(statement.this, exp.Schema)
+        and statement.find(exp.TemporaryProperty) is not None
+    )
+
+
+def _temporary_tables() -> dict[str, tuple[str, ...]]:
+    tables: dict[str, tuple[str, ...]] = {}
+    for file in sorted(db.SQL.rglob("*.sql")):
+        text = file.read_text(encoding="utf-8")
+        if MAKES_TABLE.search(text):
+            made = sqlglot.parse_one(text, dialect="postgres")
+            if is_temporary_table(made):
+                tables[made.this.this.name] = _columns(made.find_all(exp.ColumnDef))
+    return tables
 
 
 def _statements(script: str) -> Iterator[tuple[str, list[Token]]]:

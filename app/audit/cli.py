@@ -63,7 +63,7 @@ def _plans(
 
     click.echo(f"Filling a scratch database with {owners * tasks:,} tasks", err=True)
     with plans.scratch(scratch_url, owners, tasks) as connection:
-        for each in audited:
+        for each in (each for each in audited if each.has_plan):
             try:
                 yield each.name, plans.explain(connection, each.name, each.text)
             except psycopg.Error as error:

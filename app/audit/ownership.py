@@ -3,7 +3,7 @@
 The statement is parsed and read as PostgreSQL reads it. Equalities that hold for every row of a
 result (conjuncts of WHERE and of an inner join's ON) are facts; a relation is bound when its owner
 column leads to the parameter along facts. What the proof can't follow it refuses: it knows no
-"probably".
+"probably". A COPY can't name an owner, so that it may only fill tables that are nobody's.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from app.audit.catalogue import OWNER_COLUMN, Catalogue
+from app.audit.catalogue import OWNER_COLUMN, Catalogue, is_temporary_table
 from app.audit.facts import OWNER, Facts, Node, Relation, Scope, folded
 
 Outputs: TypeAlias = list[tuple[str, bool]] | None  # names, and whether each is the owner's id
@@ -30,7 +30,8 @@ PURE_FUNCTIONS = frozenset(
     has_schema_privilege has_table_privilege hashtextextended json_agg json_build_array
     json_build_object json_object json_to_recordset jsonb_array_elements jsonb_build_object
     jsonb_to_recordset least left make_interval num_nonnulls octet_length pg_advisory_xact_lock
-    pg_backend_pid pg_try_advisory_xact_lock set_config sha256 to_char to_regclass trim_array
+    pg_backend_pid pg_try_advisory_xact_lock row_security_active set_config sha256 to_char
+    to_regclass trim_array
     """.split()  # noqa: SIM905
 )
 
@@ -70,6 +71,7 @@ class Proof:
     predicates: list[Predicate] = field(default_factory=list)
     tables: set[str] = field(default_factory=set)
     writes: set[str] = field(default_factory=set)
+    has_plan: bool = False  # what is no query can't be explained
 
 
 def prove(text: str, catalogue: Catalogue) -> Proof:
@@ -78,10 +80,10 @@ def prove(text: str, catalogue: Catalogue) -> Proof:
         statements = sqlglot.parse(text, dialect="postgres")
     except SqlglotError as error:
         return Proof(objections=[Objection(f"can't be parsed: {str(error).splitlines()[0]}")])
-    if len(statements) != 1 or not isinstance(statements[0], QUERIES):
-        return Proof(objections=[Objection("is not one SELECT, INSERT, UPDATE or DELETE")])
+    if len(statements) != 1 or not isinstance(statements[0], (*QUERIES, exp.Create, exp.Copy)):
+        return Proof(objections=[Objection("is not one SELECT, INSERT, UPDATE, DELETE or COPY")])
     prover = _Prover(text, catalogue)
-    prover.query(statements[0], {}, None)
+    prover.statement(statements[0])
     prover.object_to_what_was_not_read(statements[0])
     return prover.proof
 
@@ -93,6 +95,16 @@ class _Prover:
         self._catalogue = catalogue
         self._aliases = {0: ""}
         self._read: set[int] = set()
+
+    def statement(self, node: exp.Expr) -> None:
+        """Proves a query, a COPY or the making of a temporary table."""
+        if isinstance(node, exp.Create):
+            self._temporary_table(node)
+        elif isinstance(node, exp.Copy):
+            self._copy(node)
+        else:
+            self.proof.has_plan = True
+            self.query(node, {}, None)
 
     def query(self, node: exp.Expr, environment: Environment, parent: Scope | None) -> Outputs:
         """Proves a query and all in it; returns its columns."""
@@ -450,6 +462,29 @@ class _Prover:
             self._check_bound(target, target.table, scope)
         self._assignments(conflict.expressions, target, scope)
         self._expressions([conflict], environment, scope, ("expressions", "where"))
+
+    # What is no query
+
+    def _temporary_table(self, node: exp.Create) -> None:
+        """CREATE TEMPORARY TABLE with columns; a table's name would hide that table."""
+        if not is_temporary_table(node) or node.expression is not None:
+            self._object("makes something other than an empty temporary table")
+            return
+        table = node.this.this
+        if self._catalogue.owner_column(folded(table.this)):
+            self._object(f"hides {table.name} behind a temporary table", table.name)
+        self._base_table(table, Scope(None))
+
+    def _copy(self, node: exp.Copy) -> None:
+        """COPY ... FROM STDIN."""
+        into = node.this
+        sources = [source.name.upper() for source in node.args["files"]]
+        if not node.args["kind"] or sources != ["STDIN"] or not isinstance(into, exp.Schema):
+            self._object("copies something other than columns FROM STDIN")
+            return
+        target = self._target(into.this, Scope(None))
+        if target is not None and target.table is not None:
+            self._object(f"copies into {target.table}, whoever its rows are for", target.table)
 
     # Everything else
 

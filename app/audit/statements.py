@@ -25,6 +25,7 @@ class Audited:
     predicates: tuple[Predicate, ...]
     exemption: str
     findings: tuple[str, ...]
+    has_plan: bool
 
 
 def audit_all(catalogue: Catalogue) -> list[Audited]:
@@ -59,6 +60,7 @@ def audit_text(name: str, text: str, catalogue: Catalogue) -> Audited:
         tuple(proof.predicates),
         exemption.reason if exemption else "",
         tuple(findings),
+        proof.has_plan,
     )
 
 

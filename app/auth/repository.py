@@ -36,6 +36,7 @@ COUNT_ACCOUNT = db.load("auth/count_account")
 ERASE_LEDGER = db.load("auth/erase_ledger")
 ERASE_GUESSES = db.load("auth/erase_guesses")
 ERASE_USER = db.load("auth/erase_user")
+ERASE_EVENTS = db.load("auth/erase_events")
 
 ERASURE_TIMEOUT = 120.0  # seconds, as in allow_long_erasure.sql
 AFTER_HASHING = 2.0  # seconds
@@ -135,6 +136,7 @@ def erase_user(
     seconds when it is committed.
     """
     owner = {"owner_id": owner_id}
+    accounts = {"account_hashes": list(account_hashes)}
     db.allow(ERASURE_TIMEOUT)
     with db.transaction():
         db.fetch_one(ALLOW_LONG_ERASURE, {})
@@ -142,10 +144,12 @@ def erase_user(
             return None
         (counts,) = db.fetch_all(COUNT_ACCOUNT, owner)
         db.execute(ERASE_LEDGER, owner)
-        guesses = db.execute(ERASE_GUESSES, {"account_hashes": list(account_hashes)})
+        guesses = db.execute(ERASE_GUESSES, accounts)
         sessions = end_sessions(owner_id)
         db.execute(ERASE_USER, owner)
-    return {**counts._asdict(), "sessions": sessions, "guess_counters": guesses}
+        (events,) = db.fetch_all(ERASE_EVENTS, {**owner, **accounts})
+    removed = {"sessions": sessions, "guess_counters": guesses, **events._asdict()}
+    return {**counts._asdict(), **removed}
 
 
 # --- sessions -----------------------------------------------------------------------------------

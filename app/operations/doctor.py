@@ -57,7 +57,16 @@ def examine(config: Config) -> Iterator[Finding]:
         remedy = "check DATABASE_URL, the server, and the network between them"
         yield Finding(BAD, "database", f"can't be used: {_reason(error)}", remedy)
         return
-    for check in (_version, _schema, _rights, _pooler, _clock, _connections, _server_log):
+    for check in (
+        _version,
+        _schema,
+        _rights,
+        _row_security,
+        _pooler,
+        _clock,
+        _connections,
+        _server_log,
+    ):
         yield check(config, database)
     yield from _migration_access(config)
 
@@ -168,6 +177,22 @@ def _rights(_config: Config, database: Database) -> Finding:
         text = f"{server.role_name} {', '.join(excess)}"
         return Finding(NOTE, "rights", text, "let the service connect as ownrow_app")
     return Finding(GOOD, "rights", f"{server.role_name} may do what the service does, and no more")
+
+
+def _row_security(config: Config, database: Database) -> Finding:
+    part, is_on, is_in_force = (
+        "row security",
+        config.db_row_security,
+        database.server.has_row_security,
+    )
+    if is_in_force and not is_on:
+        text = "is in force, but DB_ROW_SECURITY is off: the service sees no row"
+        return Finding(BAD, part, text, "set DB_ROW_SECURITY=on, or run: flask db row-security off")
+    if is_on and not is_in_force:
+        text = f"DB_ROW_SECURITY is on, but nothing binds {database.server.role_name}"
+        remedy = "connect as ownrow_app, and run: flask db row-security on"
+        return Finding(NOTE, part, text, remedy)
+    return Finding(GOOD, part, "is in force" if is_in_force else "is off, here and there")
 
 
 def _pooler(config: Config, database: Database) -> Finding:

@@ -41,7 +41,7 @@ def livez() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     db.allow(READY_TIMEOUT)
-    problems = health.problems()
+    problems = health.problems(tells_owner=_config().db_row_security)
     if problems:
         raise NotReady(problems)
     return web.success(b'{"status":"ready"}')
@@ -49,7 +49,7 @@ def readyz() -> Response:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    config = cast("Config", current_app.extensions["settings"])
+    config = _config()
     if config.metrics_token is None:
         raise NotFound
     expected = f"Bearer {config.metrics_token}".encode()
@@ -57,3 +57,7 @@ def metrics() -> Response:
         raise Unauthenticated
     text = cast("Metrics", current_app.extensions["metrics"]).text()
     return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def _config() -> Config:
+    return cast("Config", current_app.extensions["settings"])

@@ -18,4 +18,5 @@ SELECT
         has_table_privilege(to_regclass('public.ledger_entries')::oid, 'UPDATE, DELETE'), FALSE
     ) AS may_rewrite_ledger,
     coalesce(has_table_privilege(to_regclass('public.ledger_entries')::oid, 'INSERT'), TRUE)
-        AS may_write_ledger
+        AS may_write_ledger,
+    coalesce(row_security_active(to_regclass('public.tasks')::oid), FALSE) AS has_row_security

@@ -13,6 +13,7 @@ CATALOGUE = Catalogue(
         "entries": ("owner_id", "version", "task_id"),
         "keys": ("owner_id", "key", "body"),
         "ended": ("session_id",),
+        "staged": ("id", "title"),
     },
     functions={"utc": frozenset(), "all_titles": frozenset({"tasks"})},
 )
@@ -198,6 +199,20 @@ WRONG = {
     "another schema": "SELECT title FROM archive.tasks WHERE owner_id = %(owner_id)s",
     "a function that reads the table": "SELECT title FROM all_titles() AS a (title)",
     "a function that runs a text": "SELECT query_to_xml('SELECT 1', TRUE, TRUE, '') AS x",
+    "a copy into an owner's table": "COPY tasks (owner_id, id) FROM STDIN",
+    "a copy into whatever columns there are": "COPY staged FROM STDIN",
+    "a copy from a program": "COPY ended (session_id) FROM PROGRAM 'id'",
+    "a copy from a file": "COPY ended (session_id) FROM '/etc/passwd'",
+    "a copy of a table": "COPY tasks (owner_id, id) TO STDOUT",
+    "a copy of a query": "COPY (SELECT title FROM tasks) TO STDOUT",
+    "a table that stays": "CREATE TABLE staged (id uuid, title text)",
+    "a view": "CREATE VIEW staged AS SELECT title FROM tasks",
+    "a temporary table of what is there":
+        "CREATE TEMPORARY TABLE staged AS SELECT title FROM tasks",
+    "a temporary table that hides an owner's": "CREATE TEMPORARY TABLE tasks (id uuid, title text)",
+    "a temporary table that looks at an owner's":
+        "CREATE TEMPORARY TABLE staged (id uuid REFERENCES users (id), title text)",
+    "a temporary table like an owner's": "CREATE TEMPORARY TABLE staged (LIKE tasks)",
 }  # fmt: skip
 
 RIGHT = {
@@ -246,6 +261,10 @@ RIGHT = {
     "a lock of what from names":
         "SELECT t.id FROM tasks AS t WHERE t.owner_id = %(owner_id)s FOR UPDATE OF t",
     "a table that is nobody's": "SELECT session_id FROM ended",
+    "a temporary table": "CREATE TEMPORARY TABLE staged (id uuid, title text)",
+    "a copy into it": "COPY staged (id, title) FROM STDIN",
+    "a copy from it to the owner's rows":
+        "INSERT INTO tasks (owner_id, id) SELECT %(owner_id)s, id FROM staged",
     "no table": "SELECT set_config('a.b', %(value)s, TRUE) AS value",
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from psycopg import errors, sql
 
 from app import create_app, db, embedded, migrations
 from app.config import Config
+from tests.auth.database import dump
 from tests.callers import Caller, register
 from tests.conftest import Postgres
 from tests.roles import as_role
@@ -76,6 +78,7 @@ REFUSED = {
         "SELECT token_hash FROM refresh_tokens",
         "SELECT password_hash_of(gen_random_uuid())",
         "SELECT id FROM find_credential('', ARRAY[]::bytea[])",
+        "SELECT erase_auth_events(gen_random_uuid(), '{}')",
         "CREATE TABLE mine (id integer)",
         "SET default_transaction_read_only = off; DELETE FROM tasks",
         "SET default_transaction_read_only = off; UPDATE users SET disabled_at = now()",
@@ -172,11 +175,46 @@ def test_what_runs_with_foreign_rights_looks_nowhere_but_where_it_says(database_
         "find_credential",
         "password_hash_of",
         "list_accounts",
+        "erase_auth_events",
         "keep_ledger_of_living_user",
         "note_auth_event",
     }
     assert {tuple(config) for _, config in definers} == {("search_path=pg_catalog, pg_temp",)}
     assert callable_by_all == []
+
+
+@pytest.mark.proves("OWN-6")
+def test_the_service_cannot_wipe_the_trail_of_an_account_that_lives(
+    connections: dict[str, psycopg.Connection], alice: Caller, bob: Caller
+) -> None:
+    def trail() -> list[tuple[Any, ...]]:
+        rows = connections["ownrow_auditor"].execute(
+            "SELECT event, owner_id::text, account_hash::text FROM auth_events ORDER BY id"
+        )
+        return rows.fetchall()
+
+    wrong = {"email": alice.email, "password": "not that one"}
+    assert alice.client.post("/api/auth/login", json=wrong).status_code == 401
+    erased = bob.call("DELETE", "/api/auth/me", json={"password": "seven quiet rivers"})
+    assert erased.status_code == 200
+    before = trail()
+    assert before[-1] == ("erased", None, None)
+    hashes = [bytes.fromhex(row[2][2:]) for row in before if row[2]]
+    assert hashes
+    for person in (alice, bob):
+        connections[embedded.APPLICATION].execute(
+            "SELECT erase_auth_events(%s, %s)", (person.id, hashes)
+        )
+    assert trail() == before
+
+
+@pytest.mark.usefixtures("alice")
+@pytest.mark.parametrize("is_forced", [False, True])
+def test_old_events_can_be_removed_by_the_migrator(database_url: str, is_forced: bool) -> None:
+    migrations.switch_row_security(database_url, on=is_forced)
+    with psycopg.connect(as_role(database_url, "ownrow_migrator")) as migrator:
+        removed = migrator.execute("DELETE FROM auth_events WHERE at < now() + interval '1 day'")
+        assert removed.rowcount == len(("registered", "logged in"))
 
 
 def test_the_role_has_deadlines_of_its_own(database_url: str) -> None:
@@ -235,6 +273,7 @@ def test_what_the_dba_page_says_erases_a_person(
 ) -> None:
     for person in (alice, bob):
         person.post(json={"title": "erased or not"})
+    assert alice.id in dump(database_url)
     page = (Path(__file__).parents[2] / "specs" / "dba.md").read_text()
     (script,) = re.findall(r"^    BEGIN;\n.*?^    COMMIT;$", page, re.MULTILINE | re.DOTALL)
     with psycopg.connect(as_role(database_url, "ownrow_migrator"), autocommit=True) as migrator:
@@ -244,3 +283,4 @@ def test_what_the_dba_page_says_erases_a_person(
         ended = owner.execute("SELECT count(*) FROM ended_sessions").fetchall()
     assert left == [(bob.id,)]
     assert ended == [(1,)]
+    assert alice.id not in dump(database_url)

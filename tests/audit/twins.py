@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import orjson
 import psycopg
 from psycopg.rows import dict_row
 
+from app.audit import plans
 from app.audit.plans import SAMPLES
 
 ALICE, BOB = UUID(int=0xA11CE), UUID(int=0xB0B)
@@ -211,6 +212,7 @@ PARAMETERS: Mapping[str, Any] = {
 PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "auth/register": [{"owner_id": UUID(int=0xC0DE)}],
     "auth/start_session": [{"session_id": UUID(int=99), "token_hash": b"n" * 32}],
+    "operations/seed_tasks": [{"after_version": 5}],
     "operations/set_owner": [{"owner_id": str(ALICE)}],
     "tasks/list_newest_created": [{"after_id": LAST_ID}],
     "tasks/list_newest_updated": [{"after_version": LAST}],
@@ -223,10 +225,15 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "tasks/verify_entries": [{"after_version": 0}, {"after_version": 1}],
 }
 # What must have happened before, in the same transaction.
-BEFORE: Mapping[str, str] = dict.fromkeys(
-    ("tasks/delete_pruned_entries", "tasks/empty_trash"),
-    "UPDATE ledgers SET pruned_version = least(version, pruned_version + 1)",
-)
+PRUNED = ("UPDATE ledgers SET pruned_version = least(version, pruned_version + 1)",)
+BEFORE: Mapping[str, Sequence[LiteralString]] = {
+    "tasks/delete_pruned_entries": PRUNED,
+    "tasks/empty_trash": PRUNED,
+    **{
+        name: (*statements, "GRANT SELECT ON seeded TO PUBLIC")
+        for name, statements in plans.BEFORE.items()
+    },
+}
 
 TABLES = (
     "users", "credentials", "sessions", "refresh_tokens", "known_addresses", "ledgers", "tasks",
@@ -269,8 +276,8 @@ def _run(
         for owner_id, twin in owners.items():
             with connection.transaction():
                 _seed(connection, owner_id, twin)
-        if name in BEFORE:
-            connection.execute(BEFORE[name])
+        for statement in BEFORE.get(name, ()):
+            connection.execute(statement)
         before = _rows(connection, BOB)
         # A transaction of its own, by whose number its locks are told from those of the rows above.
         try:

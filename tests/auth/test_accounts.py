@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from flask.testing import FlaskClient
 from tests.auth.database import count, dump, run
 from tests.callers import PASSWORD, Caller, broken_fields, data, error
 from tests.serving import Server
+from tests.tasks.remote import sign_up as sign_up_remotely
 
 EMAIL = "Zoë.K@example.com"
 
@@ -184,6 +186,8 @@ def test_leaving_tells_what_was_removed_and_leaves_no_trace(
     log_in(alice.client, alice.email)
     log_in(alice.client, alice.email, "wrong")
     alice.client.post("/api/auth/refresh", json={"refresh_token": alice.refresh_token})
+    account_hashes = _account_hashes(alice)
+    assert any(each in dump(database_url) for each in account_hashes)
     assert data(erase(alice)) == {
         "tasks": 2,
         "ledger_entries": 3,
@@ -191,14 +195,44 @@ def test_leaving_tells_what_was_removed_and_leaves_no_trace(
         "known_addresses": 1,
         "sessions": 2,
         "guess_counters": 2,
+        # registered, logged in twice, refused once, and the ends of the two sessions
+        "auth_events": 6,
     }
-    assert alice.email not in dump(database_url)
-    run(database_url, "DROP TABLE auth_events CASCADE")  # the auditor's, which names only the id
-    assert alice.id not in dump(database_url)
+    left = dump(database_url)
+    assert bob.id in left
+    for trace in (alice.id, alice.email, *account_hashes):
+        assert trace not in left
+    assert run(
+        database_url,
+        "SELECT event, session_id, address_hash FROM auth_events WHERE owner_id IS NULL",
+    ) == [("erased", None, None)]
     for table in ("users", "credentials", "ledgers", "sessions", "known_addresses"):
         assert count(database_url, table) == 1
     assert bob.id in bobs
     assert bob.get().status_code == 200
+
+
+def _account_hashes(caller: Caller) -> list[str]:
+    """The keyed hashes of the caller's e-mail, in hexadecimal digits."""
+    fingerprints = caller.client.application.extensions["fingerprints"]
+    return [each.hex() for each in fingerprints.account(caller.email)]
+
+
+@pytest.mark.proves("AUTH-5")
+def test_tries_at_the_e_mail_of_an_account_that_has_gone_are_erased_and_others_are_not(
+    alice: Caller, bob: Caller, database_url: str
+) -> None:
+    for _ in range(6):
+        log_in(bob.client, alice.email, "wrong")
+        log_in(bob.client, bob.email, "wrong")
+    tries = "auth_events WHERE event IN ('refused', 'held up')"
+    assert count(database_url, tries) == 12
+    run(database_url, "UPDATE guesses SET last_failure_at = last_failure_at - interval '1 hour'")
+    assert data(erase(alice))["auth_events"] == 6 + len(
+        ("registered", "logged in", "session ended")
+    )
+    assert count(database_url, tries) == 6
+    assert bob.id in dump(database_url)
 
 
 def test_whoever_left_is_gone_and_may_come_back(alice: Caller) -> None:
@@ -258,3 +292,58 @@ def test_a_task_written_while_its_account_is_erased_waits_and_is_refused(
         writer.commit()
         assert data(erased.result())["tasks"] == 1
     assert count(database_url, "tasks") == 0
+
+
+BIG = 50_000  # tasks
+FILL = """
+WITH made AS (
+    INSERT INTO tasks (
+        owner_id, id, title, title_folded, description_folded, created_at, updated_at, deleted_at,
+        version, last_action
+    )
+    SELECT
+        %(owner_id)s, gen_random_uuid(), 'one of many', 'one of many', '', now(), now(),
+        CASE WHEN n %% 10 = 0 THEN now() END, n,
+        CASE WHEN n %% 10 = 0 THEN 'delete' ELSE 'create' END
+    FROM generate_series(1, %(count)s) AS n
+    RETURNING owner_id, id, version, last_action, deleted_at, document
+),
+
+entry AS (
+    INSERT INTO ledger_entries (owner_id, version, task_id, action, at, request_id, task, hash)
+    SELECT
+        owner_id, version, id, last_action, now(), 'filled',
+        CASE WHEN deleted_at IS NULL THEN document END, sha256('')
+    FROM made
+)
+
+UPDATE ledgers SET version = %(count)s WHERE owner_id = %(owner_id)s
+"""
+
+
+@pytest.mark.proves("AUTH-5", "OPS-40")
+def test_a_big_account_goes_whole_while_others_are_served(
+    server: Server, served_database_url: str
+) -> None:
+    big, other = sign_up_remotely(server), sign_up_remotely(server)
+    run(served_database_url, FILL, owner_id=big.id, count=BIG)
+
+    def leave() -> Any:
+        password = {"password": PASSWORD}
+        return server.request("DELETE", "/api/auth/me", password, big.authorization)
+
+    served, slowest = 0, 0.0
+    with ThreadPoolExecutor(1) as threads:
+        left = threads.submit(leave)
+        while not left.done():
+            began = time.monotonic()
+            other.create("meanwhile")
+            assert other.get().status == 200
+            served, slowest = served + 1, max(slowest, time.monotonic() - began)
+    removed = left.result().json["data"]
+    assert (removed["tasks"], removed["ledger_entries"]) == (BIG, BIG)
+    for table in ("tasks", "ledger_entries", "ledgers", "sessions"):
+        theirs = f"{table} WHERE owner_id = %(owner_id)s"
+        assert count(served_database_url, theirs, owner_id=big.id) == 0
+    assert served >= 5
+    assert slowest < 1

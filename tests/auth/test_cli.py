@@ -95,6 +95,7 @@ def test_a_disabled_account_is_out_until_it_is_enabled(users: Command, alice: Ca
     assert error(alice.client.post("/api/auth/refresh", json=token)) == (401, "UNAUTHENTICATED")
     assert users("disable", alice.email).output == "disabled; 0 sessions ended\n"
     assert users("enable", alice.email).exit_code == 0
+    assert error(alice.client.post("/api/auth/refresh", json=token)) == (401, "UNAUTHENTICATED")
     assert log_in(alice.client, alice.email).status_code == 200
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import bcrypt
+import psycopg
 import pytest
 from flask.testing import FlaskClient
 
@@ -13,6 +14,7 @@ from app.auth.passwords import PATIENCE, Passwords
 from app.errors import Unavailable
 from tests.auth.database import count, run
 from tests.callers import PASSWORD, Caller, broken_fields, data, error
+from tests.processes import until
 
 EMAIL = "alice@example.com"
 NEW_PASSWORD = "other quiet rivers"
@@ -278,3 +280,23 @@ def test_who_logs_in_while_the_password_changes_is_out_afterwards(
         token = {"refresh_token": data(answer)["refresh_token"]}
         answer = alice.client.post("/api/auth/refresh", json=token)
     assert answer.status_code == 401
+
+
+@pytest.mark.proves("AUTH-10")
+def test_a_log_in_whose_session_would_begin_after_the_change_is_refused(
+    alice: Caller, database_url: str
+) -> None:
+    """The old password was right when it was checked; the change commits before the session."""
+    with psycopg.connect(database_url) as changing, ThreadPoolExecutor(1) as threads:
+        changing.execute("SELECT FROM credentials FOR UPDATE")
+        login = threads.submit(log_in, alice.client, PASSWORD)
+        waiting = "pg_locks WHERE NOT granted AND %(pid)s = ANY(pg_blocking_pids(pid))"
+        until(lambda: count(database_url, waiting, pid=changing.info.backend_pid) > 0)
+        new_hash = bcrypt.hashpw(b"another one", bcrypt.gensalt(4)).decode()
+        changing.execute(
+            "UPDATE credentials SET password_hash = %s, changed_at = clock_timestamp()", (new_hash,)
+        )
+        changing.execute("DELETE FROM sessions")
+        changing.commit()
+        assert error(login.result()) == (401, "INVALID_CREDENTIALS")
+    assert count(database_url, "sessions") == 0

@@ -13,6 +13,7 @@ from app.cli import connected
 from app.config import Config
 from tests.operations import parts
 from tests.processes import bare_environment
+from tests.roles import as_role
 
 SECRET = "2026-11:5f1c9e0d7b3a48628a94c6d2e0f1b357"
 
@@ -105,6 +106,26 @@ def test_a_database_that_takes_no_writes_is_noticed(database_url: str, tmp_path:
         owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
     status, told = run(tmp_path, DATABASE_URL=database_url)
     assert (status, "BAD   database: it takes no writes" in told) == (1, True)
+
+
+@pytest.mark.proves("OPS-30")
+@pytest.mark.parametrize(
+    ("setting", "is_in_force", "told"),
+    [
+        ("off", True, "BAD   row security: is in force, but DB_ROW_SECURITY is off"),
+        ("on", False, "note  row security: DB_ROW_SECURITY is on, but nothing binds ownrow_app"),
+        ("on", True, "ok    row security: is in force"),
+        ("off", False, "ok    row security: is off"),
+    ],
+)
+def test_row_security_that_is_told_of_on_one_side_only_is_noticed(
+    database_url: str, tmp_path: Path, setting: str, is_in_force: bool, told: str
+) -> None:
+    migrations.switch_row_security(database_url, on=is_in_force)
+    url = as_role(database_url)
+    status, all_of_it = run(tmp_path, DATABASE_URL=url, DB_ROW_SECURITY=setting)
+    assert told in all_of_it
+    assert (status == 1) == told.startswith("BAD")
 
 
 def test_a_pooler_is_noticed(database_url: str, tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ def test_only_allowed_hosts_are_answered_for(make: Make, host: str, is_ours: boo
     assert (answer.status_code == 200) is is_ours
     if not is_ours:
         assert error(answer) == (400, "BAD_REQUEST")
-    assert client.get("/livez", headers={"Host": host}).status_code == 200
+    for probe in ("/livez", "/readyz"):
+        assert client.get(probe, headers={"Host": host}).status_code == 200
 
 
 # --- other origins ------------------------------------------------------------------------------
@@ -175,7 +176,8 @@ def test_browsers_are_told_to_stay_with_tls_only_by_an_answer_over_tls(make: Mak
 @pytest.mark.proves("OPS-54")
 def test_each_kind_of_answer_says_who_may_keep_it(client: FlaskClient, alice: Caller) -> None:
     def kept(path: str) -> str | None:
-        return client.get(path, headers=alice.authorization).headers.get("Cache-Control")
+        with client.get(path, headers=alice.authorization) as answer:
+            return answer.headers.get("Cache-Control")
 
     assert kept("/api/auth/me") == "no-store"
     assert client.post("/api/auth/login", json={}).headers["Cache-Control"] == "no-store"
@@ -184,4 +186,7 @@ def test_each_kind_of_answer_says_who_may_keep_it(client: FlaskClient, alice: Ca
     assert kept("/livez") == "no-store"
     assert kept("/readyz") == "no-store"
     assert kept("/nowhere") == "no-store"
-    assert kept("/openapi.json") == "no-cache"
+    assert kept("/") == "no-store"
+    assert kept("/metrics") == "no-store"
+    for revalidated in ("/openapi.json", "/docs"):
+        assert kept(revalidated) == "no-cache"

@@ -57,6 +57,12 @@ def test_readiness_names_the_migrations_that_are_missing_and_heals_by_itself(
     assert not_ready(client) == {}
     newest = migrations.rollback(empty_database_url)[0]
     assert not_ready(client)["schema"] == f"Migrations are missing: {newest}."
+    migrations.upgrade(empty_database_url)
+    with psycopg.connect(empty_database_url) as owner:
+        owner.execute(
+            "INSERT INTO _yoyo_migration (migration_hash, migration_id) VALUES ('h', '9999.newer')"
+        )
+    assert not_ready(client) == {}
     db.close_pool()
 
 
@@ -68,6 +74,23 @@ def test_readiness_names_a_database_that_takes_no_writes(
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
     assert "takes no writes" in not_ready(client)["database"]
+
+
+@pytest.mark.proves("OPS-30")
+@pytest.mark.parametrize("is_told", [False, True])
+def test_readiness_names_row_security_that_would_hide_all_rows(
+    config: Config, database_url: str, is_told: bool
+) -> None:
+    client = create_app(replace(config, db_row_security=is_told)).test_client()
+    db.open_pool()
+    migrations.switch_row_security(database_url, on=False)
+    assert not_ready(client) == {}
+    migrations.switch_row_security(database_url, on=True)
+    if is_told:
+        assert not_ready(client) == {}
+    else:
+        assert "DB_ROW_SECURITY=on" in not_ready(client)["row security"]
+    db.close_pool()
 
 
 @pytest.mark.proves("OPS-30")

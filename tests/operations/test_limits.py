@@ -84,6 +84,18 @@ def test_an_ipv6_customer_counts_once_however_many_addresses_it_has(limited: Fla
     assert client.post("/api/auth/refresh", json={}, environ_base=other).status_code == 422
 
 
+@pytest.mark.proves("OPS-1")
+def test_an_ipv4_address_is_the_same_one_however_it_is_written(limited: Flask) -> None:
+    client = limited.test_client()
+    statuses = [
+        client.post("/api/auth/refresh", json={}, environ_base={"REMOTE_ADDR": peer}).status_code
+        for peer in ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1")
+    ]
+    assert statuses == [422, 422, 422, 429]
+    other = {"REMOTE_ADDR": "::ffff:192.0.2.2"}
+    assert client.post("/api/auth/refresh", json={}, environ_base=other).status_code == 422
+
+
 @pytest.mark.proves("OPS-3")
 def test_every_counted_answer_tells_the_policy_and_what_is_left(limited: Flask) -> None:
     client = limited.test_client()
@@ -111,6 +123,11 @@ def test_a_quota_comes_back_when_its_window_has_passed() -> None:
         limits.headers("user", "ann")
     wait = int(refusal.value.headers["Retry-After"])
     assert f";t={wait}" in first["RateLimit"]
+    with pytest.raises(RateLimited) as refusal:
+        limits.headers("user", "ann")
+    assert int(refusal.value.headers["Retry-After"]) == wait
+    others = {limits.headers("user", name)["RateLimit"] for name in ("bob", "carl", "dora")}
+    assert len({first["RateLimit"], *others}) > 1
     now[0] += wait
     assert ";r=0;" in limits.headers("user", "ann")["RateLimit"]
 
@@ -133,10 +150,17 @@ def test_the_limit_comes_after_401_and_403_and_before_what_is_wrong_with_the_bod
 
 
 @pytest.mark.proves("OPS-6")
-def test_probes_are_never_limited(limited: Flask) -> None:
+def test_what_is_outside_the_api_is_never_limited(limited: Flask) -> None:
     client = limited.test_client()
-    assert {client.get("/livez").status_code for _ in range(9)} == {200}
-    assert {client.get("/readyz").status_code for _ in range(9)} == {200}
+
+    def statuses(path: str) -> Iterator[int]:
+        for _ in range(9):
+            with client.get(path) as answer:
+                yield answer.status_code
+
+    for path in ("/livez", "/readyz", "/", "/docs", "/openapi.json"):
+        assert set(statuses(path)) == {200}
+    assert set(statuses("/metrics")) == {404}
 
 
 def _count(counters: SharedCounters, times: int) -> None:

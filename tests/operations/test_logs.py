@@ -87,8 +87,26 @@ def test_the_level_decides_whether_successes_are_told(
     level: str, logged: int, app: Flask, client: FlaskClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     app.extensions["request_log"] = RequestLog(level, "json")
-    client.get("/livez")
-    assert len(capfd.readouterr().err.splitlines()) == logged
+    for path in ("/livez", "/nowhere"):
+        client.get(path)
+        assert len(capfd.readouterr().err.splitlines()) == logged
+
+
+@pytest.mark.proves("OPS-12")
+@pytest.mark.parametrize("level", ["info", "warning", "error"])
+def test_every_level_tells_of_failures(
+    level: str,
+    app: Flask,
+    client: FlaskClient,
+    database_url: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    app.extensions["request_log"] = RequestLog(level, "json")
+    with psycopg.connect(database_url) as owner:
+        owner.execute("DELETE FROM _yoyo_migration")
+    assert client.get("/readyz").status_code == 503
+    (line,) = lines(capfd.readouterr().err)
+    assert (line["status"], line["error"]) == (503, "UNAVAILABLE")
 
 
 @pytest.mark.proves("OPS-11")

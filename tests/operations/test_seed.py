@@ -1,18 +1,25 @@
 """`flask seed`: data that is believed because it keeps every rule."""
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
 from flask import Flask
 
+from app import migrations
+from app.cli import connected
+from app.errors import NotFound
+from app.operations import seed
 from app.operations.seed import PASSWORD
-from tests.callers import data
+from tests.callers import Caller, data
 from tests.operations import parts
 from tests.processes import bare_environment
+from tests.roles import as_role
 
 
 def run(database_url: str, data_dir: Path, *command: str, **settings: str) -> tuple[int, str]:
@@ -42,8 +49,9 @@ def test_seeded_users_log_in_and_their_ledgers_hold(
     assert_ledgers_hold(database_url, tmp_path)
     with psycopg.connect(database_url) as connection:
         found = connection.execute(
-            "SELECT count(*), count(completed_at), count(deleted_at),"
-            " bool_and(document ->> 'version' = version::text) FROM tasks"
+            "SELECT count(*), count(completed_at), count(deleted_at), bool_and("
+            "  CASE WHEN deleted_at IS NULL THEN document::text = task::text ELSE task IS NULL END)"
+            " FROM tasks INNER JOIN ledger_entries USING (owner_id, version)"
         ).fetchone()
     assert found is not None
     total, completed, deleted, consistent = found
@@ -64,7 +72,7 @@ def test_seeded_users_log_in_and_their_ledgers_hold(
 def test_a_user_with_thousands_of_tasks_takes_several_batches(
     database_url: str, tmp_path: Path
 ) -> None:
-    status, told = run(database_url, tmp_path, "seed", "--users", "1", "--tasks", "1700")
+    status, told = run(database_url, tmp_path, "seed", "--users", "1", "--tasks", "2700")
     assert status == 0, told
     assert_ledgers_hold(database_url, tmp_path)
     with psycopg.connect(database_url) as connection:
@@ -73,6 +81,53 @@ def test_a_user_with_thousands_of_tasks_takes_several_batches(
             " FROM ledger_entries) AS steps WHERE step <= interval '0'"
         ).fetchone()
     assert backwards == (0,)
+
+
+@pytest.mark.proves("OPS-81")
+def test_behind_row_security_the_migrator_can_seed(empty_database_url: str, tmp_path: Path) -> None:
+    migrations.upgrade(empty_database_url)
+    migrations.switch_row_security(empty_database_url, on=True)
+    settings = {
+        "MIGRATION_DATABASE_URL": as_role(empty_database_url, "ownrow_migrator"),
+        "DB_ROW_SECURITY": "on",
+    }
+    url = as_role(empty_database_url)
+    status, told = run(url, tmp_path, "seed", "--users", "3", "--tasks", "50", **settings)
+    assert status == 0, told
+    status, told = run(url, tmp_path, "ledger", "verify", **settings)
+    assert (status, told.count("entries hold")) == (0, 3), told
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM tasks").fetchone() == (50,)
+
+
+@pytest.mark.proves("OPS-81")
+def test_an_account_that_has_tasks_of_its_own_keeps_them_as_they_are(
+    app: Flask, alice: Caller, database_url: str
+) -> None:
+    alice.create()
+    with app.app_context(), connected(), pytest.raises(NotFound):
+        list(seed.tasks(UUID(alice.id), 10))
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM tasks").fetchone() == (1,)
+
+
+@pytest.mark.proves("OPS-81")
+def test_a_terminal_shows_how_far_it_is(database_url: str, tmp_path: Path) -> None:
+    terminal, its_end = os.openpty()
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "seed", "--users", "2"]
+    with subprocess.Popen(
+        [*command, "--tasks", "20"],
+        cwd=parts.ROOT,
+        env=bare_environment(DATABASE_URL=database_url, DATA_DIR=str(tmp_path)),
+        stdout=its_end,
+        stderr=its_end,
+    ) as process:
+        assert process.wait(60) == 0
+    shown = os.read(terminal, 65536).decode()
+    os.close(its_end)
+    os.close(terminal)
+    assert re.findall("Seeding +\\[(#+)-*\\] +(?:[0-9]+)%", shown), shown
+    assert "100%" in shown
 
 
 @pytest.mark.proves("OPS-81")

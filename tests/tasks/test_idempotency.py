@@ -138,6 +138,9 @@ def test_a_key_is_1_to_255_printable_characters(alice: Caller, key: str) -> None
     answer = alice.post(json=BODY, headers={"Idempotency-Key": key})
     assert broken_fields(answer) == ["Idempotency-Key"]
     assert titles(alice) == []
+    for longest_and_shortest in ("~" * 255, " !"):
+        answer = alice.post(json=BODY, headers={"Idempotency-Key": longest_and_shortest})
+        assert answer.status_code == 201
 
 
 def test_a_key_of_255_characters_is_taken(alice: Caller) -> None:

@@ -2,17 +2,19 @@
 
 import random
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from app import create_app, db
 from app.config import Config
 from app.fields import fold
+from app.tasks import repository
 from tests.callers import Caller, broken_fields, data, error
 
 SORTS = ["created_at", "-created_at", "updated_at", "-updated_at", "title", "-title"]
@@ -346,6 +348,43 @@ def test_10_000_tasks_are_an_ordinary_case(ten_thousand: Caller) -> None:
     made = ten_thousand.create("one more")
     assert made["version"] == 10_001
     assert data(ten_thousand.get("?limit=1")) == [made]
+
+
+@pytest.mark.proves("TASK-15")
+@pytest.mark.parametrize("sort", SORTS)
+def test_the_last_page_costs_what_the_first_one_costs(
+    ten_thousand: Caller, database_url: str, sort: str
+) -> None:
+    order = repository.SORTS[sort]
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        connection.execute("ANALYZE tasks")
+
+        def run(position: Sequence[Any], limit: int, explain: LiteralString = "") -> Any:
+            place = dict(zip(order.parameters, position, strict=True))
+            unfiltered = {"is_completed": None, "patterns": None, "known_tags": list[str]()}
+            params = {"owner_id": ten_thousand.id, "limit": limit, **unfiltered, **place}
+            return connection.execute(explain + order.statement.text, params).fetchone()
+
+        def tasks_read(position: Sequence[Any]) -> int:
+            row = run(position, 50, "EXPLAIN (ANALYZE, FORMAT JSON) ")
+            return sum(map(_rows_read, _nodes(row["QUERY PLAN"][0]["Plan"])))
+
+        first = tasks_read(order.beginning)
+        last = tasks_read(run(order.beginning, 9_940)["next_position"])
+    # Titles have no index: a page by title reads all tasks, wherever it is.
+    assert (first, last) == ((10_000, 10_000) if "title" in sort else (51, 51))
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
+
+
+def _rows_read(node: dict[str, Any]) -> int:
+    if node.get("Relation Name") != "tasks":
+        return 0
+    return int(node["Actual Rows"]) + int(node.get("Rows Removed by Filter", 0))
 
 
 def test_10_000_tasks_of_one_user_are_none_of_another(ten_thousand: Caller, bob: Caller) -> None:

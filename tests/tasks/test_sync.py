@@ -211,12 +211,19 @@ def test_a_first_load_expires_when_there_is_a_purge_meanwhile(
 
 
 @pytest.mark.proves("LEDGER-11")
-def test_a_purge_is_a_change_of_the_feed_and_the_trash(busy: Caller, flask: Command) -> None:
-    paths = ("/trash", "/changes?since=0")
+def test_a_purge_is_a_change_of_the_feed_the_trash_and_the_history(
+    busy: Caller, flask: Command
+) -> None:
+    task = data(busy.get("?limit=1"))[0]["id"]
+    version = busy.get().get_json()["meta"]["version"]
+    paths = ("/trash", "/changes?since=0", f"/{task}/history")
     tags = {path: busy.get(path).headers["ETag"] for path in paths}
+    for path, tag in tags.items():
+        assert busy.get(path, headers={"If-None-Match": tag}).status_code == 304
     purge(flask)
     for path, tag in tags.items():
         assert busy.get(path, headers={"If-None-Match": tag}).status_code == 200
+    assert busy.get().get_json()["meta"]["version"] == version
 
 
 @pytest.mark.proves("TASK-33")
