@@ -22,6 +22,9 @@ DEVELOPING := $(VENV)/.installed/requirements-dev.txt
 CONTRACT_TOOLS := tests/contract/tools
 MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 
+# Tests start hundreds of processes: without its bytecode each would compile the application anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -71,7 +74,7 @@ trace: $(DEVELOPING) ## print which test proves which requirement of specs/
 	$(PY) -m tests.trace
 
 fuzz: $(DEVELOPING) ## search ten minutes, or SECONDS=..., for answers that specs/openapi.yaml lacks
-	FUZZ_SECONDS=$(or $(SECONDS),600) $(PY) -m pytest tests/contract/test_fuzz.py $(ARGS)
+	FUZZ_SECONDS=$(or $(SECONDS),600) $(PY) -m pytest tests/contract/fuzz $(ARGS)
 
 format: $(DEVELOPING) ## format Python and SQL
 	$(PY) -m ruff check --fix-only --quiet .
