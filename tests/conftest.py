@@ -170,7 +170,7 @@ def server(served_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
 
     A test that needs other settings, or kills something, starts its own with `serving`.
     """
-    with serving(served_database_url, tmp_path_factory.mktemp("server")) as running:
+    with serving(served_database_url, tmp_path_factory.mktemp("server"), measured=True) as running:
         yield running
 
 
