@@ -99,18 +99,17 @@ def serving(
     database_url: str,
     directory: Path,
     *arguments: str,
-    measured: bool = False,
     **environment: str,
 ) -> Iterator[Server]:
     """gunicorn with the project's configuration on that database, ready to answer.
 
     It connects as ownrow_app. `arguments` are gunicorn's own and `environment` the service's; logs
-    go to `directory`. Its coverage is measured where a test is about the server itself.
+    go to `directory`. Its coverage is measured where `measuring()` is part of its environment.
     The socket is bound here, so that no other process can take the port meanwhile.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         host, port = listener.getsockname()
-        inherited = os.environ if measured else unmeasured()
+        inherited = unmeasured()
         settings = {
             **{name: text for name, text in inherited.items() if not name.startswith("DATABASE_")},
             "APP_ENV": "test",
