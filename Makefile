@@ -23,6 +23,9 @@ BENCHMARKING := $(addprefix $(VENV)/.installed/,requirements.txt requirements-em
 CONTRACT_TOOLS := tests/contract/tools
 MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 
+# Tests start hundreds of processes: without its bytecode each would compile the application anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -44,7 +47,7 @@ restore: $(SERVING) ## replace the database of DATA_DIR by a backup: FILE=...
 	@$(PY) -m app.operations.backup restore $(FILE)
 
 test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DATABASE_URL
-	$(PY) -m pytest --numprocesses=logical --maxprocesses=8 --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)
+	$(PY) -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 
 faults: $(DEVELOPING) ## kill, freeze and overrun it for 15 minutes; SHORT=1 for 3
 	FAULTS=$(if $(SHORT),short,full) timeout --foreground --signal=INT 15m $(PY) -m pytest tests/faults $(ARGS)
@@ -81,7 +84,7 @@ trace: $(DEVELOPING) ## print which test proves which requirement of specs/
 	$(PY) -m tests.trace
 
 fuzz: $(DEVELOPING) ## search ten minutes, or SECONDS=..., for answers that specs/openapi.yaml lacks
-	FUZZ_SECONDS=$(or $(SECONDS),600) $(PY) -m pytest tests/contract/test_fuzz.py $(ARGS)
+	FUZZ_SECONDS=$(or $(SECONDS),600) $(PY) -m pytest tests/contract/fuzz $(ARGS)
 
 format: $(DEVELOPING) ## format Python and SQL
 	$(PY) -m ruff check --fix-only --quiet .

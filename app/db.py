@@ -82,6 +82,7 @@ def configure(config: Config, application_name: str = "ownrow web") -> None:
     close_pool()
     type(patience).usual = config.db_statement_timeout_ms / 1000 + GRACE
     _database.tells_owner = config.db_row_security
+    _database.is_away = False
 
     deadlines = {
         "statement_timeout": f"{config.db_statement_timeout_ms}ms",

@@ -27,6 +27,7 @@ from app import create_app, db, embedded, migrations
 from app.config import Config
 from tests.callers import Caller, register
 from tests.contract.answers import checked
+from tests.processes import measuring
 from tests.roles import as_role
 from tests.serving import Server, serving
 
@@ -47,12 +48,19 @@ SETTINGS = {
 MEMORY = 2 * 1024**3  # bytes free in memory, for the servers of all workers
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with slow tests come first, so that what is left for the end is short."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass(frozen=True)
 class Postgres:
     """A PostgreSQL in which databases are made and dropped."""
 
     admin_url: str
     owner_url: str
+    admin: psycopg.Connection
 
     def url(self, database: str) -> str:
         return urlsplit(self.owner_url)._replace(path=f"/{database}").geturl()
@@ -67,33 +75,32 @@ class Postgres:
             else sql.SQL("")
         )
         owner = sql.Identifier(urlsplit(self.owner_url).username or "")
-        with psycopg.connect(self.admin_url, autocommit=True) as admin:
-            create = sql.SQL("CREATE DATABASE {} OWNER {} {}")
-            admin.execute(create.format(sql.Identifier(name), owner, copied))
-            # A copy has the template's objects, but not the rights on the database itself.
-            revoke = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC")
-            admin.execute(revoke.format(sql.Identifier(name)))
+        create = sql.SQL("CREATE DATABASE {} OWNER {} {}")
+        self.admin.execute(create.format(sql.Identifier(name), owner, copied))
+        # A copy has the template's objects, but not the rights on the database itself.
+        revoke = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC")
+        self.admin.execute(revoke.format(sql.Identifier(name)))
         try:
             yield name
         finally:
-            with psycopg.connect(self.admin_url, autocommit=True) as admin:
-                drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
-                admin.execute(drop.format(sql.Identifier(name)))
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+            self.admin.execute(drop.format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
-        yield Postgres(admin_url=given, owner_url=given)
+        with psycopg.connect(given, autocommit=True) as admin:
+            yield Postgres(given, given, admin)
         return
     directory = Path(tempfile.mkdtemp(prefix="ownrow-test-", dir=memory()))
     version = int(os.environ.get("TEST_POSTGRES_VERSION", "18"))
     with embedded.start(directory, version=version, settings=SETTINGS) as running:
-        made = Postgres(running.url("postgres", embedded.SUPERUSER), running.url())
-        with psycopg.connect(made.admin_url, autocommit=True) as admin:
+        admin_url = running.url("postgres", embedded.SUPERUSER)
+        with psycopg.connect(admin_url, autocommit=True) as admin:
             admin.execute(sql.SQL("ALTER ROLE {} BYPASSRLS").format(sql.Identifier(embedded.OWNER)))
-        yield made
+            yield Postgres(admin_url, running.url(), admin)
     shutil.rmtree(directory)
 
 
@@ -170,7 +177,8 @@ def server(served_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
 
     A test that needs other settings, or kills something, starts its own with `serving`.
     """
-    with serving(served_database_url, tmp_path_factory.mktemp("server")) as running:
+    directory = tmp_path_factory.mktemp("server")
+    with serving(served_database_url, directory, **measuring()) as running:
         yield running
 
 

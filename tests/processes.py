@@ -8,8 +8,17 @@ from pathlib import Path
 
 def bare_environment(**settings: str) -> dict[str, str]:
     """What a process needs to start, and to be measured where this one is, and `settings`."""
-    measuring = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
-    return {"PATH": os.environ["PATH"], **measuring, **settings}
+    return {"PATH": os.environ["PATH"], **measuring(), **settings}
+
+
+def measuring() -> dict[str, str]:
+    """What has the coverage of a process measured, where this one's is."""
+    return {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
+
+
+def unmeasured() -> dict[str, str]:
+    """This environment for a process that is only a means: measuring it doubles what it costs."""
+    return {name: text for name, text in os.environ.items() if name not in measuring()}
 
 
 def until(condition: Callable[[], bool], seconds: float = 30) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from app import child
 from tests.contract.answers import check
+from tests.processes import unmeasured
 from tests.roles import as_role
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,18 +96,22 @@ def replies(connection: socket.socket, count: int) -> list[Reply]:
 
 @contextmanager
 def serving(
-    database_url: str, directory: Path, *arguments: str, **environment: str
+    database_url: str,
+    directory: Path,
+    *arguments: str,
+    **environment: str,
 ) -> Iterator[Server]:
     """gunicorn with the project's configuration on that database, ready to answer.
 
     It connects as ownrow_app. `arguments` are gunicorn's own and `environment` the service's; logs
-    go to `directory`.
+    go to `directory`. Its coverage is measured where `measuring()` is part of its environment.
     The socket is bound here, so that no other process can take the port meanwhile.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         host, port = listener.getsockname()
+        inherited = unmeasured()
         settings = {
-            **{name: os.environ[name] for name in os.environ if not name.startswith("DATABASE_")},
+            **{name: text for name, text in inherited.items() if not name.startswith("DATABASE_")},
             "APP_ENV": "test",
             "DATABASE_URL": as_role(database_url),
             "MIGRATION_DATABASE_URL": database_url,

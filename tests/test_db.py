@@ -2,17 +2,20 @@
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import cast
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
 from app import db
 from app.config import Config
 from tests.callers import Caller, data, error
 from tests.conftest import Postgres
+from tests.operations.parts import free_port
 from tests.serving import ROOT
 
 pool = pytest.mark.usefixtures("app")
@@ -214,6 +217,20 @@ def test_a_database_that_is_away_is_unavailable(
             assert error(answer) == (503, "UNAVAILABLE")
             assert int(answer.headers["Retry-After"]) >= 1
         admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def test_a_new_pool_waits_as_if_nothing_had_been_away(config: Config) -> None:
+    away = replace(config, database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
+    waits = []
+    for _ in range(2):
+        db.configure(away)
+        db.open_pool()
+        began = monotonic()
+        with pytest.raises(PoolTimeout):
+            db.fetch_all(db.load("operations/schema_version"), {})
+        waits.append(monotonic() - began)
+    db.close_pool()
+    assert min(waits) > 0.9
 
 
 def test_a_pool_must_be_configured() -> None:

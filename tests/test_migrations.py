@@ -1,7 +1,6 @@
 """The schema goes forth and back, whoever starts it at once, and whatever kills it half-way."""
 
 import hashlib
-import os
 import re
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from flask.testing import FlaskCliRunner
 
 from app import migrations
 from tests.callers import Caller, data
-from tests.processes import until
+from tests.processes import unmeasured, until
 from tests.serving import ROOT, serving
 
 # Everything in the public schema but yoyo's own tables, as text.
@@ -172,7 +171,7 @@ def test_what_one_step_back_and_forth_does_not_touch_is_as_it_was(
 
 def environment(url: str, directory: Path) -> dict[str, str]:
     named = {"APP_ENV": "test", "DATABASE_URL": url, "DATA_DIR": str(directory)}
-    return {**os.environ, **named}
+    return {**unmeasured(), **named}
 
 
 @pytest.mark.proves("MIG-3")

@@ -98,6 +98,12 @@ def test_the_example_changes_nothing_by_itself() -> None:
     assert not re.findall(r"^[^#\n]", EXAMPLE, re.MULTILINE)
 
 
+def test_every_target_is_explained_to_contributors() -> None:
+    targets = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    explained = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert [name for name in targets if f"`make {name}`" not in explained] == ["help"]
+
+
 def test_every_file_that_the_readme_names_is_there() -> None:
     for path in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / path).is_file()

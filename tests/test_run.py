@@ -18,7 +18,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.processes import until, using
+from app import embedded
+from tests.processes import unmeasured, until, using
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +84,21 @@ def data_dir() -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Path]:
+    """Where a server has been and was stopped: making a cluster takes most of a first start."""
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-run-"))
+    embedded.start(directory).stop()
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def used(data_dir: Path, cluster: Path) -> None:
+    """Has a cluster in `data_dir` already."""
+    subprocess.run(["cp", "--archive", cluster / "postgres", data_dir], check=True)
+
+
 Launch = Callable[..., Launcher]
 
 
@@ -95,12 +111,13 @@ def launch(data_dir: Path) -> Iterator[Launch]:
         directory: Path = data_dir,
         port: int | None = None,
         prefix: tuple[str, ...] = (),
+        measured: bool = True,
         **settings: str,
     ) -> Launcher:
         port = port or free_port()
         environment = {
             name: value
-            for name, value in os.environ.items()
+            for name, value in (os.environ if measured else unmeasured()).items()
             if not name.startswith(("DATABASE_URL", "MAKE", "MIGRATION_"))
         }
         environment |= {"DATA_DIR": str(directory), "PORT": str(port), "WEB_CONCURRENCY": "1"}
@@ -137,6 +154,7 @@ def test_the_first_request_it_prints_works(launch: Launch) -> None:
 
 @pytest.mark.proves("RUN-10")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.usefixtures("used")
 def test_a_signal_ends_everything_in_good_order(
     launch: Launch, data_dir: Path, number: signal.Signals
 ) -> None:
@@ -158,24 +176,25 @@ def test_a_signal_during_the_start_ends_it_too(launch: Launch, data_dir: Path) -
 
 @pytest.mark.proves("RUN-11")
 def test_the_data_is_kept_between_runs(launch: Launch) -> None:
-    first = launch().ready()
+    first = launch(measured=False).ready()
     assert first.post("/api/auth/register", CREDENTIALS) == 201
     first.process.terminate()
     assert first.ended() == 0
-    second = launch().ready()
+    second = launch(measured=False).ready()
     assert "Applied migration" not in second.output()
     assert second.post("/api/auth/login", CREDENTIALS) == 200
 
 
 @pytest.mark.proves("RUN-10")
+@pytest.mark.usefixtures("used")
 def test_killing_it_leaves_no_process_and_the_next_run_finds_the_data(
     launch: Launch, data_dir: Path
 ) -> None:
-    killed = launch().ready()
+    killed = launch(measured=False).ready()
     assert killed.post("/api/auth/register", CREDENTIALS) == 201
     killed.process.kill()
     killed.ended()
-    again = launch().ready()
+    again = launch(measured=False).ready()
     assert again.post("/api/auth/login", CREDENTIALS) == 200
     again.process.kill()
     again.ended()
@@ -186,6 +205,7 @@ def test_killing_it_leaves_no_process_and_the_next_run_finds_the_data(
     ("part", "reason"),
     [("gunicorn", "gunicorn ended by itself"), ("postgres -D", "PostgreSQL ended")],
 )
+@pytest.mark.usefixtures("used")
 def test_when_one_part_dies_the_rest_ends_and_says_why(
     launch: Launch, data_dir: Path, part: str, reason: str
 ) -> None:
@@ -196,6 +216,7 @@ def test_when_one_part_dies_the_rest_ends_and_says_why(
     until(lambda: not using(data_dir))
 
 
+@pytest.mark.usefixtures("used")
 def test_it_ends_with_the_make_that_runs_it(launch: Launch, data_dir: Path) -> None:
     shell = ("sh", "-c", '"$@" & wait', "sh")
     launcher = launch(prefix=shell, MAKELEVEL="1").ready()
@@ -204,16 +225,17 @@ def test_it_ends_with_the_make_that_runs_it(launch: Launch, data_dir: Path) -> N
 
 
 def test_two_run_side_by_side_on_two_ports(launch: Launch, data_dir: Path) -> None:
-    one = launch(directory=data_dir / "one").ready()
-    two = launch(directory=data_dir / "two").ready()
+    one = launch(directory=data_dir / "one", measured=False).ready()
+    two = launch(directory=data_dir / "two", measured=False).ready()
     assert one.post("/api/auth/register", CREDENTIALS) == 201
     assert two.post("/api/auth/login", CREDENTIALS) == 401
     assert two.post("/api/auth/register", CREDENTIALS) == 201
 
 
 @pytest.mark.proves("RUN-13")
+@pytest.mark.usefixtures("used")
 def test_a_second_run_on_the_same_data_is_refused(launch: Launch) -> None:
-    first = launch().ready()
+    first = launch(measured=False).ready()
     second = launch()
     assert second.ended() == 1
     assert "already running" in second.output()

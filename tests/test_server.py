@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.processes import measuring
 from tests.serving import Reply, Server, replies, reply, serving
 
 HOST = b"Host: todo.example\r\n"
@@ -196,7 +197,7 @@ def impatient(
     """A server with one worker that waits ARRIVAL seconds for a request."""
     directory = tmp_path_factory.mktemp("impatient")
     timeout = ("--timeout", str(ARRIVAL), "--workers", "1", "--threads", str(THREADS))
-    with serving(served_database_url, directory, *timeout) as running:
+    with serving(served_database_url, directory, *timeout, **measuring()) as running:
         yield running
 
 
@@ -270,7 +271,7 @@ def test_a_longest_title_fits_the_cursor_and_the_cursor_the_request_line(server:
 def test_an_idle_connection_outlives_a_graceful_stop_only_for_a_moment(
     database_url: str, tmp_path: Path
 ) -> None:
-    with serving(database_url, tmp_path) as running, running.connect() as idle:
+    with serving(database_url, tmp_path, **measuring()) as running, running.connect() as idle:
         idle.sendall(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
         assert reply(idle).headers["Connection"] == "keep-alive"
         running.process.terminate()
@@ -287,7 +288,7 @@ def test_a_connection_that_stays_idle_is_closed(impatient: Server) -> None:
 
 
 def test_a_server_ends_soon_after_its_last_request(database_url: str, tmp_path: Path) -> None:
-    with serving(database_url, tmp_path) as running:
+    with serving(database_url, tmp_path, **measuring()) as running:
         assert running.request("GET", "/readyz").status == 200
         started = time.monotonic()
         running.process.terminate()

@@ -1,7 +1,5 @@
 """The table of requirements and tests notices what is missing on either side."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -45,15 +43,38 @@ def test_the_table_has_each_requirement_and_its_tests() -> None:
     assert all(name in shown and PROOFS[name][0] in shown for name in WANTED)
 
 
-@pytest.mark.slow
-@pytest.mark.proves("DOC-20")
-def test_every_requirement_of_this_service_is_proved_by_a_test() -> None:
-    outcome = subprocess.run(
-        [sys.executable, "-m", "tests.trace"],
-        cwd=trace.SPECS.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+def test_a_mark_counts_on_a_test_its_class_and_its_module(tmp_path: Path) -> None:
+    directory = tmp_path / "tests" / "tasks"
+    directory.mkdir(parents=True)
+    (directory / "test_titles.py").write_text(
+        """
+pytestmark = [pytest.mark.slow, pytest.mark.proves("TASK-1")]
+
+@pytest.mark.proves("TASK-2", "TASK-3")
+@pytest.mark.parametrize("title", ["a", "b"])
+def test_title(title): ...
+
+class TestOrder:
+    pytestmark = pytest.mark.proves("TASK-4")
+
+    def test_newest(self): ...
+
+@pytest.mark.proves("TASK-5")
+def prepare(): ...
+"""
     )
-    assert outcome.returncode == 0, outcome.stderr
+    title, order = (f"tests/tasks/test_titles.py::{name}" for name in
+                    ("test_title", "TestOrder::test_newest"))  # fmt: skip
+    assert trace.proofs(tmp_path / "tests") == {
+        "TASK-1": [title, order],
+        "TASK-2": [title],
+        "TASK-3": [title],
+        "TASK-4": [order],
+    }
+
+
+@pytest.mark.proves("DOC-20")
+def test_every_requirement_of_this_service_is_proved_by_a_test(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert trace.main() == 0, capsys.readouterr().err

@@ -1,37 +1,21 @@
 """`make trace`: which test proves which requirement of specs/, as a table.
 
 A requirement is a list item of specs/*.md that begins with its id: `- TASK-7 ...`. A test says what
-it proves with the marker `proves`, on itself, its class or its module.
+it proves with the marker `proves`, on itself, its class or its module. The tests are read, not
+imported, so that those of the longer suites count wherever they are collected.
 """
 
+import ast
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
-from io import StringIO
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pytest
-
-SPECS = Path(__file__).resolve().parent.parent / "specs"
+TESTS = Path(__file__).resolve().parent
+SPECS = TESTS.parent / "specs"
 REQUIREMENT = re.compile(r"^- ([A-Z]+-[0-9]+) (\S.*)$", re.MULTILINE)
 SHOWN = 3  # tests per requirement
-
-
-class Marks:
-    """A plugin that notes what the collected tests prove: their names by requirement."""
-
-    def __init__(self) -> None:
-        self.proofs: defaultdict[str, list[str]] = defaultdict(list)
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        for item in session.items:
-            test = item.nodeid.partition("[")[0]
-            for mark in item.iter_markers("proves"):
-                for requirement in mark.args:
-                    if test not in self.proofs[requirement]:
-                        self.proofs[requirement].append(test)
 
 
 def requirements(directory: Path) -> dict[str, str]:
@@ -43,6 +27,48 @@ def requirements(directory: Path) -> dict[str, str]:
                 raise ValueError(f"{name} is there twice, the second time in {file.name}")
             found[name] = text
     return found
+
+
+def proofs(directory: Path) -> dict[str, list[str]]:
+    """The tests below the directory that prove each requirement, by its id."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for file in sorted(directory.rglob("test_*.py")):
+        module = ast.parse(file.read_text())
+        name = file.relative_to(directory.parent).as_posix()
+        for test, marks in _tests(module.body, name, []):
+            for requirement in dict.fromkeys(marks):
+                found[requirement].append(test)
+    return dict(found)
+
+
+def _tests(
+    body: Sequence[ast.stmt], name: str, marks: Sequence[str]
+) -> Iterator[tuple[str, list[str]]]:
+    """Each test that pytest finds in this body, with the requirements that it proves."""
+    marks = [*marks, *(each for node in body for each in _own_marks(node))]
+    for node in body:
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+            inherited = [*marks, *_named(*node.decorator_list)]
+            yield from _tests(node.body, f"{name}::{node.name}", inherited)
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
+            yield f"{name}::{node.name}", [*marks, *_named(*node.decorator_list)]
+
+
+def _own_marks(node: ast.stmt) -> list[str]:
+    """What `pytestmark = ...` says of the module or class that it stands in."""
+    is_mark = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+    return _named(node) if is_mark else []
+
+
+def _named(*nodes: ast.AST) -> list[str]:
+    """The ids in every `pytest.mark.proves(...)` below these nodes."""
+    calls = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Call)]
+    return [
+        ast.literal_eval(argument)
+        for call in calls
+        if ast.unparse(call.func) == "pytest.mark.proves"
+        for argument in call.args
+    ]
 
 
 def gaps(wanted: Mapping[str, str], proofs: Mapping[str, Sequence[str]]) -> list[str]:
@@ -68,16 +94,9 @@ def table(wanted: Mapping[str, str], proofs: Mapping[str, Sequence[str]]) -> str
 
 def main() -> int:
     """Prints the table; 1 where something is missing."""
-    marks = Marks()
-    report = StringIO()
-    with redirect_stdout(report):
-        status = pytest.main(["--collect-only", "--quiet"], [marks])
-    if status != pytest.ExitCode.OK:
-        sys.stderr.write(report.getvalue())
-        return int(status)
-    wanted = requirements(SPECS)
-    problems = gaps(wanted, marks.proofs)
-    sys.stdout.write(table(wanted, marks.proofs) + "\n")
+    wanted, found = requirements(SPECS), proofs(TESTS)
+    problems = gaps(wanted, found)
+    sys.stdout.write(table(wanted, found) + "\n")
     sys.stderr.write("".join(f"{problem}\n" for problem in problems))
     return 1 if problems else 0
 

@@ -13,6 +13,7 @@ import pytest
 
 from app.docs.routes import CONTRACT
 from tests.contract.tools import TOOLS, needs_tools
+from tests.processes import unmeasured
 from tests.serving import Server
 
 PROGRAMS = Path(__file__).resolve().parent / "clients"
@@ -29,7 +30,7 @@ def run(*command: str | Path, cwd: Path) -> str:
     outcome = subprocess.run(
         command,
         cwd=cwd,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env={**unmeasured(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=300,

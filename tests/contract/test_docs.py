@@ -93,6 +93,7 @@ class Page:
 
 @pytest.mark.proves("DOC-10")
 @needs_chromium
+@pytest.mark.slow
 def test_a_newcomer_registers_authorises_creates_a_task_and_reads_it(
     browser: webdriver.Chrome, server: Server
 ) -> None:

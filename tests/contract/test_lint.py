@@ -42,6 +42,7 @@ def test_the_description_is_openapi() -> None:
 
 @pytest.mark.proves("DOC-4")
 @needs_tools
+@pytest.mark.slow
 @pytest.mark.parametrize("linter", [spectral, redocly])
 def test_a_linter_has_nothing_to_say(linter: Linter) -> None:
     outcome = linter(CONTRACT)
@@ -50,6 +51,7 @@ def test_a_linter_has_nothing_to_say(linter: Linter) -> None:
 
 @pytest.mark.proves("DOC-4")
 @needs_tools
+@pytest.mark.slow
 @pytest.mark.parametrize("linter", [spectral, redocly])
 def test_a_linter_would_say_something(linter: Linter, tmp_path: Path) -> None:
     broken = tmp_path / "openapi.yaml"

@@ -227,6 +227,7 @@ def listed(owner: Remote) -> dict[str, str]:
 
 
 @pytest.mark.proves("TASK-20", "TASK-31")
+@pytest.mark.slow
 def test_a_storm_of_writers_leaves_no_gap_and_the_feed_skips_nothing(
     owner: Remote, superuser: psycopg.Connection, flask: Command
 ) -> None:
