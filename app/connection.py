@@ -116,6 +116,11 @@ class Connection(psycopg.Connection[Row]):
             if not self.closed:
                 self.pgconn.exit_pipeline_mode()
 
+    def take_news(self) -> None:
+        """Hears what the server said unasked; raises where that was that it closed."""
+        while self._poll.poll(0):
+            self.pgconn.consume_input()
+
     def rows(self, statement: Statement, result: PGresult) -> list[Row]:
         """The result's rows."""
         if statement.name not in self._columns:

@@ -2,7 +2,6 @@
 
 import math
 import re
-import select
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -115,13 +114,10 @@ def configure(config: Config, application_name: str = "ownrow web") -> None:
     )
 
 
-def _check(connection: psycopg.Connection[Row]) -> None:
+def _check(connection: Connection) -> None:
     """Raises for a connection that the server has closed; an idle one has nothing to say."""
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
     try:
-        while poll.poll(0):
-            connection.pgconn.consume_input()
+        connection.take_news()
     except psycopg.OperationalError:
         _pool().drain()  # the pool would find the other dead ones one by one, and sleep in between
         raise
