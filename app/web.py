@@ -369,7 +369,7 @@ def page(data: bytes, *, tag: str, version: int, limit: int, next_cursor: str | 
     """A page of a list, with the way to the next one in `meta` and in Link."""
     meta = {"next_cursor": next_cursor, "limit": limit, "version": version}
     response = success(data, tag=tag, meta=meta)
-    if next_cursor is not None:
+    if next_cursor is not None and response.status_code == 200:
         request = this_request()
         start = f"{request.path}?{cast('Query', request.query).link}".rstrip("?")
         joint = "&" if "?" in start else "?"

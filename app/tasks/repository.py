@@ -10,6 +10,7 @@ import orjson
 from app import db
 from app.errors import AppError, NotFound, PreconditionFailed, SyncTokenExpired
 from app.fields import fold
+from app.tasks.pages import Kept, Page, Pages
 from app.web import Origin
 
 CREATE = db.load("tasks/create")
@@ -30,6 +31,7 @@ BEFORE_VERSIONS, BEYOND_VERSIONS = 0, 2**63 - 1
 # The feed's places in a first load: FIRST_LOAD, prunes and version side by side in decimal digits,
 # below the 2**53 that JSON numbers are exact to.
 FIRST_LOAD, FIRST_LOAD_PRUNES, FIRST_LOAD_VERSIONS = 10**15, 10**5, 10**10
+PAGES = Pages()
 BEYOND_TITLES = "\U0010ffff" * 256  # longer than the last title that there can be
 
 
@@ -69,16 +71,6 @@ class Written:
     id: UUID
     version: int
     document: bytes
-
-
-@dataclass(frozen=True)
-class Page:
-    """A JSON array, the entity tag of what it was read from, and where the next page begins."""
-
-    tag: str
-    version: int
-    items: bytes
-    next_position: bytes | None
 
 
 def create(
@@ -247,6 +239,8 @@ def search(
 ) -> Page:
     """A page of the tasks outside the trash, from `position` on; every word must occur in each."""
     order = SORTS[sort]
+    key = (owner_id, sort, tuple(position or ()), limit, is_completed, words)
+    kept = PAGES.get(key)
     place = zip(order.parameters, position or order.beginning, strict=True)
     row = db.fetch_one(
         order.statement,
@@ -256,12 +250,18 @@ def search(
             "is_completed": is_completed,
             "patterns": None if words is None else [_pattern(word) for word in fold(words).split()],
             "known_tags": list(known_tags),
+            "known_hashes": [] if kept is None else [kept.hash],
             **dict(place),
         },
     )
     if row is None:
         raise NotFound
-    return Page(str(row.version), row.version, row.documents or b"[]", row.next_position)
+    if kept is not None and kept.hash == row.hash:
+        return kept.page
+    page = Page(str(row.version), row.version, row.documents or b"[]", row.next_position)
+    if page.tag not in known_tags:
+        PAGES.keep(key, Kept(row.hash, page))
+    return page
 
 
 def trash(

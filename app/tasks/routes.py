@@ -17,6 +17,7 @@ from app.fields import canonical_uuid
 from app.tasks import repository
 from app.tasks.export import as_csv, as_json
 from app.tasks.idempotency import Answer, Attempt, once
+from app.tasks.pages import Page
 from app.tasks.schemas import (
     BATCH,
     COMPLETION,
@@ -194,7 +195,7 @@ def _id(text: str) -> UUID:
     return task_id
 
 
-def _page(found: repository.Page, limit: int) -> Response:
+def _page(found: Page, limit: int) -> Response:
     following = found.next_position
     return web.page(
         found.items,

@@ -1,8 +1,10 @@
 -- Lists tasks beyond after_version, the longest unchanged first: versions are in the order of
 -- changes.
--- No row: the owner is gone. No documents: there are none, or known_tags holds the version.
+-- No row: the owner is gone. No documents: there are none, or known_tags holds the version, or
+-- known_hashes the hash of the ledger.
 SELECT
     ledgers.version,
+    ledgers.hash,
     page.documents,
     page.next_position
 FROM ledgers
@@ -34,6 +36,7 @@ CROSS JOIN
                     OR tasks.title_folded || ' ' || tasks.description_folded LIKE ALL(%(patterns)s)
                 )
                 AND ledgers.version::text <> ALL(%(known_tags)s::text[])
+                AND ledgers.hash <> ALL(%(known_hashes)s::bytea[])
             ORDER BY tasks.version
             LIMIT %(limit)s::integer + 1
         ) AS listed

@@ -260,10 +260,13 @@ def ten_thousand(unanalyzed: Caller, superuser: psycopg.Connection) -> Caller:
     return unanalyzed
 
 
-@pytest.mark.proves("TASK-23")
+HEAD = "SELECT hash FROM ledgers WHERE owner_id = %s"
+
+
+@pytest.mark.proves("TASK-23", "TASK-27")
 @pytest.mark.parametrize("sort", list(repository.SORTS))
-def test_304_for_a_list_of_10_000_tasks_touches_no_task(
-    ten_thousand: Caller, config: Config, sort: str
+def test_a_list_of_10_000_tasks_that_is_known_touches_no_task(
+    ten_thousand: Caller, config: Config, superuser: psycopg.Connection, sort: str
 ) -> None:
     first = ten_thousand.get(f"?sort={sort}")
     tag = first.headers["ETag"]
@@ -279,8 +282,15 @@ def test_304_for_a_list_of_10_000_tasks_touches_no_task(
         "patterns": None,
         **dict(zip(order.parameters, order.beginning, strict=True)),
     }
-    for known, is_read in ((["9999"], True), ([json.loads(tag)], False)):
-        nodes = plan(config, order.statement, {**params, "known_tags": known})
+    head = superuser.execute(HEAD, [ten_thousand.id]).fetchone()
+    assert head is not None
+    for tags, hashes, is_read in (
+        (["9999"], [bytes(32)], True),
+        ([json.loads(tag)], [], False),
+        ([], [head[0]], False),
+    ):
+        known = {"known_tags": tags, "known_hashes": hashes}
+        nodes = plan(config, order.statement, {**params, **known})
         scans = [node for node in nodes if node.get("Relation Name") == "tasks"]
         assert scans
         assert any(node["Actual Loops"] for node in scans) is is_read

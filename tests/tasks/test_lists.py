@@ -361,7 +361,12 @@ def test_the_last_page_costs_what_the_first_one_costs(
 
         def run(position: Sequence[Any], limit: int, explain: LiteralString = "") -> Any:
             place = dict(zip(order.parameters, position, strict=True))
-            unfiltered = {"is_completed": None, "patterns": None, "known_tags": list[str]()}
+            unfiltered = {
+                "is_completed": None,
+                "patterns": None,
+                "known_tags": list[str](),
+                "known_hashes": list[bytes](),
+            }
             params = {"owner_id": ten_thousand.id, "limit": limit, **unfiltered, **place}
             return connection.execute(explain + order.statement.text, params).fetchone()
 
