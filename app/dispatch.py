@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 UUIDS = re.compile("([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
-MOST_SHAPES = 500  # paths that differ in more than their UUIDs; a client can make up any number
+ANYBODY = "me"  # the one argument that is no UUID and has a shape of its own
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,14 @@ class Application(Flask):
             request.view_args = {**match.fixed, **dict(zip(match.names, found, strict=True))}
             return
         context.match_request()
-        if request.url_rule is None or len(self._matches) >= MOST_SHAPES:
-            return
-        arguments = request.view_args or {}
+        if request.url_rule is not None:
+            self._remember(shape, found, request.url_rule, request.view_args or {})
+
+    def _remember(
+        self, shape: tuple[str, ...], found: list[str], rule: Rule, arguments: dict[str, Any]
+    ) -> None:
+        """Keeps the match, unless a client could make any number of such shapes up."""
         names = [name for each in found for name, value in arguments.items() if value == each]
-        if len(names) == len(found) == len(set(names)):
-            fixed = {name: value for name, value in arguments.items() if name not in names}
-            self._matches[shape] = _Match(request.url_rule, fixed, names)
+        fixed = {name: value for name, value in arguments.items() if name not in names}
+        if len(names) == len(found) == len(set(names)) and set(fixed.values()) <= {ANYBODY}:
+            self._matches[shape] = _Match(rule, fixed, names)
