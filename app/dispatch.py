@@ -46,6 +46,13 @@ class _Course:
     after: list[Hook]
 
 
+class _Rule(Rule):
+    """One from which no address is ever built: to prepare that took most of the start."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Any:  # noqa: ARG002
+        return self.build
+
+
 class _Context(RequestContext):
     """A request's, with what few requests need made when it is asked for."""
 
@@ -63,6 +70,7 @@ class Application(Flask):
     """Flask, whose views and hooks are plain functions."""
 
     request_class = web.Request
+    url_rule_class = _Rule
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
