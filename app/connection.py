@@ -118,7 +118,7 @@ class Connection(psycopg.Connection[Row]):
 
     def rows(self, statement: Statement, result: PGresult) -> list[Row]:
         """The result's rows."""
-        if statement.name not in self._columns:
+        if statement.name not in self._columns or not self.keeps_statements:
             self._columns[statement.name] = self._describe(result)
         make, reads = self._columns[statement.name]
         value, places = result.get_value, list(enumerate(reads))
@@ -165,10 +165,10 @@ class Connection(psycopg.Connection[Row]):
                 last = result
             else:
                 failed = failed or result
-        if failed is not None:
+        if failed is not None and not self.closed:
             raise error_from_result(failed)
-        if last is None:
-            raise psycopg.OperationalError("the server ended the connection without an answer")
+        if last is None or self.closed:
+            raise psycopg.OperationalError("the server's answer broke off")
         return last
 
     def _flush(self) -> None:
@@ -180,7 +180,10 @@ class Connection(psycopg.Connection[Row]):
             self._poll.modify(self.pgconn.socket, select.POLLIN)
 
     def _results(self) -> Iterator[PGresult]:
-        """Until all has been answered: in a pipeline each statement's results end with None."""
+        """Until all has been answered: in a pipeline each statement's results end with None.
+
+        libpq gives a connection up on which it reads nonsense, and then has nothing but None.
+        """
         in_pipeline = self.pgconn.pipeline_status
         while True:
             while self.pgconn.is_busy():
@@ -189,7 +192,7 @@ class Connection(psycopg.Connection[Row]):
             result = self.pgconn.get_result()
             if result is not None and result.status != ExecStatus.PIPELINE_SYNC:
                 yield result
-            elif result is not None or not in_pipeline:
+            elif result is not None or not in_pipeline or self.closed:
                 return
 
     def _wait(self) -> int:
