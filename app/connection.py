@@ -58,6 +58,10 @@ class DeadlineExceeded(psycopg.OperationalError):
     """The server did not answer within the time that there was."""
 
 
+class BrokenOff(psycopg.OperationalError):
+    """The server's answer did not end, or made no sense."""
+
+
 class Patience(threading.local):
     """How long this thread waits for the server."""
 
@@ -168,7 +172,7 @@ class Connection(psycopg.Connection[Row]):
         if failed is not None and not self.closed:
             raise error_from_result(failed)
         if last is None or self.closed:
-            raise psycopg.OperationalError("the server's answer broke off")
+            raise BrokenOff("the server's answer broke off")
         return last
 
     def _flush(self) -> None:
@@ -210,6 +214,10 @@ class Connection(psycopg.Connection[Row]):
         except psycopg.errors._WaitTimeout as error:  # noqa: SLF001  # it has no other name
             self._abandon()
             raise DeadlineExceeded("the database did not answer in time") from error
+        except psycopg.DatabaseError as error:
+            if self.broken and error.sqlstate is None:
+                raise BrokenOff("the server's answer broke off") from error
+            raise
 
     def _abandon(self) -> None:
         """Asks the server to stop, as what it does may hold locks; it may be beyond asking."""

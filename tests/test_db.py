@@ -303,6 +303,7 @@ def test_a_connection_whose_answer_breaks_off_is_given_up_at_once(
 ) -> None:
     caller, proxy = distant
     path = f"/{caller.create()['id']}"
+    batch = {"operations": [{"op": "create", "title": "one"}]}
     for change in SPOILT.values():
         assert caller.get(path).status_code == 200
         proxy.spoil(change)
@@ -310,6 +311,9 @@ def test_a_connection_whose_answer_breaks_off_is_given_up_at_once(
         assert data(caller.get(path))["title"] == "a task"
         proxy.spoil(change)
         assert error(caller.patch(path, json={"title": "a task"})) == (503, "UNAVAILABLE")
+        assert caller.get(path).status_code == 200
+        proxy.spoil(change)
+        assert error(caller.post("/batch", json=batch)) == (503, "UNAVAILABLE")
         assert monotonic() - began < 1
 
 
