@@ -40,7 +40,7 @@ def test_two_users_never_see_each_other_while_backends_are_killed(
         nonlocal terminated
         began = monotonic()
         with psycopg.connect(database.admin_url, autocommit=True) as admin:
-            while monotonic() < began + (30 if is_full else 5):
+            while monotonic() < began + (30 if is_full else 3):
                 terminated += admin.execute(TERMINATE_ONE).rowcount
                 load.run(0.05)
         return [Outage(began, monotonic())]
