@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 UUIDS = re.compile("([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
-MOST_SHAPES = 500  # paths that differ in more than their UUIDs; a client can make up any number
+WORDS = {"me"}  # in the place of a UUID; any others are made up, and there is no end to them
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,10 @@ class Application(Flask):
             request.view_args = {**match.fixed, **dict(zip(match.names, found, strict=True))}
             return
         context.match_request()
-        if request.url_rule is None or len(self._matches) >= MOST_SHAPES:
+        if request.url_rule is None:
             return
         arguments = request.view_args or {}
         names = [name for each in found for name, value in arguments.items() if value == each]
-        if len(names) == len(found) == len(set(names)):
-            fixed = {name: value for name, value in arguments.items() if name not in names}
+        fixed = {name: value for name, value in arguments.items() if name not in names}
+        if len(names) == len(found) == len(set(names)) and WORDS.issuperset(fixed.values()):
             self._matches[shape] = _Match(request.url_rule, fixed, names)
