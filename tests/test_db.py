@@ -317,6 +317,19 @@ def test_a_connection_whose_answer_breaks_off_is_given_up_at_once(
         assert monotonic() - began < 1
 
 
+@pytest.mark.proves("OPS-41")
+def test_a_connection_that_never_answers_is_given_up_after_a_statements_time(
+    distant: tuple[Caller, Proxy],
+) -> None:
+    caller, proxy = distant
+    assert caller.get().status_code == 200
+    proxy.silence(newcomers=False)
+    began = monotonic()
+    assert error(caller.get()) == (503, "UNAVAILABLE")
+    assert 2 < monotonic() - began < 3
+    assert caller.get().status_code == 200
+
+
 def test_a_database_that_is_away_is_unavailable(
     alice: Caller, postgres: Postgres, database_url: str
 ) -> None:
