@@ -49,7 +49,7 @@ restore: $(SERVING) ## replace the database of DATA_DIR by a backup: FILE=...
 test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DATABASE_URL
 	$(PY) -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 
-faults: $(DEVELOPING) ## kill, freeze and overrun it for 15 minutes; SHORT=1 for 3
+faults: $(DEVELOPING) ## kill, freeze and overrun it for 15 minutes; SHORT=1 for 4
 	FAULTS=$(if $(SHORT),short,full) timeout --foreground --signal=INT 15m $(PY) -m pytest tests/faults $(ARGS)
 
 soak: $(DEVELOPING) ## an hour of load, to see that nothing grows; SHORT=1 for 10 minutes

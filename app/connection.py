@@ -58,6 +58,10 @@ class DeadlineExceeded(psycopg.OperationalError):
     """The server did not answer within the time that there was."""
 
 
+class BrokenOff(psycopg.OperationalError):
+    """The server's answer did not end, or made no sense."""
+
+
 class Patience(threading.local):
     """How long this thread waits for the server."""
 
@@ -123,7 +127,7 @@ class Connection(psycopg.Connection[Row]):
 
     def rows(self, statement: Statement, result: PGresult) -> list[Row]:
         """The result's rows."""
-        if statement.name not in self._columns:
+        if statement.name not in self._columns or not self.keeps_statements:
             self._columns[statement.name] = self._describe(result)
         make, reads = self._columns[statement.name]
         value, places = result.get_value, list(enumerate(reads))
@@ -170,10 +174,10 @@ class Connection(psycopg.Connection[Row]):
                 last = result
             else:
                 failed = failed or result
-        if failed is not None:
+        if failed is not None and not self.closed:
             raise error_from_result(failed)
-        if last is None:
-            raise psycopg.OperationalError("the server ended the connection without an answer")
+        if last is None or self.closed:
+            raise BrokenOff("the server's answer broke off")
         return last
 
     def _flush(self) -> None:
@@ -185,7 +189,10 @@ class Connection(psycopg.Connection[Row]):
             self._poll.modify(self.pgconn.socket, select.POLLIN)
 
     def _results(self) -> Iterator[PGresult]:
-        """Until all has been answered: in a pipeline each statement's results end with None."""
+        """Until all has been answered: in a pipeline each statement's results end with None.
+
+        libpq gives a connection up on which it reads nonsense, and then has nothing but None.
+        """
         in_pipeline = self.pgconn.pipeline_status
         while True:
             while self.pgconn.is_busy():
@@ -194,7 +201,7 @@ class Connection(psycopg.Connection[Row]):
             result = self.pgconn.get_result()
             if result is not None and result.status != ExecStatus.PIPELINE_SYNC:
                 yield result
-            elif result is not None or not in_pipeline:
+            elif result is not None or not in_pipeline or self.closed:
                 return
 
     def _wait(self) -> int:
@@ -212,6 +219,10 @@ class Connection(psycopg.Connection[Row]):
         except psycopg.errors._WaitTimeout as error:  # noqa: SLF001  # it has no other name
             self._abandon()
             raise DeadlineExceeded("the database did not answer in time") from error
+        except psycopg.DatabaseError as error:
+            if self.broken and error.sqlstate is None:
+                raise BrokenOff("the server's answer broke off") from error
+            raise
 
     def _abandon(self) -> None:
         """Asks the server to stop, as what it does may hold locks; it may be beyond asking."""

@@ -37,6 +37,11 @@ KEEPALIVES = {
 WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|COPY)\b")
 
 SHUTDOWNS = ("57P01", "57P02", "57P03")  # SQLSTATEs: the server's last words on a connection
+# A prepared statement that the connection has no longer, or that a migration has changed beneath
+# it. Both are noticed before the statement begins.
+UNPREPARED = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
+# What other connections would stumble over as well; the last one: another server writes now.
+OUTDATED = (*UNPREPARED, psycopg.errors.ReadOnlySqlTransaction)
 
 T = TypeVar("T")
 Fetch = Callable[[Connection, Statement, PGresult], T]
@@ -175,7 +180,7 @@ class _Loan:
         return self._connection
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):  # another server writes now
+        if isinstance(error, OUTDATED):
             _pool().drain()
         _pool().putconn(self._connection)
 
@@ -275,17 +280,23 @@ def _run(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
 
 
 def _run_alone(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
-    """A transaction of one statement; one that only reads is run again on a broken connection."""
-    retries = 1 if statement.reads_only else 0
+    """A transaction of one statement, run again on another connection where that is safe."""
+    retries = 1
     while True:
         with _Loan() as connection:
             try:
                 return fetch(connection, statement, _send(connection, statement, params))
-            except psycopg.OperationalError as error:
-                if not retries or not (connection.broken or error.sqlstate in SHUTDOWNS):
+            except psycopg.Error as error:
+                if not retries or not _is_safe_again(connection, statement, error):
                     raise
         _pool().drain()  # what ended this connection rarely spares the others
         retries -= 1
+
+
+def _is_safe_again(connection: Connection, statement: Statement, error: psycopg.Error) -> bool:
+    """Whether the statement has done nothing yet, and may fare better elsewhere."""
+    is_lost = connection.broken or error.sqlstate in SHUTDOWNS
+    return isinstance(error, UNPREPARED) or (statement.reads_only and is_lost)
 
 
 def _send(connection: Connection, statement: Statement, params: Params) -> PGresult:

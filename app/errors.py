@@ -189,11 +189,13 @@ CONSTRAINTS: Mapping[str, Callable[[], AppError]] = {
 # that say "not now" rather than "never".
 UNAVAILABLE_STATES = (
     "08",  # the connection is gone
+    "0A000",  # a prepared statement whose result a migration has changed
     "53",  # out of connections, memory or disk
     "57",  # cancelled by a deadline, or shutting down
     "58",  # the server's own files
     "25006",  # read-only after a failover
     "25P03",  # idle inside a transaction for too long
+    "26000",  # a prepared statement that the connection has no longer
     "40001",  # serialisation failure
     "40P01",  # deadlock
     "55P03",  # lock not granted in time

@@ -8,6 +8,7 @@ which costs more than the request does.
 """
 
 import contextlib
+import errno
 import math
 import multiprocessing
 import select
@@ -37,6 +38,7 @@ LONGEST_HEAD = 128 * 1024  # bytes; the parser refuses what it has to refuse lon
 READABLE_ONCE = select.EPOLLIN | select.EPOLLONESHOT
 ACCEPTS = 16  # clients at a time, of a crowd that comes at once
 TICK = 1.0  # seconds between looks at what time has run out for
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 UNREAD_LIMIT = 2 * 1024 * 1024  # bytes of a body that an early answer left: the largest batch's
 SUCCESSION = 10.0  # seconds that a worker waits at most for those which replace it
 LINGER = 2.0  # seconds that a stopping worker leaves idle connections to a request on its way
@@ -85,6 +87,8 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         while not self._stopping.wait(TICK) and self.is_parent_alive():
             self.notify()
             self._end_late(time.monotonic())
+            for listener in self.sockets:
+                self._poll.modify(listener, select.EPOLLIN)
         self._await_successors()
         self._finish()
 
@@ -123,12 +127,19 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             self._poll.modify(descriptor, READABLE_ONCE)
 
     def _accept(self, listener: socket.socket) -> None:
-        """Takes in several clients: until the next turn all who are here are served once."""
+        """Takes in several clients: until the next turn all who are here are served once.
+
+        Where there is no room for another, nobody is told of new ones until the next tick.
+        """
         for _ in range(ACCEPTS):
             try:
                 client, address = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):  # others were quicker, or it gave up
                 return
+            except OSError as error:
+                if error.errno in EXHAUSTED:
+                    self._poll.modify(listener, 0)
+                raise
             self._welcome(client, address, listener)
 
     def _welcome(self, client: socket.socket, address: Any, listener: socket.socket) -> None:
@@ -215,8 +226,8 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             for piece in body:
                 answer.send(piece)
             answer.end()
-        except Exception:
-            if not answer.has_begun:
+        except Exception as error:
+            if not answer.has_begun or isinstance(error, OSError):  # the client has gone
                 raise
             self.log.exception("An answer broke off")
             return False  # its end is missing, so that nobody takes it for whole

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -11,11 +12,12 @@ import psycopg
 import pytest
 from psycopg_pool import PoolTimeout
 
-from app import db
+from app import create_app, db, embedded, migrations
 from app.config import Config
-from tests.callers import Caller, data, error
-from tests.conftest import Postgres
-from tests.operations.parts import free_port
+from tests.callers import Caller, data, error, register
+from tests.conftest import SETTINGS, Postgres
+from tests.faults.proxy import Proxy, proxied
+from tests.operations import parts
 from tests.serving import ROOT
 
 pool = pytest.mark.usefixtures("app")
@@ -204,6 +206,131 @@ def fill_pool(size: int) -> None:
         pool.putconn(connection)
 
 
+@pytest.fixture
+def single(alice: Caller, config: Config) -> Caller:
+    """Alice of a service with a single connection, which keeps what she has called for prepared."""
+    db.configure(replace(config, db_pool_size=1))
+    db.open_pool()
+    return alice
+
+
+def discard() -> None:
+    """Has the single connection lose what it has prepared, as one behind a pooler may."""
+    with db._pool().connection() as connection:
+        connection.execute("DISCARD ALL")
+
+
+@pytest.mark.proves("OPS-43")
+def test_a_prepared_statement_that_was_lost_is_prepared_again(single: Caller) -> None:
+    path = f"/{single.create()['id']}"
+    for number in range(3):
+        assert single.patch(path, json={"title": f"{number}"}).status_code == 200
+        assert single.get(path).status_code == 200
+        discard()
+        assert data(single.get(path))["title"] == f"{number}"
+        assert single.patch(path, json={"title": f"{number} again"}).status_code == 200
+        discard()
+        assert single.patch(path, json={"title": f"{number} at last"}).status_code == 200
+
+
+@pytest.mark.proves("OPS-43")
+def test_a_transaction_that_loses_a_statement_changes_nothing_and_can_be_repeated(
+    single: Caller,
+) -> None:
+    operations = {"operations": [{"op": "create", "title": "one"}]}
+    assert single.post("/batch", json=operations).status_code == 200
+    discard()
+    answer = single.post("/batch", json=operations)
+    assert error(answer) == (503, "UNAVAILABLE")
+    assert answer.headers["Retry-After"]
+    assert len(data(single.get())) == 1
+    assert single.post("/batch", json=operations).status_code == 200
+
+
+LIST = "-- Lists.\nSELECT number FROM counted\n"
+
+
+@pytest.mark.proves("OPS-43")
+@pytest.mark.parametrize("keeps_statements", [True, False])
+def test_a_migration_may_change_what_a_statement_returns(
+    config: Config,
+    counted: tuple[db.Statement, db.Statement],
+    scratch: Path,
+    database_url: str,
+    keeps_statements: bool,
+) -> None:
+    db.configure(replace(config, db_pool_size=1, db_prepare=keeps_statements))
+    db.open_pool()
+    _, add = counted
+    listing = write(scratch, "list", LIST)
+    db.execute(add, {"number": 1})
+    assert [row.number for row in db.fetch_all(listing, {})] == [1]
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE counted DROP CONSTRAINT counted_number_check")
+        connection.execute("ALTER TABLE counted ALTER COLUMN number TYPE text")
+    assert [row.number for row in db.fetch_all(listing, {})] == ["1"]
+    db.close_pool()
+
+
+SPOILT: dict[str, Callable[[bytes], bytes]] = {
+    "nonsense": lambda answer: b"\0" * len(answer),
+    "an endless row": lambda answer: b"D\x7f\xff\xff\xff" + answer,
+    "half of it": lambda answer: answer[: len(answer) // 2],
+    "nothing": lambda _: b"",
+}
+
+
+@pytest.fixture(params=[False, True], ids=["alone", "in a pipeline"])
+def distant(request: pytest.FixtureRequest, config: Config) -> Iterator[tuple[Caller, Proxy]]:
+    """A user of a service that reaches PostgreSQL through a proxy; row security sends pipelines."""
+    with (
+        parts.cluster_directory() as directory,
+        embedded.start(directory, settings=SETTINGS) as server,
+        proxied(directory / "socket" / ".s.PGSQL.5432") as proxy,
+    ):
+        migrations.upgrade(server.url())
+        migrations.switch_row_security(server.url(), on=request.param)
+        place = f"{embedded.APPLICATION}@127.0.0.1:{proxy.port}/{embedded.DATABASE}"
+        url = f"postgresql://{place}?sslmode=disable"
+        app = create_app(replace(config, database_url=url, db_row_security=request.param))
+        db.open_pool()
+        yield register(app.test_client()), proxy
+        db.close_pool()
+
+
+@pytest.mark.proves("OPS-42")
+def test_a_connection_whose_answer_breaks_off_is_given_up_at_once(
+    distant: tuple[Caller, Proxy],
+) -> None:
+    caller, proxy = distant
+    path = f"/{caller.create()['id']}"
+    batch = {"operations": [{"op": "create", "title": "one"}]}
+    for change in SPOILT.values():
+        assert caller.get(path).status_code == 200
+        proxy.spoil(change)
+        began = monotonic()
+        assert data(caller.get(path))["title"] == "a task"
+        proxy.spoil(change)
+        assert error(caller.patch(path, json={"title": "a task"})) == (503, "UNAVAILABLE")
+        assert caller.get(path).status_code == 200
+        proxy.spoil(change)
+        assert error(caller.post("/batch", json=batch)) == (503, "UNAVAILABLE")
+        assert monotonic() - began < 1
+
+
+@pytest.mark.proves("OPS-41")
+def test_a_connection_that_never_answers_is_given_up_after_a_statements_time(
+    distant: tuple[Caller, Proxy],
+) -> None:
+    caller, proxy = distant
+    assert caller.get().status_code == 200
+    proxy.silence(newcomers=False)
+    began = monotonic()
+    assert error(caller.get()) == (503, "UNAVAILABLE")
+    assert 2 < monotonic() - began < 3
+    assert caller.get().status_code == 200
+
+
 def test_a_database_that_is_away_is_unavailable(
     alice: Caller, postgres: Postgres, database_url: str
 ) -> None:
@@ -220,7 +347,9 @@ def test_a_database_that_is_away_is_unavailable(
 
 
 def test_a_new_pool_waits_as_if_nothing_had_been_away(config: Config) -> None:
-    away = replace(config, database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
+    away = replace(
+        config, database_url=f"postgresql://nobody@127.0.0.1:{parts.free_port()}/nothing"
+    )
     waits = []
     for _ in range(2):
         db.configure(away)

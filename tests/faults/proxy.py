@@ -1,8 +1,8 @@
-"""A TCP proxy in front of a Unix socket: counts round trips, and connections can go silent."""
+"""A TCP proxy in front of a Unix socket: counts round trips; connections can go silent, or mad."""
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -37,6 +37,11 @@ class Proxy:
         """Lets newcomers through again; those that were silenced stay so."""
         self._silent_from_the_start = False
 
+    def spoil(self, change: Callable[[bytes], bytes]) -> None:
+        """Each of today's connections ends with what the target says next, changed in that way."""
+        for pair in self._pairs:
+            pair.spoil = change
+
     def close(self) -> None:
         self._listener.close()
         for pair in self._pairs:
@@ -56,6 +61,7 @@ class _Pair:
 
     def __init__(self, client: socket.socket, target: str, *, is_silent: bool) -> None:
         self.is_silent = is_silent
+        self.spoil: Callable[[bytes], bytes] | None = None
         self.round_trips = 0
         self._client_has_spoken = False
         server = socket.socket(socket.AF_UNIX)
@@ -68,8 +74,12 @@ class _Pair:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):  # either end has gone
             while data := source.recv(65536):
+                is_client = source is self._ends[0]
+                if self.spoil is not None and not is_client:
+                    sink.sendall(self.spoil(data))
+                    break
                 if not self.is_silent:
-                    self._note(is_client=source is self._ends[0])
+                    self._note(is_client=is_client)
                     sink.sendall(data)
         if not self.is_silent:
             self.close()

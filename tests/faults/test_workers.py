@@ -113,7 +113,7 @@ def test_a_reload_fails_no_request(
     ride: Ride, server: Server, figures: Figures, is_full: bool
 ) -> None:
     users = [register(server) for _ in range(4)]
-    reloads = 10 if is_full else 3
+    reloads = 10 if is_full else 2
     with Load(server, users, ride.recorder) as load:
         load.run(1)
         for _ in range(reloads):
