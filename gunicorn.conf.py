@@ -19,10 +19,9 @@ except ConfigError as error:
     sys.exit(f"The environment has mistakes:\n{error}")
 
 bind = f"[{settings.host}]:{settings.port}"  # the brackets let HOST be an IPv6 address
-workers = settings.web_concurrency
-threads = settings.web_threads
-worker_class = "app.server.EnvelopeWorker"  # gthread: keeps idle connections off the threads
-worker_connections = 64  # so that one worker can't take all the connections
+workers = settings.web_concurrency  # one per CPU: four on two cost 60 MB each and answered no more
+threads = settings.web_threads  # as quick as two, and hashing a password leaves three
+worker_class = "app.server.EnvelopeWorker"  # gthread's, less than half of its CPU per request
 keepalive = 75  # longer than nginx's 60 s, so that nginx is the one to close
 timeout = 30  # also what a request has to arrive in
 limit_request_line = 8190  # a cursor that holds a title, next to a search for other long words
