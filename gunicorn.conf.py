@@ -11,7 +11,7 @@ from gunicorn.glogging import Logger
 from app import db
 from app.config import Config, ConfigError
 from app.operations import counters, logs, metrics, tracking  # noqa: F401  # workers share the counters
-from app.server import begin_reload
+from app.server import begin_reload, leave
 
 try:
     settings = Config.from_env(os.environ)
@@ -52,12 +52,12 @@ def on_reload(server):
 def pre_fork(server, worker):
     """A new worker goes on with the numbers of one that is gone."""
     metrics.directory()
-    worker.metrics_slot = metrics.free_slot(each.metrics_slot for each in server.WORKERS.values())
+    worker.slot = metrics.free_slot(each.slot for each in server.WORKERS.values())
 
 
 def post_fork(server, worker):
     """Before the application, and with it the numbers, is made."""
-    metrics.use_slot(worker.metrics_slot)
+    metrics.use_slot(worker.slot)
 
 
 def post_worker_init(worker):
@@ -74,8 +74,9 @@ def worker_exit(server, worker):
 
 
 def child_exit(server, worker):
-    """A worker that is gone has no connections."""
-    metrics.leave_slot(worker.metrics_slot)
+    """A worker that is gone has no connections and no clients."""
+    metrics.leave_slot(worker.slot)
+    leave(worker.slot)
 
 
 def on_exit(server):

@@ -36,7 +36,8 @@ CHUNK = 8192  # bytes
 HEAD_END = b"\r\n\r\n"
 LONGEST_HEAD = 128 * 1024  # bytes; the parser refuses what it has to refuse long before
 READABLE_ONCE = select.EPOLLIN | select.EPOLLONESHOT
-ACCEPTS = 16  # clients at a time, of a crowd that comes at once
+ACCEPTS = 8  # clients at a time, of a crowd that comes at once
+HEAD_START = 0.01  # seconds that other workers have for a new client, where they have fewer
 TICK = 1.0  # seconds between looks at what time has run out for
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 UNREAD_LIMIT = 2 * 1024 * 1024  # bytes of a body that an early answer left: the largest batch's
@@ -45,6 +46,16 @@ LINGER = 2.0  # seconds that a stopping worker leaves idle connections to a requ
 
 # Counts the workers that have begun to serve since the last reload; all processes share it.
 _serving = multiprocessing.Semaphore(0)
+
+
+# How many clients each worker has, by its slot; all processes share it.
+SLOTS, EMPTY = 512, 2**31 - 1
+_clients = multiprocessing.RawArray("i", [EMPTY] * SLOTS)
+
+
+def leave(slot: int) -> None:
+    """Says that the worker in the slot takes no more clients."""
+    _clients[slot] = EMPTY
 
 
 def begin_reload() -> None:
@@ -77,6 +88,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serves until a signal ends it, then finishes what has begun."""
+        self._count_clients()
         for listener in self.sockets:
             listener.setblocking(False)
             self._listeners[listener.fileno()] = listener
@@ -129,9 +141,15 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
     def _accept(self, listener: socket.socket) -> None:
         """Takes in several clients: until the next turn all who are here are served once.
 
-        Where there is no room for another, nobody is told of new ones until the next tick.
+        Others, who have fewer, come first: a crowd on one worker would leave the others idle. Where
+        there is no room for another client, nobody is told of new ones until the next tick.
         """
         for _ in range(ACCEPTS):
+            if _clients[self.slot] > min(_clients[:]):
+                self._poll.modify(listener, 0)
+                time.sleep(HEAD_START)
+                with contextlib.suppress(OSError):  # this worker has begun to stop
+                    self._poll.modify(listener, select.EPOLLIN)
             try:
                 client, address = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):  # others were quicker, or it gave up
@@ -141,6 +159,11 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
                     self._poll.modify(listener, 0)
                 raise
             self._welcome(client, address, listener)
+            self._count_clients()
+
+    def _count_clients(self) -> None:
+        if self.alive:
+            _clients[self.slot] = len(self._connections) + len(self._answering)
 
     def _welcome(self, client: socket.socket, address: Any, listener: socket.socket) -> None:
         connection = _Connection(self.cfg, client, address, listener.getsockname())
@@ -174,6 +197,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         descriptor = connection.sock.fileno()
         del self._connections[descriptor]  # an answer that breaks off frees the number for another
         self._answering.add(connection)
+        keep = False
         try:
             keep = self._answer_all(connection)
             if keep:
@@ -184,6 +208,8 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
                 connection.close(graceful=True)
         finally:
             self._answering.discard(connection)
+            if not keep:
+                self._count_clients()
 
     def _answer_all(self, connection: _Connection) -> bool:
         """Whether the connection may have more requests."""
@@ -244,6 +270,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
                     connection.sock.shutdown(socket.SHUT_RD)
 
     def _finish(self) -> None:
+        leave(self.slot)
         for listener in self._listeners.values():
             self._poll.unregister(listener)
             listener.close()

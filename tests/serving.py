@@ -21,6 +21,8 @@ from tests.roles import as_role
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30  # seconds
 
+PORTS = slice(1, 3)  # of a line in /proc/net/tcp: the local address and the remote one
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -92,6 +94,26 @@ def replies(connection: socket.socket, count: int) -> list[Reply]:
             headers = http.client.parse_headers(stream)
             answers.append(Reply(status, headers, stream.read(int(headers["Content-Length"]))))
     return answers
+
+
+def client_ports(server: Server, worker: int) -> set[int]:
+    """The clients whose connections this worker has."""
+    links = [_link(each) for each in Path(f"/proc/{worker}/fd").iterdir()]
+    sockets = {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+    found = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        local, remote = (int(address.partition(":")[2], 16) for address in fields[PORTS])
+        if fields[9] in sockets and local == server.port and remote:
+            found.add(remote)
+    return found
+
+
+def _link(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:
+        return ""
 
 
 @contextmanager

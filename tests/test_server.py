@@ -4,13 +4,16 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.processes import measuring
-from tests.serving import Reply, Server, replies, reply, serving
+from tests.faults.postgres import children
+from tests.operations.parts import frozen
+from tests.processes import is_stopped, measuring, until
+from tests.serving import Reply, Server, client_ports, replies, reply, serving
 
 HOST = b"Host: todo.example\r\n"
 CHUNKED = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -294,3 +297,56 @@ def test_a_server_ends_soon_after_its_last_request(database_url: str, tmp_path: 
         running.process.terminate()
         assert running.process.wait(30) == 0
     assert time.monotonic() - started < 10
+
+
+CROWD = 60
+
+
+def shares(server: Server) -> list[int]:
+    """How many clients each worker has."""
+    return [len(client_ports(server, worker)) for worker in children(server.process.pid)]
+
+
+def until_all_serve(server: Server, clients: ExitStack) -> None:
+    """Connects clients until each worker has one."""
+
+    def has_each_one() -> bool:
+        client = clients.enter_context(server.connect())
+        client.sendall(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
+        return reply(client).status == 200 and 0 not in shares(server)
+
+    until(has_each_one)
+
+
+@pytest.mark.proves("OPS-64")
+def test_a_crowd_is_shared_by_the_workers(served_database_url: str, tmp_path: Path) -> None:
+    with (
+        serving(served_database_url, tmp_path, WEB_CONCURRENCY="3") as server,
+        ExitStack() as clients,
+    ):
+        until_all_serve(server, clients)
+        before = sum(shares(server))
+        crowd = [clients.enter_context(server.connect()) for _ in range(CROWD)]
+        for client in crowd:
+            client.sendall(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert {reply(client).status for client in crowd} == {200}
+        found = shares(server)
+    assert sum(found) == before + CROWD
+    assert min(found) > CROWD / 3 / 2
+
+
+@pytest.mark.proves("OPS-64")
+def test_a_worker_that_does_nothing_keeps_nobody_out(
+    served_database_url: str, tmp_path: Path
+) -> None:
+    with serving(served_database_url, tmp_path) as server, ExitStack() as clients:
+        until_all_serve(server, clients)
+        stuck = children(server.process.pid)[0]
+        with frozen(stuck):
+            until(lambda: is_stopped(stuck))
+            for _ in range(20):
+                began = time.monotonic()
+                with server.connect() as client:
+                    client.sendall(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
+                    assert reply(client).status == 200
+                assert time.monotonic() - began < 0.5

@@ -14,37 +14,16 @@ from tests.faults.postgres import Postgres, children
 from tests.faults.recorder import Record
 from tests.faults.rides import DEADLINE, Ride, assert_all_good
 from tests.processes import is_stopped, until
-from tests.serving import Server, serving
+from tests.serving import Server, client_ports, serving
 
 WORKERS = 3
 GRACE = 25.0  # seconds
-PORTS = slice(1, 3)  # of a line in /proc/net/tcp: the local address and the remote one
 
 
 @pytest.fixture
 def server(database: Postgres, tmp_path: Path) -> Iterator[Server]:
     with serving(database.url, tmp_path, WEB_CONCURRENCY=str(WORKERS)) as running:
         yield running
-
-
-def client_ports(server: Server, worker: int) -> set[int]:
-    """The clients whose connections this worker has."""
-    links = [_link(each) for each in Path(f"/proc/{worker}/fd").iterdir()]
-    sockets = {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
-    found = set()
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        local, remote = (int(address.partition(":")[2], 16) for address in fields[PORTS])
-        if fields[9] in sockets and local == server.port and remote:
-            found.add(remote)
-    return found
-
-
-def _link(descriptor: Path) -> str:
-    try:
-        return str(descriptor.readlink())
-    except FileNotFoundError:
-        return ""
 
 
 def kill(server: Server, worker: int) -> set[int]:
