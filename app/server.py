@@ -124,7 +124,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             for descriptor, _ in self._poll.poll(maxevents=1):
                 try:
                     self._on_event(descriptor)
-                except OSError:
+                except Exception:  # none may end the thread
                     self.log.exception("A connection was lost on our side")
 
     def _on_event(self, descriptor: int) -> None:
