@@ -83,8 +83,8 @@ mutants: $(DEVELOPING) ## take each ownership predicate out of sql/ and see the 
 trace: $(DEVELOPING) ## print which test proves which requirement of specs/
 	$(PY) -m tests.trace
 
-fuzz: $(DEVELOPING) ## search ten minutes, or SECONDS=..., for answers that specs/openapi.yaml lacks
-	FUZZ_SECONDS=$(or $(SECONDS),600) $(PY) -m pytest tests/contract/fuzz $(ARGS)
+fuzz: $(DEVELOPING) ## search ten minutes, or SECONDS=..., for answers that specs/openapi.yaml lacks; SEED=... repeats
+	FUZZ_SECONDS=$(or $(SECONDS),600) FUZZ_SEED=$(SEED) $(PY) -m pytest tests/contract/fuzz $(ARGS)
 
 format: $(DEVELOPING) ## format Python and SQL
 	$(PY) -m ruff check --fix-only --quiet .

@@ -46,7 +46,7 @@ def steps(made: list[str]) -> list[str]:
     return [line for line in made if ".venv" not in line and "node_modules" not in line]
 
 
-ALL = ["make check", "make test", "make test", "make fuzz SECONDS=75", "make faults SHORT=1"]
+ALL = ["make check", "make test", "make test", "make fuzz SECONDS=75 SEED=1", "make faults SHORT=1"]
 
 
 def test_it_runs_the_checks_and_every_suite(tmp_path: Path) -> None:

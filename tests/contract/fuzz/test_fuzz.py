@@ -13,6 +13,7 @@ from tests.serving import serving
 
 FUZZ = Path(__file__).resolve().parent
 SECONDS = int(os.environ["FUZZ_SECONDS"])
+SEED = os.environ.get("FUZZ_SEED")
 
 
 @pytest.mark.proves("DOC-5")
@@ -20,6 +21,7 @@ SECONDS = int(os.environ["FUZZ_SECONDS"])
 def test_nothing_undescribed_is_found(database_url: str, tmp_path: Path) -> None:
     command = ["-m", "schemathesis.cli", "--config-file", str(FUZZ / "schemathesis.toml"), "run"]
     options = ["--checks=all", f"--max-time={SECONDS}", "--warnings=off", "--no-color"]
+    options += [f"--seed={SEED}"] if SEED else []
     secrets = {"METRICS_TOKEN": "only-for-this-run"}
     with serving(database_url, tmp_path, **secrets) as server:
         outcome = subprocess.run(
