@@ -15,7 +15,7 @@ from psycopg.rows import namedtuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from app.config import Config
-from app.connection import Connection, Params, patience
+from app.connection import Connection, Params, Patience, patience
 from app.connection import Row as Row
 from app.connection import Statement as Statement
 
@@ -84,7 +84,7 @@ _database = _Database()
 def configure(config: Config, application_name: str = "ownrow web") -> None:
     """Sets the pool up without connecting; `open_pool` must follow in the serving process."""
     close_pool()
-    type(patience).usual = config.db_statement_timeout_ms / 1000 + GRACE
+    Patience.usual = config.db_statement_timeout_ms / 1000 + GRACE
     _database.tells_owner = config.db_row_security
     _database.is_away = False
 

@@ -124,10 +124,9 @@ class Answer:
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
         """Makes the head, which leaves with the first piece of the body."""
         self._has_body = not (self._is_head or int(status[:3]) in BODILESS)
-        has_length = any(name == "Content-Length" for name, _ in headers)
-        self._is_chunked = self._has_body and not has_length and self._takes_chunks
-        if self._has_body and not has_length and not self._takes_chunks:
-            self.keep = False
+        has_end = not self._has_body or any(name == "Content-Length" for name, _ in headers)
+        self._is_chunked = not has_end and self._takes_chunks
+        self.keep = self.keep and (has_end or self._is_chunked)
         own = f"HTTP/1.1 {status}\r\nDate: {_date(int(time.time()))}\r\n"
         own += f"Connection: {KEEPING if self.keep else CLOSING}\r\n"
         if self._is_chunked:

@@ -5,6 +5,7 @@ from typing import cast
 from flask import current_app
 
 from app import web
+from app.auth.revocations import Revocations
 from app.auth.tokens import AccessTokens
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.fields import canonical_uuid
@@ -16,9 +17,10 @@ def access_tokens() -> AccessTokens:
 
 def authenticate() -> None:
     """Sets the caller's identity: 401 without a valid token, 403 for somebody else's path."""
-    request, extensions = web.this_request(), current_app.extensions
-    caller = extensions["access_tokens"].verify(_bearer_token(request))
-    if extensions["revocations"].is_ended(caller.session_id):
+    request = web.this_request()
+    revocations: Revocations = current_app.extensions["revocations"]
+    caller = access_tokens().verify(_bearer_token(request))
+    if revocations.is_ended(caller.session_id):
         raise Unauthenticated(invalid=True)
     request.identity = caller
     _check_path(request.path_user, caller)
