@@ -9,7 +9,7 @@ import re
 import select
 import threading
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,7 +20,7 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader, PyFormat, Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, Format
+from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 CANCEL_TIMEOUT = 0.3  # seconds
@@ -40,6 +40,8 @@ class Statement:
     reads_only: bool
     query: bytes = field(init=False)  # with $1, $2, ... in the place of psycopg's parameters
     parameters: tuple[str, ...] = field(init=False)  # what those are
+    key: bytes = field(init=False)  # what it is prepared under
+    formats: Sequence[PyFormat] = field(init=False)  # of the parameters
 
     def __post_init__(self) -> None:
         numbers: dict[str, int] = {}
@@ -49,6 +51,8 @@ class Statement:
 
         object.__setattr__(self, "query", PARAMETER.sub(place, self.text).encode())
         object.__setattr__(self, "parameters", tuple(numbers))
+        object.__setattr__(self, "key", self.name.encode())
+        object.__setattr__(self, "formats", [PyFormat.TEXT] * len(numbers))
 
 
 Call = tuple[Statement, Params]
@@ -91,6 +95,7 @@ class Connection(psycopg.Connection[Row]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.adapters.register_loader("json", RawJson)
+        self.drains = 0  # of its pool, when that gave it away
         self.keeps_statements = True  # prepared ones, so that each is parsed and planned once
         self._known: set[str] = set()
         self._values = Transformer(self)
@@ -105,7 +110,8 @@ class Connection(psycopg.Connection[Row]):
         connection to anybody in between, and what one sets for its transaction is gone afterwards.
         """
         for statement, _ in calls:
-            self._prepare(statement)
+            if statement.name not in self._known and self.keeps_statements:
+                self._prepare(statement)
         sent = [(statement, self._dump(statement, params)) for statement, params in calls]
         if len(sent) == 1:
             self._send(*sent[0])
@@ -120,9 +126,13 @@ class Connection(psycopg.Connection[Row]):
             if not self.closed:
                 self.pgconn.exit_pipeline_mode()
 
+    def has_news(self) -> bool:
+        """Whether the server said something unasked."""
+        return bool(self._poll.poll(0))
+
     def take_news(self) -> None:
         """Hears what the server said unasked; raises where that was that it closed."""
-        while self._poll.poll(0):
+        while self.has_news():
             self.pgconn.consume_input()
 
     def rows(self, statement: Statement, result: PGresult) -> list[Row]:
@@ -149,36 +159,55 @@ class Connection(psycopg.Connection[Row]):
 
     def _prepare(self, statement: Statement) -> None:
         """Makes the statement known to the server, at its first use on this connection."""
-        if self.keeps_statements and statement.name not in self._known:
-            self.pgconn.send_prepare(statement.name.encode(), statement.query)
-            self._result()
-            self._known.add(statement.name)
+        self.pgconn.send_prepare(statement.key, statement.query)
+        self._result()
+        self._known.add(statement.name)
 
     def _dump(self, statement: Statement, params: Params) -> Sequence[Buffer | None]:
         """The values as text: the server infers the parameters' types from the statement."""
         values = [params[name] for name in statement.parameters]
-        return self._values.dump_sequence(values, [PyFormat.TEXT] * len(values))
+        # psycopg would look for the type of what an empty array has none of.
+        values = ["{}" if type(value) is list and not value else value for value in values]
+        return self._values.dump_sequence(values, statement.formats)
 
     def _send(self, statement: Statement, values: Sequence[Buffer | None]) -> None:
         if self.keeps_statements:
-            self.pgconn.send_query_prepared(statement.name.encode(), values)
+            self.pgconn.send_query_prepared(statement.key, values)
         else:
             self.pgconn.send_query_params(statement.query, values)
 
     def _result(self) -> PGresult:
-        """The last result of what was sent; raises the first error among all of them."""
-        self._flush()
+        """The last result of what was sent; raises the first error among all of them.
+
+        In a pipeline each statement's results end with None, and all of them with a sync. libpq
+        gives a connection up on which it reads nonsense, and then has nothing but None.
+        """
+        pgconn = self.pgconn
+        in_pipeline = pgconn.pipeline_status
         last, failed = None, None
-        for result in self._results():
-            if result.status in GOOD:
+        self._flush()
+        while True:
+            while pgconn.is_busy():
+                self._wait()
+                pgconn.consume_input()
+            result = pgconn.get_result()
+            if result is None:
+                if not in_pipeline or pgconn.status == ConnStatus.BAD:
+                    break
+            elif result.status in GOOD:
                 last = result
+            elif result.status == ExecStatus.PIPELINE_SYNC:
+                break
             else:
                 failed = failed or result
-        if failed is not None and not self.closed:
-            raise error_from_result(failed)
-        if last is None or self.closed:
-            raise BrokenOff("the server's answer broke off")
+        if last is None or failed is not None or pgconn.status == ConnStatus.BAD:
+            raise self._failure(failed)
         return last
+
+    def _failure(self, failed: PGresult | None) -> psycopg.Error:
+        if failed is None or self.closed:
+            return BrokenOff("the server's answer broke off")
+        return error_from_result(failed)
 
     def _flush(self) -> None:
         """Sends what is queued; takes in what comes meanwhile, or neither side would go on."""
@@ -187,22 +216,6 @@ class Connection(psycopg.Connection[Row]):
             if self._wait() & select.POLLIN:
                 self.pgconn.consume_input()
             self._poll.modify(self.pgconn.socket, select.POLLIN)
-
-    def _results(self) -> Iterator[PGresult]:
-        """Until all has been answered: in a pipeline each statement's results end with None.
-
-        libpq gives a connection up on which it reads nonsense, and then has nothing but None.
-        """
-        in_pipeline = self.pgconn.pipeline_status
-        while True:
-            while self.pgconn.is_busy():
-                self._wait()
-                self.pgconn.consume_input()
-            result = self.pgconn.get_result()
-            if result is not None and result.status != ExecStatus.PIPELINE_SYNC:
-                yield result
-            elif result is not None or not in_pipeline or self.closed:
-                return
 
     def _wait(self) -> int:
         """Waits until the server has something to say, or takes more; returns poll's events."""

@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.pq.abc import PGresult
 from psycopg.rows import namedtuple_row
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from app.config import Config
 from app.connection import Connection, Params, Patience, patience
 from app.connection import Row as Row
 from app.connection import Statement as Statement
+from app.pool import Pool
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 CONNECT_TIMEOUT = 2  # seconds
@@ -71,7 +72,7 @@ class _Database:
     """What this process is connected to."""
 
     def __init__(self) -> None:
-        self.pool: ConnectionPool[Connection] | None = None
+        self.pool: Pool | None = None
         self.tells_owner = False
         self.taken_at = -math.inf  # when the pool last gave a connection, in monotonic seconds
         self.is_away = False
@@ -98,7 +99,7 @@ def configure(config: Config, application_name: str = "ownrow web") -> None:
         connection.keeps_statements = config.db_prepare
         connection.execute(SET_UP_CONNECTION.text, deadlines)
 
-    _database.pool = ConnectionPool(
+    _database.pool = Pool(
         config.database_url or "",
         connection_class=Connection,
         open=False,
@@ -142,7 +143,10 @@ def close_pool() -> None:
 
 def pool_stats() -> Mapping[str, int]:
     """The pool's sizes now and its counters since the last call, named as psycopg_pool does."""
-    return {} if _database.pool is None else _database.pool.pop_stats()
+    if _database.pool is None:
+        return {}
+    _database.pool.tidy()
+    return _database.pool.pop_stats()
 
 
 def begin_request(seconds: float) -> None:
@@ -164,7 +168,7 @@ def allow(seconds: float) -> None:
     patience.deadline, patience.special = monotonic() + seconds, seconds
 
 
-def _pool() -> ConnectionPool[Connection]:
+def _pool() -> Pool:
     if _database.pool is None:
         raise RuntimeError("db.configure() has not been called")
     return _database.pool
@@ -176,7 +180,7 @@ class _Loan:
     __slots__ = ("_connection",)
 
     def __enter__(self) -> Connection:
-        self._connection = _take()
+        self._connection = _pool().at_hand() or _take()
         return self._connection
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
@@ -186,7 +190,7 @@ class _Loan:
 
 
 def _take() -> Connection:
-    """A connection out of the pool.
+    """A connection out of the pool, where none is at hand.
 
     While the database is away nobody waits long: those behind them wait for their threads.
     """

@@ -61,9 +61,8 @@ class _Rule(Rule):
 class _Context(RequestContext):
     """A request's, with what few requests need made when it is asked for."""
 
-    def __init__(self, app: Flask, environ: "WSGIEnvironment") -> None:
-        self.app = app
-        self.request: Request = app.request_class(environ)
+    def __init__(self, app: Flask, request: web.Request) -> None:
+        self.app, self.request = app, request
         self._after_request_functions = []
 
     @cached_property
@@ -90,23 +89,26 @@ class Application(Flask):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answers a request."""
-        context = _Context(self, environ)
-        tokens = _cv_app.set(AppContext(self)), _cv_request.set(context)
+        request = web.Request(environ)
+        request.app = self
+        context = _Context(self, request)
+        tokens = _cv_app.set(AppContext(self)), _cv_request.set(context), web.current.set(request)
         try:
             self._match(context)
             try:
-                response = self._run(context.request)
+                response = self._run(request)
             except Exception as error:  # noqa: BLE001  # of a hook or handler; Flask logs it
                 response = self.handle_exception(error)
             return response(environ, start_response)
         finally:
+            web.current.reset(tokens[2])
             _cv_request.reset(tokens[1])
             _cv_app.reset(tokens[0])
             environ["werkzeug.request"] = None  # or the two would keep each other alive
 
     def process_response(self, response: Response) -> Response:
         """Runs the hooks that follow an answer, whoever made it."""
-        for hook in self._course(_cv_request.get().request).after:
+        for hook in self._course(web.this_request()).after:
             response = hook(response)
         return response
 
@@ -118,7 +120,8 @@ class Application(Flask):
         return self.process_response(response)
 
     def _course(self, request: Request) -> _Course:
-        return self._courses.get(request.endpoint) or self._plan(request)
+        rule = request.url_rule
+        return self._courses.get(None if rule is None else rule.endpoint) or self._plan(request)
 
     def _view(self, course: _Course, request: Request) -> Response:
         for preprocess in course.preprocessors:
@@ -148,7 +151,7 @@ class Application(Flask):
         return course
 
     def _refuse(self) -> Response:
-        self.raise_routing_exception(_cv_request.get().request)
+        self.raise_routing_exception(web.this_request())
 
     def _match(self, context: _Context) -> None:
         """Werkzeug decides where a path leads, and then all that differ in their UUIDs alone."""

@@ -115,5 +115,7 @@ def canonical_uuid(text: str) -> UUID | None:
 
 def fold(text: str) -> str:
     """Text as searches and e-mail keys compare it: case-folded, in NFKC (Unicode 3.13, D147)."""
+    if text.isascii():
+        return text.lower()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", text).casefold())
     return unicodedata.normalize("NFKC", folded.casefold())

@@ -18,7 +18,6 @@ import threading
 import time
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 from gunicorn import util
 from gunicorn.http import wsgi
@@ -30,7 +29,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from app import wire
 from app.errors import AppError, Internal, RequestTimeout, from_gunicorn
 from app.operations import edge
-from app.web import failure_body
+from app.web import failure_body, new_request_id
 
 CHUNK = 8192  # bytes
 HEAD_END = b"\r\n\r\n"
@@ -285,7 +284,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answers for a request that the application never saw, or did not survive."""
         error = exc if isinstance(exc, AppError) else from_gunicorn(exc)
-        request_id = uuid4().hex
+        request_id = new_request_id()
         if isinstance(error, Internal):
             self.log.error("request %s failed in the server", request_id, exc_info=exc)
         else:

@@ -6,21 +6,22 @@ import hashlib
 import hmac
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import flask
 import orjson
-from flask import Response, current_app
-from flask.globals import _cv_request
+from flask import Response
 from marshmallow import Schema, ValidationError
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import EnvironHeaders, Headers
 
 from app.errors import (
     AppError,
@@ -54,6 +55,10 @@ class Identity:
 
     owner_id: UUID
     session_id: UUID
+    owner: str = field(init=False)  # owner_id as paths and tokens write it
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "owner", str(self.owner_id))
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,12 @@ class Query:
 
 
 class Request(flask.Request):
-    """Flask's, with what is found out about it on its way."""
+    """Flask's, with what is found out about it on its way.
 
+    What few requests are asked for is found out when they are.
+    """
+
+    app: flask.Flask
     request_id = ""
     began = 0.0  # monotonic seconds
     path_user = "me"  # the {user_id} in its path
@@ -86,11 +95,39 @@ class Request(flask.Request):
     error_code: str | None = None
     rate_limit_headers: Mapping[str, str] = {}  # replaced, never changed
 
+    shallow = False
 
-def this_request() -> Request:
-    """The request that is being answered; flask.request would look it up for each attribute."""
-    request: Request = _cv_request.get().request  # type: ignore[assignment]
-    return request
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        self.environ = environ
+        self.method = environ["REQUEST_METHOD"]
+        path = environ["PATH_INFO"]
+        if not path.isascii():
+            path = path.encode("latin-1").decode(errors="replace")
+        self.path = "/" + path.lstrip("/")
+        self.query_string = environ["QUERY_STRING"].encode("latin-1")
+        self.remote_addr = environ.get("REMOTE_ADDR")
+
+    @cached_property
+    def headers(self) -> Headers:  # type: ignore[override]
+        """Read from the environment, as is all that follows."""
+        return EnvironHeaders(self.environ)
+
+    @cached_property
+    def scheme(self) -> str:  # type: ignore[override]
+        return str(self.environ["wsgi.url_scheme"])
+
+    @cached_property
+    def server(self) -> tuple[str, int]:  # type: ignore[override]
+        return self.environ["SERVER_NAME"], int(self.environ["SERVER_PORT"])
+
+    @cached_property
+    def root_path(self) -> str:  # type: ignore[override]
+        return str(self.environ["SCRIPT_NAME"])
+
+
+current: ContextVar[Request] = ContextVar("ownrow.request")
+# The request that is being answered; flask.request would look it up for each attribute.
+this_request = current.get
 
 
 def identity() -> Identity:
@@ -113,7 +150,12 @@ def take_request_id() -> None:
     """Adopts X-Request-Id where it is well formed, makes one otherwise."""
     request = this_request()
     given = request.environ.get("HTTP_X_REQUEST_ID", "")
-    request.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+    request.request_id = given if given and REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+def new_request_id() -> str:
+    """128 random bits in hexadecimal digits."""
+    return os.urandom(16).hex()
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -128,9 +170,10 @@ def raw_body(limit: int = BODY_LIMIT) -> bytes:
 
 
 def _read(request: Request, limit: int) -> bytes:
-    announced = request.content_length
-    if announced is None and "HTTP_TRANSFER_ENCODING" not in request.environ:
+    given = request.environ.get("CONTENT_LENGTH")
+    if not given and "HTTP_TRANSFER_ENCODING" not in request.environ:
         return b""
+    announced = int(given) if given else None
     if announced is not None and announced > limit:
         raise PayloadTooLarge
     body = cast("bytes", request.environ["wsgi.input"].read(limit + 1))
@@ -175,12 +218,7 @@ def parse_json(body: bytes) -> Any:
     if _depth(body) > DEPTH_LIMIT:
         raise BadRequest(f"The JSON is nested more than {DEPTH_LIMIT} levels deep")
     try:
-        return json.loads(
-            body.decode(),
-            object_pairs_hook=_object,
-            parse_int=_number,
-            parse_constant=_no_constant,
-        )
+        return JSON.decode(body.decode())
     except UnicodeDecodeError as error:
         raise BadRequest("The body is not UTF-8") from error
     except ValueError as error:
@@ -208,6 +246,9 @@ def _number(digits: str) -> int | float:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+JSON = json.JSONDecoder(object_pairs_hook=_object, parse_int=_number, parse_constant=_no_constant)
 
 
 def read_query(schema: Schema = NOTHING) -> dict[str, Any]:
@@ -333,7 +374,7 @@ class Json(Response):
     def __init__(self, body: bytes, status: int = 200) -> None:
         self._status, self._status_code = STATUSES[status], status
         self.headers = Headers()
-        add_headers(self, [JSON_TYPE, ("Content-Length", str(len(body)))])
+        self.headers._list = [JSON_TYPE, ("Content-Length", str(len(body)))]  # noqa: SLF001
         self.body, self.response = body, [body]
         self.direct_passthrough = False
         self._on_close = []
@@ -341,7 +382,7 @@ class Json(Response):
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        start_response(self._status, self.headers.to_wsgi_list())
+        start_response(self._status, self.headers._list)  # noqa: SLF001
         return () if environ["REQUEST_METHOD"] == "HEAD" else [self.body]
 
 
@@ -365,15 +406,19 @@ def success(
     return response
 
 
-def page(data: bytes, *, tag: str, version: int, limit: int, next_cursor: str | None) -> Response:
+def page(
+    data: bytes, *, tag: str, version: int, limit: int, next_position: bytes | None
+) -> Response:
     """A page of a list, with the way to the next one in `meta` and in Link."""
+    next_cursor = None if next_position is None else cursor(next_position)
     meta = {"next_cursor": next_cursor, "limit": limit, "version": version}
     response = success(data, tag=tag, meta=meta)
     if next_cursor is not None and response.status_code == 200:
         request = this_request()
         start = f"{request.path}?{cast('Query', request.query).link}".rstrip("?")
         joint = "&" if "?" in start else "?"
-        response.headers["Link"] = f'<{start}{joint}cursor={next_cursor}>; rel="next"'
+        link = f'<{start}{joint}cursor={next_cursor}>; rel="next"'
+        add_headers(response, [("Link", link)])
     return response
 
 
@@ -405,12 +450,10 @@ def failure_body(error: AppError, request_id: str) -> bytes:
 # --- cursors ------------------------------------------------------------------------------------
 
 
-def cursor(position: Sequence[Any]) -> str:
-    """An opaque word for a place in this list of this user."""
-    payload = orjson.dumps(position)
-    return (
-        base64.urlsafe_b64encode(_seal(_cursor_keys()[0], payload) + payload).decode().rstrip("=")
-    )
+def cursor(position: bytes) -> str:
+    """An opaque word for a place in this list of this user, given as a JSON array."""
+    sealed = _seal(_cursor_keys()[0], position) + position
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def read_cursor(text: str) -> list[Any]:
@@ -429,10 +472,10 @@ def _seal(key: bytes, payload: bytes) -> bytes:
     """Binds a position to the list, the user and the parameters other than limit and cursor."""
     request = this_request()
     task_id = (request.view_args or {}).get("task_id", "")
-    place = f"{request.endpoint} {task_id} {owner_id()} ".encode()
+    place = f"{request.endpoint} {task_id} {identity().owner} ".encode()
     bound = place + cast("Query", request.query).others + payload
     return hashlib.blake2b(bound, digest_size=16, key=key, person=b"cursor").digest()
 
 
 def _cursor_keys() -> list[bytes]:
-    return cast("list[bytes]", current_app.config["CURSOR_KEYS"])
+    return cast("list[bytes]", this_request().app.config["CURSOR_KEYS"])

@@ -206,7 +206,7 @@ SAMPLES: Mapping[str, Any] = {
     "limit": 50,
     "is_completed": None,
     "patterns": None,
-    "known_hashes": [],
+    "known_hash": None,
     "known_tags": [],
     "if_versions": None,
     "fields": ["title"],

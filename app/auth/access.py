@@ -2,8 +2,6 @@
 
 from typing import cast
 
-from flask import current_app
-
 from app import web
 from app.auth.revocations import Revocations
 from app.auth.tokens import AccessTokens
@@ -12,14 +10,15 @@ from app.fields import canonical_uuid
 
 
 def access_tokens() -> AccessTokens:
-    return cast("AccessTokens", current_app.extensions["access_tokens"])
+    return cast("AccessTokens", web.this_request().app.extensions["access_tokens"])
 
 
 def authenticate() -> None:
     """Sets the caller's identity: 401 without a valid token, 403 for somebody else's path."""
     request = web.this_request()
-    revocations: Revocations = current_app.extensions["revocations"]
-    caller = access_tokens().verify(_bearer_token(request))
+    tokens: AccessTokens = request.app.extensions["access_tokens"]
+    revocations: Revocations = request.app.extensions["revocations"]
+    caller = tokens.verify(_bearer_token(request))
     if revocations.is_ended(caller.session_id):
         raise Unauthenticated(invalid=True)
     request.identity = caller
@@ -44,7 +43,7 @@ def _bearer_token(request: web.Request) -> str:
 
 
 def _check_path(user_id: str, caller: web.Identity) -> None:
-    if user_id in ("me", str(caller.owner_id)):
+    if user_id in ("me", caller.owner):
         return
     if canonical_uuid(user_id) is None:
         raise NotFound

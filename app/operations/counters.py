@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 import weakref
+from functools import lru_cache
 
 ENTRY = struct.Struct("<QLL")  # what is counted (a hash), when that is forgotten, how many so far
 PLACES = 1 << 16
@@ -35,7 +36,7 @@ class SharedCounters:
         Where too many are counted at once, the one that would be forgotten first makes room.
         """
         now = int(time.time())
-        name = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
+        name = _name(key)
         with self._threads:
             fcntl.lockf(self._file, fcntl.LOCK_EX)  # keeps other processes out, not other threads
             try:
@@ -56,6 +57,11 @@ class SharedCounters:
             if end < oldest_end:
                 oldest, oldest_end = place, end
         return oldest, 0, 0
+
+
+@lru_cache(10_000)
+def _name(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
 
 
 in_memory = SharedCounters()  # import this module before a fork, and both sides have the same one

@@ -5,6 +5,7 @@ import math
 import time
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol
 
 from flask import Flask
@@ -50,8 +51,7 @@ class RateLimits:
 
         Raises RateLimited where the key has used up its window.
         """
-        place = self._clock() + zlib.crc32(key.encode()) % self._window
-        index, elapsed = divmod(place, self._window)
+        index, elapsed = divmod(self._clock() + _offset(key, self._window), self._window)
         used = self._count(f"ownrow:{key}:{index:.0f}")
         if used is None:
             return {}
@@ -83,6 +83,11 @@ class RateLimits:
         return used
 
 
+@lru_cache(10_000)
+def _offset(key: str, window: int) -> int:
+    return zlib.crc32(key.encode()) % window
+
+
 def register(app: Flask, config: Config) -> None:
     """Limits every blueprint below /api that is registered already, after its own hooks."""
     if config.rate_limit is None:
@@ -94,7 +99,7 @@ def register(app: Flask, config: Config) -> None:
         limits: RateLimits = app.extensions["rate_limits"]
         request = web.this_request()
         if request.identity is not None:
-            partition, key = "user", str(request.identity.owner_id)
+            partition, key = "user", request.identity.owner
         else:
             partition, key = "address", network(request.remote_addr)
         request.rate_limit_headers = limits.headers(partition, key)

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 import psycopg
-from flask import has_request_context
 
 from app import web
 from app.config import Config
@@ -57,8 +56,9 @@ class Handler(logging.Handler):
             "logger": record.name,
             "message": _scrubbed(record.getMessage()),
         }
-        if has_request_context() and web.this_request().request_id:
-            fields["request_id"] = web.this_request().request_id
+        request = web.current.get(None)
+        if request is not None and request.request_id:
+            fields["request_id"] = request.request_id
         if record.exc_info and record.exc_info[1] is not None:
             fields["exception"] = list(_story(record.exc_info[1]))
         os.write(STDERR, self._render(fields))

@@ -71,6 +71,6 @@ def _fields(
         "route": route,
         "status": status,
         "error": request.error_code,
-        "user_id": None if request.identity is None else request.identity.owner_id,
+        "user_id": None if request.identity is None else request.identity.owner,
         "statements": statement_times(timings),
     }

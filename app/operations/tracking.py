@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from flask import Flask, has_request_context
+from flask import Flask
 
 from app import web
 from app.config import Config
@@ -41,8 +41,8 @@ def report(app: Flask, error: BaseException) -> None:
     if sentry is None:
         return
     with sentry.new_scope() as scope:
-        if has_request_context():
-            request = web.this_request()
+        request = web.current.get(None)
+        if request is not None:
             scope.set_tag("request_id", request.request_id)
             scope.set_tag("route", getattr(request.url_rule, "rule", "unmatched"))
             scope.set_tag("method", request.method)

@@ -250,7 +250,7 @@ def search(
             "is_completed": is_completed,
             "patterns": None if words is None else [_pattern(word) for word in fold(words).split()],
             "known_tags": list(known_tags),
-            "known_hashes": [] if kept is None else [kept.hash],
+            "known_hash": None if kept is None else kept.hash,
             **dict(place),
         },
     )

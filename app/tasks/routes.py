@@ -70,7 +70,7 @@ def create_task() -> Response:
         made = repository.create(
             web.owner_id(), task["title"], task["description"], web.if_versions(), web.origin()
         )
-        return _answer(made, 201, f"{request.path}/{made.id}")
+        return _answer(made, 201, f"{web.this_request().path}/{made.id}")
 
     return _once(write)
 
@@ -196,13 +196,12 @@ def _id(text: str) -> UUID:
 
 
 def _page(found: Page, limit: int) -> Response:
-    following = found.next_position
     return web.page(
         found.items,
         tag=found.tag,
         version=found.version,
         limit=limit,
-        next_cursor=web.cursor(orjson.loads(following)) if following else None,
+        next_position=found.next_position,
     )
 
 
@@ -215,14 +214,15 @@ def _once(write: Callable[[], Answer]) -> Response:
     answer = once(web.owner_id(), _attempt(), write)
     response = web.success(answer.data, status=answer.status, tag=answer.tag)
     if answer.location is not None:
-        response.headers["Location"] = answer.location
+        web.add_headers(response, [("Location", answer.location)])
     if answer.is_replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response
 
 
 def _attempt() -> Attempt | None:
-    key = request.headers.get("Idempotency-Key")
+    request = web.this_request()
+    key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
     if not IDEMPOTENCY_KEY.fullmatch(key):

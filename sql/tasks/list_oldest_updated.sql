@@ -1,7 +1,7 @@
 -- Lists tasks beyond after_version, the longest unchanged first: versions are in the order of
 -- changes.
 -- No row: the owner is gone. No documents: there are none, or known_tags holds the version, or
--- known_hashes the hash of the ledger.
+-- known_hash is that of the ledger.
 SELECT
     ledgers.version,
     ledgers.hash,
@@ -36,7 +36,7 @@ CROSS JOIN
                     OR tasks.title_folded || ' ' || tasks.description_folded LIKE ALL(%(patterns)s)
                 )
                 AND ledgers.version::text <> ALL(%(known_tags)s::text[])
-                AND ledgers.hash <> ALL(%(known_hashes)s::bytea[])
+                AND ledgers.hash IS DISTINCT FROM %(known_hash)s::bytea
             ORDER BY tasks.version
             LIMIT %(limit)s::integer + 1
         ) AS listed

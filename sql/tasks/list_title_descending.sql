@@ -1,6 +1,6 @@
 -- Lists tasks beyond after_title and after_id, by title from Z to A, in the order of code points.
 -- No row: the owner is gone. No documents: there are none, or known_tags holds the version, or
--- known_hashes the hash of the ledger.
+-- known_hash is that of the ledger.
 SELECT
     ledgers.version,
     ledgers.hash,
@@ -35,7 +35,7 @@ CROSS JOIN
                     OR tasks.title_folded || ' ' || tasks.description_folded LIKE ALL(%(patterns)s)
                 )
                 AND ledgers.version::text <> ALL(%(known_tags)s::text[])
-                AND ledgers.hash <> ALL(%(known_hashes)s::bytea[])
+                AND ledgers.hash IS DISTINCT FROM %(known_hash)s::bytea
             ORDER BY tasks.title DESC, tasks.id DESC
             LIMIT %(limit)s::integer + 1
         ) AS listed

@@ -284,12 +284,12 @@ def test_a_list_of_10_000_tasks_that_is_known_touches_no_task(
     }
     head = superuser.execute(HEAD, [ten_thousand.id]).fetchone()
     assert head is not None
-    for tags, hashes, is_read in (
-        (["9999"], [bytes(32)], True),
-        ([json.loads(tag)], [], False),
-        ([], [head[0]], False),
+    for tags, known_hash, is_read in (
+        (["9999"], bytes(32), True),
+        ([json.loads(tag)], None, False),
+        ([], head[0], False),
     ):
-        known = {"known_tags": tags, "known_hashes": hashes}
+        known = {"known_tags": tags, "known_hash": known_hash}
         nodes = plan(config, order.statement, {**params, **known})
         scans = [node for node in nodes if node.get("Relation Name") == "tasks"]
         assert scans

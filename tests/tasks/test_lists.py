@@ -365,7 +365,7 @@ def test_the_last_page_costs_what_the_first_one_costs(
                 "is_completed": None,
                 "patterns": None,
                 "known_tags": list[str](),
-                "known_hashes": list[bytes](),
+                "known_hash": None,
             }
             params = {"owner_id": ten_thousand.id, "limit": limit, **unfiltered, **place}
             return connection.execute(explain + order.statement.text, params).fetchone()
