@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 LONGEST = 8000  # bytes of a head; below each of gunicorn's limits
 MOST_HEADERS = 90
-HEAD = re.compile(
-    r"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/(?!/)[!\"$->@-~]*)(?:\?([!\"$-~]*))? HTTP/1\.1\r\n"
-    r"((?:[A-Za-z0-9-]++:[\t\x20-\x7e\x80-\xff]*+\r\n)+)\r\n"
+LINE = re.compile(
+    r"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/(?!/)[!\"$->@-~]*)(?:\?([!\"$-~]*))? HTTP/1\.1"
 )
+HEADERS = re.compile(r"(?:[A-Za-z0-9-]++:[\t\x20-\x7e\x80-\xff]*+\r\n)+")
 HEADER = re.compile(r"([A-Za-z0-9-]+):[\t ]*([^\r]*)\r\n")
 LENGTH = re.compile(r"0|[1-9][0-9]{0,7}")
 CLOSING, KEEPING = "close", "keep-alive"
@@ -62,22 +62,14 @@ def read(data: bytes, connection: "WSGIEnvironment") -> tuple["WSGIEnvironment",
     end = data.find(b"\r\n\r\n") + 4
     if not 4 < end <= LONGEST:
         return None
-    head = HEAD.fullmatch(data[:end].decode("latin-1"))
-    if head is None:
+    line, _, block = data[: end - 2].decode("latin-1").partition("\r\n")
+    request, fields = LINE.fullmatch(line), _fields(block)
+    if request is None or fields is None:
         return None
-    method, path, query, block = head.groups()
-    headers = HEADER.findall(block)
-    fields = {_key(name): value.rstrip("\t ") for name, value in headers}
-    length = fields.get("CONTENT_LENGTH", "0")
-    if (
-        not len(fields) == len(headers) <= MOST_HEADERS
-        or not UNUSUAL.isdisjoint(fields)
-        or fields.get("HTTP_CONNECTION", KEEPING).lower() not in (CLOSING, KEEPING)
-        or not LENGTH.fullmatch(length)
-        or len(data) < end + int(length)
-    ):
+    following = end + int(fields.get("CONTENT_LENGTH", 0))
+    if len(data) < following:
         return None
-    following = end + int(length)
+    method, path, query = request.groups()
     environ = {
         **ENVIRONMENT,
         **connection,
@@ -88,6 +80,24 @@ def read(data: bytes, connection: "WSGIEnvironment") -> tuple["WSGIEnvironment",
         **fields,
     }
     return environ, data[following:]
+
+
+@lru_cache(1000)
+def _fields(block: str) -> "WSGIEnvironment | None":
+    """The header lines as WSGI has them, never to be changed: who comes again sends the same.
+
+    None unless there are some, each once, that say nothing out of the ordinary.
+    """
+    headers = HEADER.findall(block) if HEADERS.fullmatch(block) else []
+    fields = {_key(name): value.rstrip("\t ") for name, value in headers}
+    if (
+        not 0 < len(fields) == len(headers) <= MOST_HEADERS
+        or not UNUSUAL.isdisjoint(fields)
+        or fields.get("HTTP_CONNECTION", KEEPING).lower() not in (CLOSING, KEEPING)
+        or not LENGTH.fullmatch(fields.get("CONTENT_LENGTH", "0"))
+    ):
+        return None
+    return fields
 
 
 def shared(client: Any, server: Any) -> "WSGIEnvironment":
@@ -102,7 +112,6 @@ def shared(client: Any, server: Any) -> "WSGIEnvironment":
     }
 
 
-@lru_cache(1024)
 def _key(name: str) -> str:
     upper = name.upper()
     return NAMES.get(upper) or "HTTP_" + upper.replace("-", "_")
@@ -124,15 +133,14 @@ class Answer:
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
         """Makes the head, which leaves with the first piece of the body."""
         self._has_body = not (self._is_head or int(status[:3]) in BODILESS)
-        has_end = not self._has_body or any(name == "Content-Length" for name, _ in headers)
+        has_end = not self._has_body or "Content-Length" in dict(headers)
         self._is_chunked = not has_end and self._takes_chunks
         self.keep = self.keep and (has_end or self._is_chunked)
-        own = f"HTTP/1.1 {status}\r\nDate: {_date(int(time.time()))}\r\n"
-        own += f"Connection: {KEEPING if self.keep else CLOSING}\r\n"
+        own = [("Date", _date(int(time.time()))), ("Connection", KEEPING if self.keep else CLOSING)]
         if self._is_chunked:
-            own += "Transfer-Encoding: chunked\r\n"
-        lines = [f"{name}: {value}\r\n" for name, value in headers]
-        self._head = "".join([own, *lines, "\r\n"]).encode("latin-1")
+            own.append(("Transfer-Encoding", "chunked"))
+        lines = map(": ".join, own + headers)
+        self._head = "\r\n".join([f"HTTP/1.1 {status}", *lines, "\r\n"]).encode("latin-1")
 
     def send(self, piece: bytes) -> None:
         """Sends a piece of the body."""

@@ -1,7 +1,6 @@
 """How many requests a user, or an address where nobody is logged in, may send in a window."""
 
 import logging
-import math
 import time
 import zlib
 from collections.abc import Callable
@@ -43,6 +42,7 @@ class RateLimits:
     def __init__(self, rate: str, store: Store, clock: Callable[[], float] = time.time) -> None:
         item = parse(rate)
         self._quota, self._window = item.amount, item.get_expiry()
+        self._policy = f"q={self._quota};w={self._window}"
         self._store, self._clock = store, clock
         self._retry_at = 0.0
 
@@ -51,13 +51,14 @@ class RateLimits:
 
         Raises RateLimited where the key has used up its window.
         """
-        index, elapsed = divmod(self._clock() + _offset(key, self._window), self._window)
-        used = self._count(f"ownrow:{key}:{index:.0f}")
+        second = int(self._clock()) + _offset(key, self._window)
+        index, elapsed = divmod(second, self._window)
+        used = self._count(f"ownrow:{key}:{index}")
         if used is None:
             return {}
-        reset = math.ceil(self._window - elapsed)
+        reset = self._window - elapsed
         headers = {
-            "RateLimit-Policy": f'"{partition}";q={self._quota};w={self._window}',
+            "RateLimit-Policy": f'"{partition}";{self._policy}',
             "RateLimit": f'"{partition}";r={max(0, self._quota - used)};t={reset}',
         }
         if used > self._quota:
@@ -66,14 +67,15 @@ class RateLimits:
 
     def _count(self, key: str) -> int | None:
         """The requests in the window so far, this one included; None where nobody knows."""
-        now = time.monotonic()
-        if now < self._retry_at:
-            return None
-        was_away, self._retry_at = self._retry_at > 0, now + PAUSE if self._retry_at else 0.0
+        was_away = self._retry_at > 0
+        if was_away:
+            if time.monotonic() < self._retry_at:
+                return None
+            self._retry_at = time.monotonic() + PAUSE
         try:
             used = self._store.incr(key, self._window)
         except self._store.base_exceptions as error:
-            self._retry_at = now + PAUSE
+            self._retry_at = time.monotonic() + PAUSE
             if not was_away:
                 log.warning("rate limits are off: the store is away (%s)", type(error).__name__)
             return None
