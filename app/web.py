@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
 from uuid import UUID
 
@@ -61,8 +61,7 @@ class Identity:
         object.__setattr__(self, "owner", str(self.owner_id))
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a change comes from, for the ledger."""
 
     request_id: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from app import db
@@ -19,8 +20,7 @@ class Attempt:
     request_hash: bytes
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A successful answer to a write; `data` is JSON, `location` a path or None."""
 
     status: int
