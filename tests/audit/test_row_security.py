@@ -16,7 +16,7 @@ from app.config import Config
 from tests.audit.test_twins import CATALOGUE, MUTANTS, TOUCHING
 from tests.audit.twins import interferences
 from tests.callers import register
-from tests.conftest import Postgres
+from tests.databases import Postgres
 from tests.roles import as_role
 
 OWNER = "ownrow_owner"  # the tables' owner, who is bound by a policy only where it is forced

@@ -16,7 +16,7 @@ from app.audit.facts import OWNER
 from app.audit.ownership import Predicate
 from app.audit.statements import Audited
 from tests.audit.twins import interferences
-from tests.conftest import Postgres
+from tests.databases import Postgres
 
 CATALOGUE = catalogue.from_migrations()
 AUDITED = {each.name: each for each in statements.audit_all(CATALOGUE)}
