@@ -1,21 +1,18 @@
-"""The database that a test gets: its own copy of a migrated one, on a real PostgreSQL.
+"""The database that a test gets, on a real PostgreSQL: as new, and its own while it runs.
 
-Every worker of pytest-xdist starts a server of its own (0.6 s), and each test copies the template
-(0.05 s). TEST_POSTGRES_VERSION chooses the server's version (15, 16 or 18); TEST_DATABASE_URL names
-another server to use instead, whose user may create databases. TEST_ROW_SECURITY=on runs everything
-behind the second wall. The service connects as ownrow_app; `database_url` is the owner's, who sees
-all rows whichever wall stands.
+Every worker of pytest-xdist starts a server of its own (0.6 s). See tests/databases.py for how one
+test's database becomes the next one's. TEST_POSTGRES_VERSION chooses the server's version (15, 16
+or 18); TEST_DATABASE_URL names another server to use instead, whose user may create databases.
+TEST_ROW_SECURITY=on runs everything behind the second wall. The service connects as ownrow_app;
+`database_url` is the owner's, who sees all rows whichever wall stands.
 """
 
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -23,10 +20,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from psycopg import sql
 
-from app import create_app, db, embedded, migrations
+from app import create_app, embedded, migrations
 from app.config import Config
 from tests.callers import Caller, register
 from tests.contract.answers import checked
+from tests.databases import Copies, Copy, Postgres
 from tests.processes import measuring
 from tests.roles import as_role
 from tests.serving import Server, serving
@@ -54,39 +52,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
-@dataclass(frozen=True)
-class Postgres:
-    """A PostgreSQL in which databases are made and dropped."""
-
-    admin_url: str
-    owner_url: str
-    admin: psycopg.Connection
-
-    def url(self, database: str) -> str:
-        return urlsplit(self.owner_url)._replace(path=f"/{database}").geturl()
-
-    @contextmanager
-    def database(self, template: str | None = None) -> Iterator[str]:
-        """The name of a new database, empty or a copy; it is dropped at the end."""
-        name = f"ownrow_test_{secrets.token_hex(6)}"
-        copied = (
-            sql.SQL("TEMPLATE {} STRATEGY FILE_COPY").format(sql.Identifier(template))
-            if template
-            else sql.SQL("")
-        )
-        owner = sql.Identifier(urlsplit(self.owner_url).username or "")
-        create = sql.SQL("CREATE DATABASE {} OWNER {} {}")
-        self.admin.execute(create.format(sql.Identifier(name), owner, copied))
-        # A copy has the template's objects, but not the rights on the database itself.
-        revoke = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC")
-        self.admin.execute(revoke.format(sql.Identifier(name)))
-        try:
-            yield name
-        finally:
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
-            self.admin.execute(drop.format(sql.Identifier(name)))
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     given = os.environ.get("TEST_DATABASE_URL")
@@ -96,7 +61,8 @@ def postgres() -> Iterator[Postgres]:
         return
     directory = Path(tempfile.mkdtemp(prefix="ownrow-test-", dir=memory()))
     version = int(os.environ.get("TEST_POSTGRES_VERSION", "18"))
-    with embedded.start(directory, version=version, settings=SETTINGS) as running:
+    settings = {**SETTINGS, "autovacuum": "off"}  # statistics come when a test asks for them
+    with embedded.start(directory, version=version, settings=settings) as running:
         admin_url = running.url("postgres", embedded.SUPERUSER)
         with psycopg.connect(admin_url, autocommit=True) as admin:
             admin.execute(sql.SQL("ALTER ROLE {} BYPASSRLS").format(sql.Identifier(embedded.OWNER)))
@@ -127,11 +93,23 @@ def empty_database_url(postgres: Postgres) -> Iterator[str]:
         yield postgres.url(name)
 
 
+@pytest.fixture(scope="session")
+def copies(postgres: Postgres, migrated: str) -> Iterator[Copies]:
+    with closing(Copies(postgres, migrated)) as lender:
+        yield lender
+
+
 @pytest.fixture
-def database_url(postgres: Postgres, migrated: str) -> Iterator[str]:
-    """A database of this test alone, with every migration applied and no rows."""
-    with postgres.database(template=migrated) as name:
-        yield postgres.url(name)
+def copy(copies: Copies) -> Iterator[Copy]:
+    """A database that is this test's alone, with every migration applied and no rows."""
+    with copies.lent() as lent:
+        yield lent
+
+
+@pytest.fixture
+def database_url(copy: Copy) -> str:
+    """Its address for the owner of the schema."""
+    return copy.url
 
 
 @pytest.fixture
@@ -150,13 +128,13 @@ def config(database_url: str, tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def app(config: Config) -> Iterator[Flask]:
+def app(config: Config, copy: Copy) -> Iterator[Flask]:
     """The application, each of whose answers is held against specs/openapi.yaml."""
     application = create_app(config)
     application.wsgi_app = checked(application.wsgi_app)  # type: ignore[assignment, method-assign]
-    db.open_pool()
+    copy.pool.open(config)
     yield application
-    db.close_pool()
+    copy.pool.put_away()
 
 
 @pytest.fixture

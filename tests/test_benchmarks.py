@@ -11,7 +11,7 @@ import pytest
 from app import db, migrations
 from benchmarks import chart, duties, load, stage
 from benchmarks.tokens import users
-from tests.conftest import Postgres
+from tests.databases import Postgres
 from tests.roles import as_role
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,8 @@ from psycopg_pool import PoolTimeout
 from app import create_app, db, embedded, migrations
 from app.config import Config
 from tests.callers import Caller, data, error, register
-from tests.conftest import SETTINGS, Postgres
+from tests.conftest import SETTINGS
+from tests.databases import Postgres
 from tests.faults.proxy import Proxy, proxied
 from tests.operations import parts
 from tests.serving import ROOT

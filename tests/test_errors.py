@@ -10,7 +10,7 @@ from psycopg_pool import PoolTimeout
 from app import create_app, db, errors
 from app.config import Config
 from tests.callers import Caller, data, error
-from tests.conftest import Postgres
+from tests.databases import Postgres
 from tests.serving import ROOT
 
 # The contract's table: every code, and its status.

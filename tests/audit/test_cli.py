@@ -16,7 +16,7 @@ from app.audit import catalogue, plans, statements
 from app.audit.plans import Plan
 from app.audit.report import Entry, as_html, findings
 from app.config import Config
-from tests.conftest import Postgres
+from tests.databases import Postgres
 
 CATALOGUE = catalogue.from_migrations()
 SMALL = ["--owners", "12", "--tasks", "500"]

@@ -15,7 +15,7 @@ from app import create_app, db, embedded, migrations
 from app.config import Config
 from tests.auth.database import dump
 from tests.callers import Caller, register
-from tests.conftest import Postgres
+from tests.databases import Postgres
 from tests.roles import as_role
 
 REFUSED = {

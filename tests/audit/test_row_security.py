@@ -1,9 +1,9 @@
 """The second wall: with row security on, a statement reaches its owner's rows whatever it says."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -14,9 +14,9 @@ from psycopg import sql
 from app import create_app, db, migrations
 from app.config import Config
 from tests.audit.test_twins import CATALOGUE, MUTANTS, TOUCHING
-from tests.audit.twins import interferences
+from tests.audit.twins import Worlds
 from tests.callers import register
-from tests.conftest import Postgres
+from tests.databases import Postgres
 from tests.roles import as_role
 
 OWNER = "ownrow_owner"  # the tables' owner, who is bound by a policy only where it is forced
@@ -25,17 +25,18 @@ SCHEMA_VERSION = db.load("operations/schema_version")
 
 
 @pytest.fixture(scope="module")
-def walled_url(postgres: Postgres, migrated: str) -> Iterator[str]:
+def walled_database(postgres: Postgres, migrated: str) -> Iterator[str]:
     """A database of this module with row security on."""
     with postgres.database(template=migrated) as name:
         migrations.switch_row_security(postgres.url(name), on=True)
-        yield postgres.url(name)
+        yield name
 
 
 @pytest.fixture(scope="module")
-def walled(walled_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(walled_url, autocommit=True) as connection:
-        yield connection
+def walled(postgres: Postgres, walled_database: str) -> Iterator[Worlds]:
+    """The twins behind the wall."""
+    with closing(Worlds(postgres, walled_database)) as made:
+        yield made
 
 
 @pytest.fixture
@@ -51,33 +52,34 @@ def walled_app(config: Config, database_url: str) -> Iterator[Flask]:
 @pytest.mark.proves("OWN-5")
 @pytest.mark.parametrize(("name", "text"), MUTANTS)
 def test_behind_the_second_wall_a_forgotten_predicate_lets_nobody_through(
-    walled: psycopg.Connection[Any], name: str, text: str
+    walled: Worlds, name: str, text: str
 ) -> None:
-    assert interferences(walled, name, text, role=OWNER) == []
+    assert walled.interferences(name, text, role=OWNER) == []
 
 
 @pytest.mark.proves("OWN-5")
 @pytest.mark.parametrize("name", TOUCHING)
 def test_behind_the_second_wall_every_statement_still_does_its_work(
-    walled: psycopg.Connection[Any], name: str
+    walled: Worlds, name: str
 ) -> None:
-    assert interferences(walled, name, db.load(name).text, role=OWNER) == []
+    assert walled.interferences(name, db.load(name).text, role=OWNER) == []
 
 
 @pytest.mark.proves("OWN-5")
 @pytest.mark.parametrize("table", CATALOGUE.owned_tables)
 def test_every_owned_table_has_its_policy_and_forces_it(
-    walled: psycopg.Connection[Any], table: str
+    postgres: Postgres, walled_database: str, table: str
 ) -> None:
-    state = walled.execute(
-        """
-        SELECT relrowsecurity, relforcerowsecurity,
-            (SELECT pg_get_expr(polqual, polrelid) FROM pg_policy
-             WHERE polrelid = pg_class.oid AND polname = 'owner' AND polroles = '{0}')
-        FROM pg_class WHERE oid = %s::regclass
-        """,
-        (table,),
-    ).fetchone()
+    with psycopg.connect(postgres.url(walled_database)) as connection:
+        state = connection.execute(
+            """
+            SELECT relrowsecurity, relforcerowsecurity,
+                (SELECT pg_get_expr(polqual, polrelid) FROM pg_policy
+                 WHERE polrelid = pg_class.oid AND polname = 'owner' AND polroles = '{0}')
+            FROM pg_class WHERE oid = %s::regclass
+            """,
+            (table,),
+        ).fetchone()
     column = CATALOGUE.owner_column(table)
     assert state == (True, True, f"({column} = current_owner())")
 

@@ -5,9 +5,9 @@ remove each one and look.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
-import psycopg
 import pytest
 
 from app import db
@@ -15,8 +15,8 @@ from app.audit import catalogue, statements
 from app.audit.facts import OWNER
 from app.audit.ownership import Predicate
 from app.audit.statements import Audited
-from tests.audit.twins import interferences
-from tests.conftest import Postgres
+from tests.audit.twins import Worlds
+from tests.databases import Postgres
 
 CATALOGUE = catalogue.from_migrations()
 AUDITED = {each.name: each for each in statements.audit_all(CATALOGUE)}
@@ -32,13 +32,9 @@ TOUCHING = [
 
 
 @pytest.fixture(scope="module")
-def connection(postgres: Postgres, migrated: str) -> Iterator[psycopg.Connection[Any]]:
-    """The owner's connection to a database of this module, in which nothing is ever committed."""
-    with (
-        postgres.database(template=migrated) as name,
-        psycopg.connect(postgres.url(name), autocommit=True) as opened,
-    ):
-        yield opened
+def worlds(postgres: Postgres, migrated: str) -> Iterator[Worlds]:
+    with closing(Worlds(postgres, migrated)) as made:
+        yield made
 
 
 def without(text: str, *predicates: Predicate) -> str:
@@ -85,18 +81,16 @@ MUTANTS = list(mutants())
 
 @pytest.mark.proves("OWN-3")
 @pytest.mark.parametrize("name", TOUCHING)
-def test_a_twins_rows_are_neither_seen_nor_touched(
-    connection: psycopg.Connection[Any], name: str
-) -> None:
-    assert interferences(connection, name, db.load(name).text) == []
+def test_a_twins_rows_are_neither_seen_nor_touched(worlds: Worlds, name: str) -> None:
+    assert worlds.interferences(name, db.load(name).text) == []
 
 
 @pytest.mark.proves("OWN-4")
 @pytest.mark.parametrize(("name", "text"), MUTANTS)
 def test_a_statement_without_an_ownership_predicate_is_noticed(
-    connection: psycopg.Connection[Any], name: str, text: str
+    worlds: Worlds, name: str, text: str
 ) -> None:
-    assert interferences(connection, name, text)
+    assert worlds.interferences(name, text)
 
 
 def test_every_predicate_that_names_the_owner_is_part_of_a_mutant() -> None:

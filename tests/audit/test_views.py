@@ -14,7 +14,7 @@ from app import migrations
 from app.auth import repository
 from app.cli import connected
 from tests.callers import PASSWORD, Caller
-from tests.conftest import Postgres
+from tests.databases import Postgres
 from tests.roles import as_role
 
 pytestmark = pytest.mark.proves("OWN-8")

@@ -7,7 +7,7 @@ different in their state, so that a condition met by the wrong one's row shows.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 
 from app.audit import plans
 from app.audit.plans import SAMPLES
+from tests.databases import Postgres
 
 ALICE, BOB = UUID(int=0xA11CE), UUID(int=0xB0B)
 TASK, DONE, TRASHED, OLD_TRASHED = (UUID(int=number) for number in range(1, 5))
@@ -254,56 +255,67 @@ TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ][0-9:.]+(Z|\+00(:00)?)?")
 DIGESTS = re.compile(r"\\\\?x[0-9a-f]{64}")
 
 
-def interferences(
-    connection: psycopg.Connection[Any], name: str, text: str, *, role: str | None = None
-) -> list[str]:
-    """What alice's statement does otherwise because bob is there, and what it does to bob.
+class Worlds:
+    """The twins in all their states: a database for each, in a transaction that is never committed.
 
-    Locking one of his rows counts as well.
+    What a statement does there is undone. So the twins are made once, and for each statement it is
+    still the moment in which that happened.
     """
-    found = []
-    for alice, bob in PAIRS:
-        alone = _run(connection, name, text, role, {ALICE: alice})
-        together = _run(connection, name, text, role, {ALICE: alice, BOB: bob})
-        if alone["result"] != together["result"]:
-            found.append(f"{together['result']} instead of {alone['result']}")
-        if alone["alice"] != together["alice"]:
-            found.append("alice's rows depend on bob's")
-        if together["bob before"] != together["bob after"]:
-            found.append("bob's rows are changed")
-    return found
 
+    def __init__(self, postgres: Postgres, template: str) -> None:
+        self._postgres, self._template = postgres, template
+        self._parts = ExitStack()
+        self._worlds: dict[tuple[Twin, ...], psycopg.Connection[Any]] = {}
 
-def _run(
-    connection: psycopg.Connection[Any],
-    name: str,
-    text: str,
-    role: str | None,
-    owners: Mapping[UUID, Twin],
-) -> dict[str, Any]:
-    """Runs the statement for alice in a transaction of its own, which leaves nothing behind."""
-    with _undone(connection):
-        for owner_id, twin in owners.items():
+    def close(self) -> None:
+        self._parts.close()
+
+    def interferences(self, name: str, text: str, *, role: str | None = None) -> list[str]:
+        """What alice's statement does otherwise because bob is there, and what it does to bob.
+
+        Locking one of his rows counts as well.
+        """
+        found = []
+        alone = {alice: self._run(name, text, role, alice) for alice, _ in PAIRS}
+        for alice, bob in PAIRS:
+            together = self._run(name, text, role, alice, bob)
+            if alone[alice]["result"] != together["result"]:
+                found.append(f"{together['result']} instead of {alone[alice]['result']}")
+            if alone[alice]["alice"] != together["alice"]:
+                found.append("alice's rows depend on bob's")
+            if together["bob before"] != together["bob after"]:
+                found.append("bob's rows are changed")
+        return found
+
+    def _run(self, name: str, text: str, role: str | None, *twins: Twin) -> dict[str, Any]:
+        """Runs the statement for alice, who is the first; leaves nothing behind."""
+        if twins not in self._worlds:
+            self._worlds[twins] = self._make(twins)
+        connection = self._worlds[twins]
+        with connection.transaction(force_rollback=True):
+            for statement in BEFORE.get(name, ()):
+                connection.execute(statement)
+            before = _rows(connection, BOB)
+            # A transaction of its own, by whose number its locks are told from those above.
+            try:
+                with connection.transaction(), _as(connection, role, name):
+                    result: Any = [_result(connection, text, given) for given in _parameters(name)]
+            except (psycopg.errors.IntegrityError, psycopg.errors.CardinalityViolation) as error:
+                result = type(error).__name__
+            after = _rows(connection, BOB)
+            rows = _plain(_rows(connection, ALICE))
+        return {"result": result, "alice": rows, "bob before": before, "bob after": after}
+
+    def _make(self, twins: tuple[Twin, ...]) -> psycopg.Connection[Any]:
+        """A database with alice, and where there are two with bob."""
+        database = self._parts.enter_context(self._postgres.database(template=self._template))
+        url = self._postgres.url(database)
+        connection = self._parts.enter_context(psycopg.connect(url, autocommit=True))
+        self._parts.enter_context(connection.transaction(force_rollback=True))
+        for owner_id, twin in zip((ALICE, BOB), twins, strict=False):
             with connection.transaction():
                 _seed(connection, owner_id, twin)
-        for statement in BEFORE.get(name, ()):
-            connection.execute(statement)
-        before = _rows(connection, BOB)
-        # A transaction of its own, by whose number its locks are told from those of the rows above.
-        try:
-            with connection.transaction(), _as(connection, role, name):
-                result: Any = [_result(connection, text, given) for given in _parameters(name)]
-        except (psycopg.errors.IntegrityError, psycopg.errors.CardinalityViolation) as error:
-            result = type(error).__name__
-        after = _rows(connection, BOB)
-        rows = _plain(_rows(connection, ALICE))
-    return {"result": result, "alice": rows, "bob before": before, "bob after": after}
-
-
-@contextmanager
-def _undone(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    with connection.transaction(force_rollback=True):
-        yield
+        return connection
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from app import create_app, db, embedded, migrations
 from app.config import Config
 from tests.callers import Caller, error, register
-from tests.conftest import Postgres
+from tests.databases import Postgres
 from tests.operations import parts
 from tests.processes import until
 

@@ -68,11 +68,13 @@ def test_readiness_names_the_migrations_that_are_missing_and_heals_by_itself(
 
 @pytest.mark.proves("OPS-30")
 def test_readiness_names_a_database_that_takes_no_writes(
-    client: FlaskClient, database_url: str
+    client: FlaskClient, database_url: str, config: Config
 ) -> None:
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
+    db.configure(config)  # what is connected already does not hear of it
+    db.open_pool()
     assert "takes no writes" in not_ready(client)["database"]
 
 

@@ -1,7 +1,6 @@
 """What tests of tasks reach behind the API with: the database itself, and the command line."""
 
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -10,7 +9,7 @@ from flask import Flask
 
 from app import db
 from app.config import Config
-from tests.conftest import Postgres
+from tests.databases import Copy
 
 Command = Callable[..., Result]
 
@@ -22,11 +21,9 @@ WAITING = """
 
 
 @pytest.fixture
-def superuser(postgres: Postgres, database_url: str) -> Iterator[psycopg.Connection]:
+def superuser(copy: Copy) -> Iterator[psycopg.Connection]:
     """A connection to the test's database that may do anything."""
-    path = urlsplit(database_url).path
-    url = urlsplit(postgres.admin_url)._replace(path=path).geturl()
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(copy.superuser_url, autocommit=True) as connection:
         yield connection
 
 
