@@ -41,7 +41,7 @@ class Statement:
     query: bytes = field(init=False)  # with $1, $2, ... in the place of psycopg's parameters
     parameters: tuple[str, ...] = field(init=False)  # what those are
     key: bytes = field(init=False)  # what it is prepared under
-    formats: Sequence[PyFormat] = field(init=False)  # of the parameters
+    formats: Sequence[PyFormat] = field(init=False, compare=False)  # of the parameters
 
     def __post_init__(self) -> None:
         numbers: dict[str, int] = {}

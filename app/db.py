@@ -143,10 +143,7 @@ def close_pool() -> None:
 
 def pool_stats() -> Mapping[str, int]:
     """The pool's sizes now and its counters since the last call, named as psycopg_pool does."""
-    if _database.pool is None:
-        return {}
-    _database.pool.tidy()
-    return _database.pool.pop_stats()
+    return {} if _database.pool is None else _database.pool.pop_stats()
 
 
 def begin_request(seconds: float) -> None:

@@ -13,8 +13,8 @@ class Pool(ConnectionPool[Connection]):
 
     The pool's own way there and back takes eight times as long. Nobody waits in the pool while a
     connection lies on the shelf: whoever begins to wait looks once more, and whoever brings one
-    back looks whether somebody waits. `tidy` brings all into the pool, which gives up those that
-    are too old, and too many.
+    back looks whether somebody waits. `tidy` brings all into the pool, which ends those that are
+    too old, and too many; whoever asks for its numbers does that.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -65,6 +65,16 @@ class Pool(ConnectionPool[Connection]):
             except IndexError:
                 return
             super().putconn(connection)
+
+    def get_stats(self) -> dict[str, int]:
+        """The sizes and counters; who waits on the shelf is available, too."""
+        self.tidy()
+        return super().get_stats()
+
+    def pop_stats(self) -> dict[str, int]:
+        """The same, and begins to count anew: looked at every few seconds, nothing grows old."""
+        self.tidy()
+        return super().pop_stats()
 
     def drain(self) -> None:
         """Replaces every connection, those that are out when they come back."""

@@ -20,9 +20,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
-from psycopg_pool import ConnectionPool
 
-from app import db
+from app import db, pool
 from app.config import Config
 from app.connection import Connection
 
@@ -183,7 +182,7 @@ class Pool:
     """The pool of `app.db`, kept open from one test to the next that configures it equally."""
 
     def __init__(self) -> None:
-        self._pool: ConnectionPool[Connection] | None = None
+        self._pool: pool.Pool | None = None
         self._config: Config | None = None
         self._session: object = None  # of a connection that has just begun
 
