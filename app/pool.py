@@ -31,7 +31,7 @@ class Pool(ConnectionPool[Connection]):
             return None
         if connection.drains == self._drains and not connection.has_news():
             return connection
-        super().putconn(connection)  # and whoever takes it from there looks into it
+        super().putconn(connection)  # which ends it, or looks into it when somebody takes it
         return None
 
     def getconn(self, timeout: float | None = None) -> Connection:
@@ -49,8 +49,7 @@ class Pool(ConnectionPool[Connection]):
 
     def putconn(self, conn: Connection) -> None:
         """Takes a connection back, whatever became of it."""
-        is_good = conn.pgconn.transaction_status == TransactionStatus.IDLE
-        if not is_good or conn.drains != self._drains:
+        if conn.pgconn.transaction_status != TransactionStatus.IDLE:
             super().putconn(conn)
             return
         self._shelf.append(conn)
