@@ -22,13 +22,14 @@ from psycopg.adapt import Loader, PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGresult
+from psycopg.types.string import TextLoader
 
 CANCEL_TIMEOUT = 0.3  # seconds
 PARAMETER = re.compile(r"%(?:\((\w+)\)s|%)")
 GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 Params = Mapping[str, Any]
-Row = Any  # a named tuple with the statement's columns; json arrives as bytes
+Row = Any  # a named tuple of the statement's columns; json arrives as bytes, a uuid as text
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class Connection(psycopg.Connection[Row]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.adapters.register_loader("json", RawJson)
+        self.adapters.register_loader("uuid", TextLoader)
         self.drains = 0  # of its pool, when that gave it away
         self.keeps_statements = True  # prepared ones, so that each is parsed and planned once
         self._known: set[str] = set()

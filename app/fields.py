@@ -3,11 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
-from uuid import UUID
+from typing import Any, NewType
+from uuid import uuid4
 
 from marshmallow import Schema, ValidationError, fields
 
+Uuid = NewType("Uuid", str)  # in the one spelling that the API and PostgreSQL write
 CANONICAL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -108,9 +109,14 @@ class Choice(fields.Field[str]):
         return str(value)
 
 
-def canonical_uuid(text: str) -> UUID | None:
-    """The UUID, or None for any other spelling than 8-4-4-4-12 lower-case hexadecimal digits."""
-    return UUID(text) if CANONICAL_UUID.fullmatch(text) else None
+def canonical_uuid(text: str) -> Uuid | None:
+    """The text, or None for any other spelling than 8-4-4-4-12 lower-case hexadecimal digits."""
+    return Uuid(text) if CANONICAL_UUID.fullmatch(text) else None
+
+
+def new_uuid() -> Uuid:
+    """A random one."""
+    return Uuid(str(uuid4()))
 
 
 def fold(text: str) -> str:

@@ -10,12 +10,11 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
-from uuid import UUID
 
 import flask
 import orjson
@@ -31,7 +30,7 @@ from app.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from app.fields import StrictSchema
+from app.fields import StrictSchema, Uuid
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -53,19 +52,15 @@ NOTHING = StrictSchema()
 class Identity:
     """Who sends the request, as the access token says."""
 
-    owner_id: UUID
-    session_id: UUID
-    owner: str = field(init=False)  # owner_id as paths and tokens write it
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "owner", str(self.owner_id))
+    owner_id: Uuid
+    session_id: Uuid
 
 
 class Origin(NamedTuple):
     """Where a change comes from, for the ledger."""
 
     request_id: str
-    session_id: UUID | None
+    session_id: Uuid | None
 
 
 @dataclass(frozen=True)
@@ -135,7 +130,7 @@ def identity() -> Identity:
     return caller
 
 
-def owner_id() -> UUID:
+def owner_id() -> Uuid:
     """The caller's id, from the token and from nowhere else."""
     return identity().owner_id
 
@@ -471,7 +466,7 @@ def _seal(key: bytes, payload: bytes) -> bytes:
     """Binds a position to the list, the user and the parameters other than limit and cursor."""
     request = this_request()
     task_id = (request.view_args or {}).get("task_id", "")
-    place = f"{request.endpoint} {task_id} {identity().owner} ".encode()
+    place = f"{request.endpoint} {task_id} {owner_id()} ".encode()
     bound = place + cast("Query", request.query).others + payload
     return hashlib.blake2b(bound, digest_size=16, key=key, person=b"cursor").digest()
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import jwt
 
 from app.auth.revocations import Revocations
 from app.auth.tokens import AccessTokens
+from app.fields import Uuid
 from app.operations.metrics import Metrics
 from app.web import Identity
 
@@ -24,7 +24,7 @@ from app.web import Identity
 def believe(token: str) -> Identity:
     """Whose token it says it is."""
     claims = jwt.decode(token, options={"verify_signature": False})
-    return Identity(UUID(claims["sub"]), UUID(claims["sid"]))
+    return Identity(Uuid(claims["sub"]), Uuid(claims["sid"]))
 
 
 METHODS: dict[str, tuple[type, str, Callable[..., Any]]] = {

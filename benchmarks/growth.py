@@ -24,6 +24,7 @@ import orjson
 
 from app import db
 from app.config import Config
+from app.fields import Uuid
 from app.tasks import repository
 from app.tasks.pages import Page, Pages
 from app.web import Origin
@@ -204,12 +205,12 @@ def prepare(postgres: Postgres, folder: Path) -> Calls:
     calls: Calls = {}
     with connected(postgres.url(ALONE), folder):
         for number, size in enumerate(SIZES, 1):
-            for name, call in _calls_of(UUID(int=number), size).items():
+            for name, call in _calls_of(Uuid(str(UUID(int=number))), size).items():
                 calls.setdefault(name, {})[size] = call
     return calls
 
 
-def _calls_of(owner: UUID, size: int) -> dict[str, Callable[[], object]]:
+def _calls_of(owner: Uuid, size: int) -> dict[str, Callable[[], object]]:
     page = partial(
         repository.search,
         owner,

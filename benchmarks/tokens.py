@@ -13,7 +13,7 @@ from app.auth.tokens import AccessTokens
 from app.config import Config
 
 QUERY = """
-    SELECT owner_id, array_agg(id::text ORDER BY version)
+    SELECT owner_id::text, array_agg(id::text ORDER BY version)
     FROM tasks WHERE version % 20 = 0 AND version <= 2000
     GROUP BY owner_id ORDER BY owner_id
 """
@@ -35,7 +35,7 @@ def users(environ: Mapping[str, str], database_url: str) -> list[User]:
     issuer = AccessTokens(Config.from_env(environ))
     with patch.object(tokens, "LIFETIME", LIFETIME):
         return [
-            {"user_id": str(owner), "token": issuer.issue(owner, owner), "tasks": ids}
+            {"user_id": owner, "token": issuer.issue(owner, owner), "tasks": ids}
             for owner, ids in rows
         ]
 

@@ -43,7 +43,7 @@ def _bearer_token(request: web.Request) -> str:
 
 
 def _check_path(user_id: str, caller: web.Identity) -> None:
-    if user_id in ("me", caller.owner):
+    if user_id in ("me", caller.owner_id):
         return
     if canonical_uuid(user_id) is None:
         raise NotFound

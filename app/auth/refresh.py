@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.fields import Uuid
+
 SECRET_BYTES = 32
 
 
@@ -16,13 +18,13 @@ SECRET_BYTES = 32
 class RefreshToken:
     """Owner, session and 256 bits that only the client has; `text` is what travels."""
 
-    owner_id: UUID
-    session_id: UUID
+    owner_id: Uuid
+    session_id: Uuid
     secret: bytes
 
     @property
     def text(self) -> str:
-        raw = self.owner_id.bytes + self.session_id.bytes + self.secret
+        raw = UUID(self.owner_id).bytes + UUID(self.session_id).bytes + self.secret
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
     @property
@@ -36,7 +38,7 @@ class RefreshToken:
         return RefreshToken(self.owner_id, self.session_id, secret)
 
 
-def new(owner_id: UUID, session_id: UUID) -> RefreshToken:
+def new(owner_id: Uuid, session_id: Uuid) -> RefreshToken:
     """A session's first refresh token."""
     return RefreshToken(owner_id, session_id, secrets.token_bytes(SECRET_BYTES))
 
@@ -49,7 +51,8 @@ def parse(text: str) -> RefreshToken | None:
         return None
     if len(raw) != 32 + SECRET_BYTES:
         return None
-    token = RefreshToken(UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:])
+    owner_id, session_id = (Uuid(str(UUID(bytes=raw[at : at + 16]))) for at in (0, 16))
+    token = RefreshToken(owner_id, session_id, raw[32:])
     return token if token.text == text else None
 
 

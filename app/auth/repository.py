@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
 
 from app import db
 from app.auth.guesses import Counter
 from app.auth.refresh import RefreshToken
 from app.errors import EmailTaken
+from app.fields import Uuid, new_uuid
 
 REGISTER = db.load("auth/register")
 NOTE_REFUSAL = db.load("auth/note_refusal")
@@ -47,7 +47,7 @@ PAGE = 500  # accounts read at a time by the command line
 class Proof:
     """What shows that the owner asks: a living session, and since when the password is that one."""
 
-    session_id: UUID
+    session_id: Uuid
     password_changed_at: datetime
 
 
@@ -59,7 +59,7 @@ def register(email: str, email_key: str, password_hash: str) -> db.Row:
     user = db.fetch_one(
         REGISTER,
         {
-            "owner_id": uuid4(),
+            "owner_id": new_uuid(),
             "email": email,
             "email_key": email_key,
             "password_hash": password_hash,
@@ -76,13 +76,13 @@ def find_credential(email_key: str, address_hashes: Sequence[bytes] = ()) -> db.
     return db.fetch_one(FIND_CREDENTIAL, params)
 
 
-def get_credential(owner_id: UUID, address_hashes: Sequence[bytes]) -> db.Row | None:
+def get_credential(owner_id: Uuid, address_hashes: Sequence[bytes]) -> db.Row | None:
     """The account's e-mail key and password hash, or None where it is gone."""
     params = {"owner_id": owner_id, "address_hashes": list(address_hashes)}
     return db.fetch_one(GET_CREDENTIAL, params)
 
 
-def get_user(owner_id: UUID) -> db.Row | None:
+def get_user(owner_id: Uuid) -> db.Row | None:
     """The account, or None where it is gone."""
     return db.fetch_one(GET_USER, {"owner_id": owner_id})
 
@@ -95,7 +95,7 @@ def list_users() -> Iterator[db.Row]:
         after = users[-1].email_key
 
 
-def change_password(owner_id: UUID, proof: Proof, new_password_hash: str) -> bool:
+def change_password(owner_id: Uuid, proof: Proof, new_password_hash: str) -> bool:
     """Replaces the password and ends every other session; False where the proof is outdated."""
     params = {"owner_id": owner_id, "new_password_hash": new_password_hash}
     with db.transaction():
@@ -105,7 +105,7 @@ def change_password(owner_id: UUID, proof: Proof, new_password_hash: str) -> boo
     return True
 
 
-def set_password(owner_id: UUID, password_hash: str) -> int | None:
+def set_password(owner_id: Uuid, password_hash: str) -> int | None:
     """Replaces the password; returns how many sessions that ended, None without an account."""
     with db.transaction():
         params = {"owner_id": owner_id, "password_hash": password_hash}
@@ -114,7 +114,7 @@ def set_password(owner_id: UUID, password_hash: str) -> int | None:
         return end_sessions(owner_id)
 
 
-def disable_user(owner_id: UUID) -> int | None:
+def disable_user(owner_id: Uuid) -> int | None:
     """Closes the account; returns how many sessions that ended, None without an account."""
     with db.transaction():
         if db.fetch_one(DISABLE_USER, {"owner_id": owner_id}) is None:
@@ -122,13 +122,13 @@ def disable_user(owner_id: UUID) -> int | None:
         return end_sessions(owner_id)
 
 
-def enable_user(owner_id: UUID) -> bool:
+def enable_user(owner_id: Uuid) -> bool:
     """Lets the account log in again; False where it is gone."""
     return db.fetch_one(ENABLE_USER, {"owner_id": owner_id}) is not None
 
 
 def erase_user(
-    owner_id: UUID, proof: Proof, account_hashes: Sequence[bytes]
+    owner_id: Uuid, proof: Proof, account_hashes: Sequence[bytes]
 ) -> dict[str, int] | None:
     """Erases the account; returns the rows removed of each kind, None for an outdated proof.
 
@@ -182,18 +182,18 @@ def list_tokens(token: RefreshToken) -> dict[bytes, db.Row]:
     return {bytes(row.token_hash): row for row in db.fetch_all(LIST_TOKENS, _token(token))}
 
 
-def list_sessions(owner_id: UUID) -> list[db.Row]:
+def list_sessions(owner_id: Uuid) -> list[db.Row]:
     """The owner's living sessions, the one used last first."""
     return db.fetch_all(LIST_SESSIONS, {"owner_id": owner_id})
 
 
-def end_session(owner_id: UUID, session_id: UUID) -> bool:
+def end_session(owner_id: Uuid, session_id: Uuid) -> bool:
     """Ends the session and its tokens; False where it was over already."""
     ended = db.fetch_one(END_SESSION, {"owner_id": owner_id, "session_id": session_id})
     return ended is not None
 
 
-def end_sessions(owner_id: UUID) -> int:
+def end_sessions(owner_id: Uuid) -> int:
     """Ends all of the owner's sessions; returns how many there were."""
     return len(db.fetch_all(END_SESSIONS, {"owner_id": owner_id, "kept_session_id": None}))
 

@@ -2,10 +2,10 @@
 
 import threading
 import time
-from uuid import UUID
 
 from app import db
 from app.auth.tokens import LEEWAY, LIFETIME
+from app.fields import Uuid
 
 LIST_ENDED = db.load("auth/list_ended_sessions")
 FRESH = 1.0  # seconds that an answer of the database is good for
@@ -17,12 +17,12 @@ class Revocations:
     """Ended sessions, read anew by the first request of each second that needs them."""
 
     def __init__(self) -> None:
-        self._ended: dict[UUID, float] = {}
+        self._ended: dict[Uuid, float] = {}
         self._read_at = float("-inf")
         self._reading = threading.Lock()
         self._merging = threading.Lock()
 
-    def is_ended(self, session_id: UUID) -> bool:
+    def is_ended(self, session_id: Uuid) -> bool:
         """Whether the session is over; raises as the database does when that can't be known."""
         age = time.monotonic() - self._read_at
         if age > 2 * FRESH:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any, cast
-from uuid import uuid4
 
 import orjson
 from flask import Blueprint, Response, current_app, request
@@ -31,7 +30,7 @@ from app.errors import (
     Unavailable,
     ValidationFailed,
 )
-from app.fields import canonical_uuid
+from app.fields import canonical_uuid, new_uuid
 
 LONGEST_USER_AGENT = 512  # characters kept
 
@@ -60,7 +59,7 @@ def login() -> Response:
     is_right = _is_right(body["password"], password_hash, counters)
     if user is None or password_hash is None or not is_right:
         raise InvalidCredentials
-    token = refresh.new(user.id, uuid4())
+    token = refresh.new(user.id, new_uuid())
     if not repository.start_session(
         token,
         user_agent=_user_agent(),

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID, uuid4
 
 import jwt
 from jwt.utils import base64url_decode, base64url_encode
 
 from app.config import Config
 from app.errors import Unauthenticated
-from app.fields import canonical_uuid
+from app.fields import Uuid, canonical_uuid, new_uuid
 from app.web import Identity
 
 ALGORITHM = "HS256"
@@ -31,15 +30,15 @@ class AccessTokens:
         self._issuer, self._audience = config.jwt_issuer, config.jwt_audience
         self._verified: dict[str, tuple[Identity, int]] = {}
 
-    def issue(self, owner_id: UUID, session_id: UUID) -> str:
+    def issue(self, owner_id: Uuid, session_id: Uuid) -> str:
         """A token for that user's session, valid for LIFETIME."""
         now = int(time.time())
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
-            "sub": str(owner_id),
-            "sid": str(session_id),
-            "jti": str(uuid4()),
+            "sub": owner_id,
+            "sid": session_id,
+            "jti": new_uuid(),
             "iat": now,
             "exp": now + LIFETIME,
         }
@@ -104,5 +103,5 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
     return Identity(owner_id, session_id)
 
 
-def _uuid(claim: Any) -> UUID | None:
+def _uuid(claim: Any) -> Uuid | None:
     return canonical_uuid(claim) if isinstance(claim, str) else None

@@ -100,11 +100,11 @@ def register(app: Flask, config: Config) -> None:
     def count() -> None:
         limits: RateLimits = app.extensions["rate_limits"]
         request = web.this_request()
-        if request.identity is not None:
-            partition, key = "user", request.identity.owner
+        if request.identity is None:
+            counted = "address", network(request.remote_addr)
         else:
-            partition, key = "address", network(request.remote_addr)
-        request.rate_limit_headers = limits.headers(partition, key)
+            counted = "user", request.identity.owner_id
+        request.rate_limit_headers = limits.headers(*counted)
 
     for name, blueprint in app.blueprints.items():
         if (blueprint.url_prefix or "").startswith("/api"):

@@ -71,6 +71,6 @@ def _fields(
         "route": route,
         "status": status,
         "error": request.error_code,
-        "user_id": None if request.identity is None else request.identity.owner,
+        "user_id": None if request.identity is None else request.identity.owner_id,
         "statements": statement_times(timings),
     }

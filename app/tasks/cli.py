@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 
 from app.cli import connected
 from app.errors import NotFound
+from app.fields import Uuid
 from app.tasks import maintenance
 
 UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
@@ -64,11 +65,11 @@ def verify(owner: UUID | None) -> None:
         raise SystemExit(1)
 
 
-def _owners(owner: UUID | None) -> Iterator[UUID]:
-    return maintenance.owners() if owner is None else iter([owner])
+def _owners(owner: UUID | None) -> Iterator[Uuid]:
+    return maintenance.owners() if owner is None else iter([Uuid(str(owner))])
 
 
-def _report(owner_id: UUID) -> bool:
+def _report(owner_id: Uuid) -> bool:
     """Prints what there is to say of one ledger; whether it holds."""
     try:
         verdict = maintenance.verify(owner_id)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
-from uuid import UUID
 
 from app import db
 from app.errors import IdempotencyInFlight, IdempotencyMismatch
+from app.fields import Uuid
 
 CLAIM_KEY = db.load("tasks/claim_key")
 STORE_ANSWER = db.load("tasks/store_answer")
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
     is_replayed: bool = False
 
 
-def once(owner_id: UUID, attempt: Attempt | None, write: Callable[[], Answer]) -> Answer:
+def once(owner_id: Uuid, attempt: Attempt | None, write: Callable[[], Answer]) -> Answer:
     """The write's answer, or the first one where its key was used before.
 
     Raises IdempotencyMismatch where the key came with another request, IdempotencyInFlight while

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from app import db
 from app.auth.repository import list_users
 from app.errors import NotFound
+from app.fields import Uuid
 
 PURGE_DEADLINE = db.load("tasks/purge_deadline")
 PRUNE_LEDGER = db.load("tasks/prune_ledger")
@@ -41,7 +41,7 @@ class Verdict:
     problem: str | None = None
 
 
-def owners() -> Iterator[UUID]:
+def owners() -> Iterator[Uuid]:
     """Everybody who has a ledger."""
     return (user.id for user in list_users())
 
@@ -61,7 +61,7 @@ def purge(older_than: timedelta) -> Purged:
     return purged
 
 
-def _purge_owner(owner_id: UUID, before: datetime, purged: Purged) -> None:
+def _purge_owner(owner_id: Uuid, before: datetime, purged: Purged) -> None:
     owner = {"owner_id": owner_id}
     is_first = True
     while True:
@@ -74,7 +74,7 @@ def _purge_owner(owner_id: UUID, before: datetime, purged: Purged) -> None:
         is_first = False
 
 
-def verify(owner_id: UUID) -> Verdict:
+def verify(owner_id: Uuid) -> Verdict:
     """Recomputes the owner's chain of hashes; raises NotFound where there is no such ledger."""
     entries, head = 0, b""
     for page in _pages(VERIFY_ENTRIES, owner_id):
@@ -87,7 +87,7 @@ def verify(owner_id: UUID) -> Verdict:
     return Verdict(entries, head)
 
 
-def _pages(statement: db.Statement, owner_id: UUID) -> Iterator[db.Row]:
+def _pages(statement: db.Statement, owner_id: Uuid) -> Iterator[db.Row]:
     """What the statement says of all that has a version, one page after the other."""
     last: int | None = 0
     while last is not None:

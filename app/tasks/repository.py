@@ -9,7 +9,7 @@ import orjson
 
 from app import db
 from app.errors import AppError, NotFound, PreconditionFailed, SyncTokenExpired
-from app.fields import fold
+from app.fields import Uuid, fold
 from app.tasks.pages import Kept, Page, Pages
 from app.web import Origin
 
@@ -26,7 +26,7 @@ LOCK_LEDGER = db.load("tasks/lock_ledger")
 BATCH = db.load("tasks/batch")
 EXPORT = db.load("tasks/export")
 
-FIRST_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
+FIRST_ID, LAST_ID = str(UUID(int=0)), str(UUID(int=2**128 - 1))
 BEFORE_VERSIONS, BEYOND_VERSIONS = 0, 2**63 - 1
 # The feed's places in a first load: FIRST_LOAD, prunes and version side by side in decimal digits,
 # below the 2**53 that JSON numbers are exact to.
@@ -67,13 +67,13 @@ SORTS: Mapping[str, Sort] = {
 class Written(NamedTuple):
     """A task after a write: its id, its version, and itself as JSON."""
 
-    id: UUID
+    id: Uuid
     version: int
     document: bytes
 
 
 def create(
-    owner_id: UUID,
+    owner_id: Uuid,
     title: str,
     description: str | None,
     if_versions: Sequence[int] | None,
@@ -97,7 +97,7 @@ def create(
     return Written(row.id, row.version, row.document)
 
 
-def get(owner_id: UUID, task_id: UUID) -> Written:
+def get(owner_id: Uuid, task_id: Uuid) -> Written:
     """The task; NotFound where the owner has no such task outside the trash."""
     row = db.fetch_one(GET, {"owner_id": owner_id, "id": task_id})
     if row is None:
@@ -106,8 +106,8 @@ def get(owner_id: UUID, task_id: UUID) -> Written:
 
 
 def update(
-    owner_id: UUID,
-    task_id: UUID,
+    owner_id: Uuid,
+    task_id: Uuid,
     changes: Mapping[str, Any],
     if_versions: Sequence[int] | None,
     origin: Origin,
@@ -129,8 +129,8 @@ def update(
 
 
 def complete(
-    owner_id: UUID,
-    task_id: UUID,
+    owner_id: Uuid,
+    task_id: Uuid,
     is_completed: bool | None,
     if_versions: Sequence[int] | None,
     origin: Origin,
@@ -142,22 +142,22 @@ def complete(
 
 
 def delete(
-    owner_id: UUID, task_id: UUID, if_versions: Sequence[int] | None, origin: Origin
-) -> tuple[UUID, int]:
+    owner_id: Uuid, task_id: Uuid, if_versions: Sequence[int] | None, origin: Origin
+) -> tuple[Uuid, int]:
     """Moves the task to the trash; returns its id and the version of its deletion."""
     row = _found(db.fetch_one(DELETE, _target(owner_id, task_id, if_versions, origin)))
     return row.id, row.version
 
 
 def restore(
-    owner_id: UUID, task_id: UUID, if_versions: Sequence[int] | None, origin: Origin
+    owner_id: Uuid, task_id: Uuid, if_versions: Sequence[int] | None, origin: Origin
 ) -> Written:
     """Brings the task back from the trash; NotFound where it is not in there."""
     return _written(db.fetch_one(RESTORE, _target(owner_id, task_id, if_versions, origin)))
 
 
 def batch(
-    owner_id: UUID,
+    owner_id: Uuid,
     operations: Sequence[Mapping[str, Any]],
     if_versions: Sequence[int] | None,
     origin: Origin,
@@ -183,7 +183,7 @@ def batch(
 def _runs(operations: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Steps for one statement each: a new one begins where a task is named again."""
     run: list[dict[str, Any]] = []
-    named: set[UUID | None] = set()
+    named: set[Uuid | None] = set()
     for ordinal, operation in enumerate(operations):
         task_id = operation.get("id")
         if task_id in named:
@@ -221,13 +221,13 @@ def _broken(ordinal: int, field: str, message: str) -> list[dict[str, str]]:
     return [{"field": f"operations[{ordinal}].{field}", "message": message}]
 
 
-def export(owner_id: UUID) -> Generator[list[db.Row], None, None]:
+def export(owner_id: Uuid) -> Generator[list[db.Row], None, None]:
     """All tasks but the trash in chunks of rows with a document, the oldest first."""
     return db.stream(EXPORT, {"owner_id": owner_id})
 
 
 def search(
-    owner_id: UUID,
+    owner_id: Uuid,
     *,
     sort: str,
     position: Sequence[Any] | None,
@@ -264,7 +264,7 @@ def search(
 
 
 def trash(
-    owner_id: UUID, *, position: Sequence[Any] | None, limit: int, known_tags: Sequence[str]
+    owner_id: Uuid, *, position: Sequence[Any] | None, limit: int, known_tags: Sequence[str]
 ) -> Page:
     """A page of the trash, what was deleted last first."""
     row = db.fetch_one(
@@ -282,8 +282,8 @@ def trash(
 
 
 def history(
-    owner_id: UUID,
-    task_id: UUID,
+    owner_id: Uuid,
+    task_id: Uuid,
     *,
     position: Sequence[Any] | None,
     limit: int,
@@ -315,7 +315,7 @@ class Feed:
     entries: bytes
 
 
-def changes(owner_id: UUID, *, since: int, limit: int, known_tags: Sequence[str]) -> Feed:
+def changes(owner_id: Uuid, *, since: int, limit: int, known_tags: Sequence[str]) -> Feed:
     """What changed after `since`; SyncTokenExpired where the ledger can't tell."""
     prunes, position = _read_place(since)
     row = db.fetch_one(
@@ -375,7 +375,7 @@ def _origin(origin: Origin) -> dict[str, Any]:
 
 
 def _target(
-    owner_id: UUID, task_id: UUID, if_versions: Sequence[int] | None, origin: Origin
+    owner_id: Uuid, task_id: Uuid, if_versions: Sequence[int] | None, origin: Origin
 ) -> dict[str, Any]:
     return {
         "owner_id": owner_id,

@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from uuid import UUID
 
 import orjson
 from flask import Blueprint, Response, request
@@ -13,7 +12,7 @@ from werkzeug.routing import BaseConverter
 from app import web
 from app.auth.access import authenticate, take_path_user
 from app.errors import NotFound, ValidationFailed
-from app.fields import canonical_uuid
+from app.fields import Uuid, canonical_uuid
 from app.tasks import repository
 from app.tasks.export import as_csv, as_json
 from app.tasks.idempotency import Answer, Attempt, once
@@ -187,7 +186,7 @@ def _streamed(body: Iterator[bytes]) -> Response:
     return Response(itertools.chain((first,), body))
 
 
-def _id(text: str) -> UUID:
+def _id(text: str) -> Uuid:
     """The id in the path; any other spelling than the canonical one is nobody's task."""
     task_id = canonical_uuid(text)
     if task_id is None:

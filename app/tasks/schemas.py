@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from uuid import UUID
 
 from marshmallow import EXCLUDE, ValidationError, fields, validates_schema
 
@@ -14,6 +13,7 @@ from app.fields import (
     QueryInteger,
     StrictSchema,
     Text,
+    Uuid,
     canonical_uuid,
 )
 from app.tasks.repository import SORTS
@@ -78,12 +78,12 @@ class Export(StrictSchema):
     format = Choice("json", "csv", load_default="json")
 
 
-class TaskId(fields.Field[UUID | None]):
+class TaskId(fields.Field[Uuid | None]):
     """A task's id; None for text that is the id of no task."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> UUID | None:
+    ) -> Uuid | None:
         if not isinstance(value, str):
             raise ValidationError("Must be a string.")
         return canonical_uuid(value)

@@ -11,17 +11,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from uuid import UUID
 
 import psycopg
 
 from app import db, embedded, migrations
 from app.audit import plans
 from app.config import Config
+from app.fields import Uuid
 from app.tasks import repository
 from app.web import Origin
 
 ROUNDS, CALLS = 5, 1000
+OWNER = Uuid(str(plans.OWNER))
 ORIGIN = Origin("cost", None)
 
 
@@ -38,17 +39,17 @@ def main() -> None:
         measure(url, Path(directory), task_of(connection))
 
 
-def task_of(connection: psycopg.Connection[tuple[UUID]]) -> UUID:
-    query = "SELECT id FROM tasks WHERE owner_id = %s AND deleted_at IS NULL LIMIT 1"
+def task_of(connection: psycopg.Connection[tuple[str]]) -> Uuid:
+    query = "SELECT id::text FROM tasks WHERE owner_id = %s AND deleted_at IS NULL LIMIT 1"
     ((task_id,),) = connection.execute(query, (plans.OWNER,)).fetchall()
-    return task_id
+    return Uuid(task_id)
 
 
-def measure(url: str, directory: Path, task_id: UUID) -> None:
+def measure(url: str, directory: Path, task_id: Uuid) -> None:
     calls: dict[str, Callable[[], object]] = {
-        "get a task": lambda: repository.get(plans.OWNER, task_id),
+        "get a task": lambda: repository.get(OWNER, task_id),
         "list 50 tasks": lambda: repository.search(
-            plans.OWNER,
+            OWNER,
             sort="-created_at",
             position=None,
             limit=50,
@@ -56,8 +57,8 @@ def measure(url: str, directory: Path, task_id: UUID) -> None:
             words=None,
             known_tags=[],
         ),
-        "create a task": lambda: repository.create(plans.OWNER, "cost", None, None, ORIGIN),
-        "toggle a task": lambda: repository.complete(plans.OWNER, task_id, None, None, ORIGIN),
+        "create a task": lambda: repository.create(OWNER, "cost", None, None, ORIGIN),
+        "toggle a task": lambda: repository.complete(OWNER, task_id, None, None, ORIGIN),
     }
     spent: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _ in range(ROUNDS):

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from app import migrations
 from app.auth import repository
 from app.cli import connected
+from app.fields import Uuid
 from tests.callers import PASSWORD, Caller
 from tests.databases import Postgres
 from tests.roles import as_role
@@ -161,5 +162,5 @@ def test_the_servers_view_leads_to_the_file_and_tells_web_and_command_line_and_m
     with migrations._backend(database_url):
         assert "ownrow migration" in {name for name, _ in seen()}
     with app.app_context(), connected():
-        repository.enable_user(UUID(int=0))
+        repository.enable_user(Uuid(str(UUID(int=0))))
         assert seen() == {("ownrow command", "/* sql/auth/enable_user.sql")}

@@ -20,10 +20,11 @@ from app import create_app, db
 from app.auth.tokens import LEEWAY, LIFETIME, AccessTokens
 from app.config import Config
 from app.errors import Unauthenticated
+from app.fields import Uuid
 from tests.callers import error
 
 SECRET, OTHER_SECRET = "7d0e9b0c5a3f4e6182d4b6c8fa1e3957", "f00dcafe5a3f4e6182d4b6c8fa1e3957"
-OWNER, SESSION = UUID(int=1), UUID(int=2)
+OWNER, SESSION = Uuid(str(UUID(int=1))), Uuid(str(UUID(int=2)))
 # The path of somebody else: what passes as a token gets as far as 403, which needs no database.
 GUARDED = f"/api/{UUID(int=3)}/tasks"
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -13,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from app import db
 from app.config import Config
+from app.fields import Uuid
 from app.tasks import repository
 from app.web import Origin
 from tests.callers import Caller, data, error
@@ -21,7 +21,7 @@ from tests.tasks.conftest import WAITING, Command
 
 ORIGIN = Origin("test", None)
 Request = Callable[[], TestResponse]
-Write = Callable[[UUID, UUID], object]
+Write = Callable[[Uuid, Uuid], object]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def overtake(
 
         def run(write: Write, request: Request) -> TestResponse:
             with db.transaction():
-                write(UUID(alice.id), UUID(task["id"]))
+                write(Uuid(alice.id), Uuid(task["id"]))
                 answer: Future[TestResponse] = threads.submit(request)
                 until(lambda: is_waiting() or answer.done())
             return answer.result()
@@ -50,19 +50,19 @@ def overtake(
         yield run
 
 
-def rename(owner_id: UUID, task_id: UUID) -> object:
+def rename(owner_id: Uuid, task_id: Uuid) -> object:
     return repository.update(owner_id, task_id, {"title": "newer"}, None, ORIGIN)
 
 
-def toggle(owner_id: UUID, task_id: UUID) -> object:
+def toggle(owner_id: Uuid, task_id: Uuid) -> object:
     return repository.complete(owner_id, task_id, None, None, ORIGIN)
 
 
-def delete(owner_id: UUID, task_id: UUID) -> object:
+def delete(owner_id: Uuid, task_id: Uuid) -> object:
     return repository.delete(owner_id, task_id, None, ORIGIN)
 
 
-def restore(owner_id: UUID, task_id: UUID) -> object:
+def restore(owner_id: Uuid, task_id: Uuid) -> object:
     return repository.restore(owner_id, task_id, None, ORIGIN)
 
 
@@ -192,7 +192,7 @@ def test_a_writer_that_waits_too_long_is_told_to_come_back(
 ) -> None:
     with ThreadPoolExecutor() as threads:
         with db.transaction():
-            rename(UUID(alice.id), UUID(task["id"]))
+            rename(Uuid(alice.id), Uuid(task["id"]))
             answer = threads.submit(alice.patch, f"/{task['id']}/complete").result()
         assert error(answer) == (503, "UNAVAILABLE")
         assert answer.headers["Retry-After"] == "1"
