@@ -174,16 +174,17 @@ def _pool() -> Pool:
 class _Loan:
     """A connection out of the pool, for as long as the block takes."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_pool")
 
     def __enter__(self) -> Connection:
-        self._connection = _pool().at_hand() or _take()
+        self._pool = _pool()
+        self._connection = self._pool.at_hand() or _take()
         return self._connection
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, OUTDATED):
-            _pool().drain()
-        _pool().putconn(self._connection)
+        if error is not None and isinstance(error, OUTDATED):
+            self._pool.drain()
+        self._pool.putconn(self._connection)
 
 
 def _take() -> Connection:

@@ -40,6 +40,7 @@ Hook = Callable[..., Any]
 class _Course:
     """What runs for an endpoint, in this order."""
 
+    endpoint: str | None
     preprocessors: list[Hook]
     before: list[Hook]
     view: Hook
@@ -125,7 +126,7 @@ class Application(Flask):
 
     def _view(self, course: _Course, request: Request) -> Response:
         for preprocess in course.preprocessors:
-            preprocess(request.endpoint, request.view_args)
+            preprocess(course.endpoint, request.view_args)
         for hook in course.before:
             early: Response | None = hook()
             if early is not None:
@@ -139,6 +140,7 @@ class Application(Flask):
         outwards = [*blueprints, None]
         inwards = outwards[::-1]
         course = self._courses[endpoint] = _Course(
+            endpoint,
             [each for name in inwards for each in self.url_value_preprocessors.get(name, ())],
             [each for name in inwards for each in self.before_request_funcs.get(name, ())],
             self._refuse if endpoint is None else self.view_functions[endpoint],

@@ -132,7 +132,8 @@ def identity() -> Identity:
 
 def owner_id() -> Uuid:
     """The caller's id, from the token and from nowhere else."""
-    return identity().owner_id
+    caller: Identity = this_request().identity  # type: ignore[assignment]
+    return caller.owner_id
 
 
 def origin() -> Origin:
@@ -409,7 +410,8 @@ def page(
     response = success(data, tag=tag, meta=meta)
     if next_cursor is not None and response.status_code == 200:
         request = this_request()
-        start = f"{request.path}?{cast('Query', request.query).link}".rstrip("?")
+        query: Query = request.query  # type: ignore[assignment]
+        start = f"{request.path}?{query.link}".rstrip("?")
         joint = "&" if "?" in start else "?"
         link = f'<{start}{joint}cursor={next_cursor}>; rel="next"'
         add_headers(response, [("Link", link)])
@@ -467,9 +469,11 @@ def _seal(key: bytes, payload: bytes) -> bytes:
     request = this_request()
     task_id = (request.view_args or {}).get("task_id", "")
     place = f"{request.endpoint} {task_id} {owner_id()} ".encode()
-    bound = place + cast("Query", request.query).others + payload
+    query: Query = request.query  # type: ignore[assignment]
+    bound = place + query.others + payload
     return hashlib.blake2b(bound, digest_size=16, key=key, person=b"cursor").digest()
 
 
 def _cursor_keys() -> list[bytes]:
-    return cast("list[bytes]", this_request().app.config["CURSOR_KEYS"])
+    keys: list[bytes] = this_request().app.config["CURSOR_KEYS"]
+    return keys
