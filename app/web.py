@@ -98,7 +98,7 @@ class Request(flask.Request):
         if not path.isascii():
             path = path.encode("latin-1").decode(errors="replace")
         self.path = "/" + path.lstrip("/")
-        self.query_string = environ["QUERY_STRING"].encode("latin-1")
+        self.query_string = environ.get("QUERY_STRING", "").encode("latin-1")
         self.remote_addr = environ.get("REMOTE_ADDR")
 
     @cached_property
@@ -213,7 +213,7 @@ def parse_json(body: bytes) -> Any:
     if _depth(body) > DEPTH_LIMIT:
         raise BadRequest(f"The JSON is nested more than {DEPTH_LIMIT} levels deep")
     try:
-        return JSON.decode(body.decode())
+        return DECODER.decode(body.decode())
     except UnicodeDecodeError as error:
         raise BadRequest("The body is not UTF-8") from error
     except ValueError as error:
@@ -243,7 +243,9 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-JSON = json.JSONDecoder(object_pairs_hook=_object, parse_int=_number, parse_constant=_no_constant)
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_number, parse_constant=_no_constant
+)
 
 
 def read_query(schema: Schema = NOTHING) -> dict[str, Any]:
