@@ -181,6 +181,18 @@ def test_a_failed_transaction_leaves_the_connection_usable(
     assert number(count) == 0
 
 
+@pytest.mark.proves("RUN-24")
+def test_a_small_table_is_read_by_its_index_too(alice: Caller, database_url: str) -> None:
+    """The plan that a connection made for ten rows is the one that it uses for a million."""
+    task = alice.create()
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ANALYZE")
+    params = {"owner_id": alice.id, "id": task["id"]}
+    with db._pool().connection() as connection:
+        plan = connection.execute(f"EXPLAIN {db.load('tasks/get').text}", params).fetchall()
+    assert "Index Scan" in plan[0][0]
+
+
 END = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
 
 
