@@ -43,13 +43,16 @@ UNREAD_LIMIT = 2 * 1024 * 1024  # bytes of a body that an early answer left: the
 SUCCESSION = 10.0  # seconds that a worker waits at most for those which replace it
 LINGER = 2.0  # seconds that a stopping worker leaves idle connections to a request on its way
 
+# gunicorn forks; for another way to start processes Python 3.14 would start one of its own.
+_forked = multiprocessing.get_context("fork")
+
 # Counts the workers that have begun to serve since the last reload; all processes share it.
-_serving = multiprocessing.Semaphore(0)
+_serving = _forked.Semaphore(0)
 
 
 # How many clients each worker has, by its slot; all processes share it.
 SLOTS, EMPTY = 512, 2**31 - 1
-_clients = multiprocessing.RawArray("i", [EMPTY] * SLOTS)
+_clients = _forked.RawArray("i", [EMPTY] * SLOTS)
 
 
 def leave(slot: int) -> None:
