@@ -22,6 +22,7 @@ from psycopg import sql
 
 from app import create_app, embedded, migrations
 from app.config import Config
+from tests import monitoring
 from tests.callers import Caller, register
 from tests.contract.answers import checked
 from tests.databases import Copies, Copy, Postgres, memory
@@ -41,6 +42,10 @@ SETTINGS = {
     "max_wal_size": "4GB",
     "shared_buffers": "64MB",
 }
+
+
+def pytest_configure() -> None:
+    monitoring.use()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
