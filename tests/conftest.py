@@ -22,9 +22,10 @@ from psycopg import sql
 
 from app import create_app, embedded, migrations
 from app.config import Config
+from tests import monitoring
 from tests.callers import Caller, register
 from tests.contract.answers import checked
-from tests.databases import Copies, Copy, Postgres
+from tests.databases import Copies, Copy, Postgres, memory
 from tests.processes import measuring
 from tests.roles import as_role
 from tests.serving import Server, serving
@@ -43,7 +44,8 @@ SETTINGS = {
 }
 
 
-MEMORY = 2 * 1024**3  # bytes free in memory, for the servers of all workers
+def pytest_configure() -> None:
+    monitoring.use()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,13 +70,6 @@ def postgres() -> Iterator[Postgres]:
             admin.execute(sql.SQL("ALTER ROLE {} BYPASSRLS").format(sql.Identifier(embedded.OWNER)))
             yield Postgres(admin_url, running.url(), admin)
     shutil.rmtree(directory)
-
-
-def memory() -> str | None:
-    """Where files are kept in memory, if there is room: copies take a tenth of the time there."""
-    shared = Path("/dev/shm")
-    has_room = shared.is_dir() and shutil.disk_usage(shared).free > MEMORY
-    return str(shared) if has_room else None
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def bare_environment(**settings: str) -> dict[str, str]:
+def bare_environment(measured: bool = True, /, **settings: str) -> dict[str, str]:
     """What a process needs to start, and to be measured where this one is, and `settings`."""
-    return {"PATH": os.environ["PATH"], **measuring(), **settings}
+    return {"PATH": os.environ["PATH"], **(measuring() if measured else {}), **settings}
 
 
 def measuring() -> dict[str, str]:

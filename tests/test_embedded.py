@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from app import embedded
+from tests.databases import memory
 from tests.processes import is_gone, until, using
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +50,7 @@ as_root_only = pytest.mark.skipif(os.geteuid() != 0, reason="changes users: run 
 @pytest.fixture
 def new_data_dir() -> Iterator[Path]:
     """Where no server has been yet."""
-    directory = Path(tempfile.mkdtemp(prefix="ownrow-embedded-"))
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-embedded-", dir=memory()))
     yield directory / "data"
     shutil.rmtree(directory)
 
@@ -57,7 +58,7 @@ def new_data_dir() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
     """Where a server has been and was stopped: one for all, since making a cluster is slow."""
-    directory = Path(tempfile.mkdtemp(prefix="ownrow-embedded-"))
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-embedded-", dir=memory()))
     embedded.start(directory / "data", settings=QUICK).stop()
     yield directory / "data"
     shutil.rmtree(directory)

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from app import embedded
+from tests.databases import memory
 from tests.processes import unmeasured, until, using
 
 pytestmark = pytest.mark.slow
@@ -79,7 +80,7 @@ class Launcher:
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="ownrow-run-"))
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-run-", dir=memory()))
     yield directory
     shutil.rmtree(directory)
 
@@ -87,7 +88,7 @@ def data_dir() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Path]:
     """Where a server has been and was stopped: making a cluster takes most of a first start."""
-    directory = Path(tempfile.mkdtemp(prefix="ownrow-run-"))
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-run-", dir=memory()))
     embedded.start(directory).stop()
     yield directory
     shutil.rmtree(directory)
@@ -158,7 +159,7 @@ def test_the_first_request_it_prints_works(launch: Launch) -> None:
 def test_a_signal_ends_everything_in_good_order(
     launch: Launch, data_dir: Path, number: signal.Signals
 ) -> None:
-    launcher = launch().ready()
+    launcher = launch(measured=number == signal.SIGTERM).ready()
     assert launcher.pid_of("postgres -D")
     os.killpg(launcher.process.pid, number)  # as a terminal does
     assert launcher.ended() == 0, launcher.output()
@@ -209,7 +210,7 @@ def test_killing_it_leaves_no_process_and_the_next_run_finds_the_data(
 def test_when_one_part_dies_the_rest_ends_and_says_why(
     launch: Launch, data_dir: Path, part: str, reason: str
 ) -> None:
-    launcher = launch().ready()
+    launcher = launch(measured=part == "gunicorn").ready()
     os.kill(launcher.pid_of(part), signal.SIGKILL)
     assert launcher.ended() == 1
     assert reason in launcher.output()
@@ -219,7 +220,7 @@ def test_when_one_part_dies_the_rest_ends_and_says_why(
 @pytest.mark.usefixtures("used")
 def test_it_ends_with_the_make_that_runs_it(launch: Launch, data_dir: Path) -> None:
     shell = ("sh", "-c", '"$@" & wait', "sh")
-    launcher = launch(prefix=shell, MAKELEVEL="1").ready()
+    launcher = launch(prefix=shell, measured=False, MAKELEVEL="1").ready()
     launcher.process.kill()
     until(lambda: not using(data_dir))
 

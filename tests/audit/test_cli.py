@@ -16,7 +16,7 @@ from app.audit import catalogue, plans, statements
 from app.audit.plans import Plan
 from app.audit.report import Entry, as_html, findings
 from app.config import Config
-from tests.databases import Postgres
+from tests.databases import Postgres, memory
 
 CATALOGUE = catalogue.from_migrations()
 SMALL = ["--owners", "12", "--tasks", "500"]
@@ -130,7 +130,7 @@ def counted_url() -> Iterator[str]:
     contrib = Path("/usr/share/postgresql/15/extension/pg_stat_statements.control")
     if not contrib.exists():
         pytest.skip("needs pg_stat_statements: apt-get install postgresql-15")
-    directory = Path(tempfile.mkdtemp(prefix="ownrow-test-"))
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-test-", dir=memory()))
     settings = {"shared_preload_libraries": "pg_stat_statements", "fsync": "off"}
     with embedded.start(directory, version=15, settings=settings) as running:
         with psycopg.connect(running.url(user=embedded.SUPERUSER)) as connection:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import memory
+from tests.databases import memory
 from tests.faults.figures import Figures
 from tests.faults.postgres import Postgres, postgres
 from tests.faults.recorder import Recorder

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.databases import memory
 from tests.processes import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -31,7 +32,7 @@ def program(name: str) -> str:
 @contextmanager
 def cluster_directory() -> Iterator[Path]:
     """A DATA_DIR that PostgreSQL's own user can get to, unlike pytest's directories."""
-    with tempfile.TemporaryDirectory(prefix="ownrow-test-") as directory:
+    with tempfile.TemporaryDirectory(prefix="ownrow-test-", dir=memory()) as directory:
         yield Path(directory)
 
 
