@@ -29,6 +29,11 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+def children(pid: int) -> list[int]:
+    """Processes that this one has started and that still run."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def is_gone(pid: int) -> bool:
     """Ended, although perhaps not yet collected by the process that adopted it."""
     try:

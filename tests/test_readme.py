@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.config import Config
+from tests.operations import parts
 from tests.serving import ROOT, Server
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +42,7 @@ def matches(answer: str, promised: str) -> bool:
 
 @pytest.mark.proves("RUN-10")
 def test_the_tour_goes_as_it_says(server: Server, tmp_path: Path) -> None:
+    parts.program("curl")
     steps = tour()
     assert len(steps) > 10
     assert sum(bool(promised) for _, promised in steps) > 6

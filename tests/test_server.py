@@ -10,9 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.faults.postgres import children
 from tests.operations.parts import frozen
-from tests.processes import is_stopped, measuring, until
+from tests.processes import children, is_stopped, measuring, until
 from tests.serving import Reply, Server, client_ports, replies, reply, serving
 
 HOST = b"Host: todo.example\r\n"

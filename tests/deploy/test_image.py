@@ -215,6 +215,8 @@ def test_the_service_trusts_nginx_and_nobody_else() -> None:
 
 @pytest.mark.proves("OPS-71")
 def test_every_secret_is_made_and_none_is_written_down(tmp_path: Path) -> None:
+    parts.program("openssl")
+    parts.program("git")
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets"))
     make = ["deploy/make-secrets", "todo.example.com"]
     subprocess.run(make, cwd=tmp_path, check=True)

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.operations import parts
-from tests.processes import until
+from tests.processes import children, until
 from tests.serving import Reply, Server, reply, serving
 
 CONFIGURATION = parts.ROOT / "deploy" / "nginx.conf"
@@ -331,18 +331,15 @@ def test_replacing_every_worker_under_load_fails_no_request(
                         statuses.append(reply(connection).status)
                         stop.wait(0.05)
 
-        def children() -> set[str]:
-            found = subprocess.run(
-                ["pgrep", "-P", str(front.server.process.pid)], capture_output=True, check=False
-            )
-            return set(found.stdout.decode().split())
+        def workers() -> set[int]:
+            return set(children(front.server.process.pid))
 
         with ThreadPoolExecutor(4) as load:
             asking = [load.submit(ask) for _ in range(4)]
             for _ in range(2):
-                before, seen = children(), len(statuses)
+                before, seen = workers(), len(statuses)
                 os.kill(front.server.process.pid, signal.SIGHUP)
-                until(lambda before=before: len(children()) == 2 and not before & children())  # type: ignore[misc]
+                until(lambda before=before: len(workers()) == 2 and not before & workers())  # type: ignore[misc]
                 until(lambda seen=seen: len(statuses) > seen + 40)  # type: ignore[misc]
             stop.set()
             for each in asking:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app import embedded, migrations
+from tests.processes import children
 
 DEADLINE = 10.0  # seconds
 
@@ -80,11 +81,6 @@ class Postgres:
         if self._running is not None:
             self.thaw()
             self.stop()
-
-
-def children(pid: int) -> list[int]:
-    """Processes that this one has started and that still run."""
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def send(pid: int, number: signal.Signals) -> None:

@@ -11,10 +11,10 @@ from uuid import uuid4
 
 from tests.faults.figures import Figures, summary
 from tests.faults.load import TASKS, Load, User, register
-from tests.faults.postgres import Postgres, children
+from tests.faults.postgres import Postgres
 from tests.faults.recorder import Call, Recorder
 from tests.faults.rides import Ride, assert_all_good
-from tests.processes import until
+from tests.processes import children, until
 from tests.serving import Server, serving
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what close() sends is no farewell

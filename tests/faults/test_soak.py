@@ -10,9 +10,10 @@ import pytest
 
 from tests.faults.figures import Figure, Figures, latencies, outcomes, summary
 from tests.faults.load import Load, log_in, register
-from tests.faults.postgres import Postgres, children
+from tests.faults.postgres import Postgres
 from tests.faults.recorder import Recorder
 from tests.faults.rides import Ride
+from tests.processes import children
 from tests.serving import Server
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", "0"))

@@ -10,10 +10,10 @@ import pytest
 
 from tests.faults.figures import Figures, latencies, outcomes, summary
 from tests.faults.load import Load, register
-from tests.faults.postgres import Postgres, children
+from tests.faults.postgres import Postgres
 from tests.faults.recorder import Record
 from tests.faults.rides import DEADLINE, Ride, assert_all_good
-from tests.processes import is_stopped, until
+from tests.processes import children, is_stopped, until
 from tests.serving import Server, client_ports, serving
 
 WORKERS = 3

@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.databases import memory
-from tests.processes import until
+from tests.processes import children, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = {"psql": "postgresql-client"}
@@ -113,8 +113,7 @@ def pgbouncer(database_url: str, directory: Path) -> Iterator[str]:
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
     """A process and its children that keep their sockets open and do nothing."""
-    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, check=False)
-    family = [pid, *(int(child) for child in children.stdout.split())]
+    family = [pid, *children(pid)]
     for each in family:
         os.kill(each, signal.SIGSTOP)
     try:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from app import create_app, db
 from app.config import Config
 from app.operations import metrics
 from tests.callers import PASSWORD, register
-from tests.processes import until
+from tests.processes import children, until
 from tests.serving import Server, reply, serving
 
 TOKEN = "a-token-for-prometheus"
@@ -84,11 +83,8 @@ def test_logins_refusals_and_the_pool_are_counted(measured: FlaskClient) -> None
     assert 'ownrow_build_info{python="3' in answer.text
 
 
-def workers(server: Server) -> list[int]:
-    found = subprocess.run(
-        ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False
-    )
-    return [int(pid) for pid in found.stdout.split()]
+def workers(server: Server) -> set[int]:
+    return set(children(server.process.pid))
 
 
 def requests_to_livez(server: Server) -> float:
@@ -116,7 +112,7 @@ def test_numbers_are_right_across_workers_and_after_they_were_replaced(
                     os.kill(pid, signal.SIGKILL)
             else:
                 os.kill(server.process.pid, signal.SIGHUP)
-            until(lambda old=old: len(workers(server)) == 2 and not set(old) & set(workers(server)))  # type: ignore[misc]
+            until(lambda old=old: len(workers(server)) == 2 and not old & workers(server))  # type: ignore[misc]
             for _ in range(20):
                 server.request("GET", "/livez")
             assert requests_to_livez(server) == before + 20 * (round_number + 1)

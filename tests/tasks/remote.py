@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.callers import PASSWORD
+from tests.processes import children
 from tests.serving import Reply, Server
 
 
@@ -48,9 +49,7 @@ def sign_up(server: Server) -> Remote:
 
 def workers(server: Server) -> list[int]:
     """The processes that serve requests."""
-    master = server.process.pid
-    found = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-    return [int(pid) for pid in found]
+    return children(server.process.pid)
 
 
 def peak_memory(pid: int) -> int:
