@@ -2,28 +2,32 @@
 
 import hashlib
 import hmac
+from typing import TYPE_CHECKING
 
-from flask import Flask
+if TYPE_CHECKING:
+    from flask import Flask
 
-from app import db
-from app.auth import refresh
-from app.auth.guesses import Fingerprints
-from app.auth.passwords import Passwords
-from app.auth.revocations import Revocations
-from app.auth.tokens import AccessTokens
-from app.config import Config
-from app.dispatch import Application
+    from app.config import Config
 
 __version__ = "1.0.0"
 
 
-def create_app(config: Config) -> Flask:
-    """The WSGI application; connects to nothing until the pool is opened."""
-    from app import cli, handlers
+def create_app(config: "Config") -> "Flask":
+    """The WSGI application; connects to nothing until the pool is opened.
+
+    It imports what it needs itself: a launcher of this package needs none of it.
+    """
+    from app import cli, db, handlers
     from app.audit.cli import audit
+    from app.auth import refresh
     from app.auth.cli import users
+    from app.auth.guesses import Fingerprints
+    from app.auth.passwords import Passwords
+    from app.auth.revocations import Revocations
     from app.auth.routes import account
     from app.auth.routes import blueprint as auth
+    from app.auth.tokens import AccessTokens
+    from app.dispatch import Application
     from app.docs.routes import blueprint as docs
     from app.operations import cli as operations_cli
     from app.operations import limits, tracking
