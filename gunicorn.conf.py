@@ -20,7 +20,7 @@ except ConfigError as error:
 
 bind = f"[{settings.host}]:{settings.port}"  # the brackets let HOST be an IPv6 address
 workers = settings.web_concurrency  # one per CPU: four on two cost 60 MB each and answered no more
-threads = settings.web_threads  # as quick as two, and hashing a password leaves three
+threads = settings.web_threads  # with four, writes that wait for the disk left the CPU idle
 worker_class = "app.server.EnvelopeWorker"  # gthread's, less than half of its CPU per request
 keepalive = 75  # longer than nginx's 60 s, so that nginx is the one to close
 timeout = 30  # also what a request has to arrive in

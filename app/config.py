@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
+MOST_CONNECTIONS = 80  # of all workers by default; PostgreSQL's own default is 100
 ENVIRONMENTS = ("development", "test", "staging", "production")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("console", "json")
@@ -69,7 +70,9 @@ class Config:
         app_env = env.get("APP_ENV", "development", _one_of(ENVIRONMENTS))
         production = app_env in ("staging", "production")
         data_dir = env.get("DATA_DIR", ".data", Path)
-        threads = env.get("WEB_THREADS", "4", _integer(1, 256))
+        workers = env.get("WEB_CONCURRENCY", str(max(2, os.cpu_count() or 1)), _integer(1, 256))
+        threads = env.get("WEB_THREADS", "8", _integer(1, 256))
+        connections = min(threads, max(1, MOST_CONNECTIONS // workers))
         database_url = env.optional("DATABASE_URL", _postgresql_url)
         if app_env == "production" and database_url is None:
             env.mistake("DATABASE_URL", "must be set in production", "postgresql://user@host/name")
@@ -81,7 +84,7 @@ class Config:
             data_dir=data_dir,
             db_prepare=env.get("DB_PREPARE", "on", _switch),
             db_row_security=env.get("DB_ROW_SECURITY", "off", _switch),
-            db_pool_size=env.get("DB_POOL_SIZE", str(threads), _integer(1, 1000)),
+            db_pool_size=env.get("DB_POOL_SIZE", str(connections), _integer(1, 1000)),
             db_statement_timeout_ms=env.get(
                 "DB_STATEMENT_TIMEOUT_MS", "2000", _integer(100, 60000)
             ),
@@ -90,9 +93,7 @@ class Config:
             jwt_audience=env.get("JWT_AUDIENCE", "todo-api", _text),
             host=env.get("HOST", "127.0.0.1", _text),
             port=env.get("PORT", "8000", _integer(1, 65535)),
-            web_concurrency=env.get(
-                "WEB_CONCURRENCY", str(max(2, os.cpu_count() or 1)), _integer(1, 256)
-            ),
+            web_concurrency=workers,
             web_threads=threads,
             forwarded_allow_ips=env.get("FORWARDED_ALLOW_IPS", "", _networks),
             allowed_hosts=env.get("ALLOWED_HOSTS", "", _hosts),

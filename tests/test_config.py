@@ -239,3 +239,19 @@ def test_every_program_reports_the_mistakes_and_ends(tmp_path: Path, program: li
     assert "PORT must be" in said
     assert "LOG_LEVEL must be" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("environ", "connections"),
+    [
+        ({"WEB_CONCURRENCY": "2"}, 8),
+        ({"WEB_CONCURRENCY": "2", "WEB_THREADS": "3"}, 3),
+        ({"WEB_CONCURRENCY": "16"}, 5),
+        ({"WEB_CONCURRENCY": "200"}, 1),
+        ({"WEB_CONCURRENCY": "200", "DB_POOL_SIZE": "2"}, 2),
+    ],
+)
+def test_by_default_all_workers_together_leave_postgresql_connections_for_others(
+    tmp_path: Path, environ: dict[str, str], connections: int
+) -> None:
+    assert read(tmp_path, **environ).db_pool_size == connections
