@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 
 import bcrypt
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from app.errors import Unavailable
 
@@ -21,7 +21,6 @@ SHORTEST, LONGEST = 8, 256  # characters
 PATIENCE = 1.0  # seconds that a request waits for its turn to hash
 LABEL = b"ownrow password v1"  # keeps these digests from matching any other system's
 NICENESS = 10  # of hashing: a tenth of a busy core, and all of an idle one
-COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 # Costs that are worth waiting for; a row that claims more is broken or an attack on our time.
 # The 22nd character of a salt has four spare bits, which bcrypt wants to be zero.
 BCRYPT_HASH = re.compile(r"\$2b\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
@@ -77,7 +76,15 @@ class Passwords:
 
 def is_common(password: str) -> bool:
     """Whether it is on the list of passwords that guessers try first."""
-    return unicodedata.normalize("NFC", password).lower() in COMMON
+    return unicodedata.normalize("NFC", password).lower() in _common()
+
+
+@cache
+def _common() -> frozenset[str]:
+    """Read by the first who needs it: the lists take 12 MB, and many a worker gets by without."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(FREQUENCY_LISTS["passwords"])
 
 
 def _digest(password: str) -> bytes:
