@@ -190,7 +190,7 @@ def test_a_small_table_is_read_by_its_index_too(alice: Caller, database_url: str
     params = {"owner_id": alice.id, "id": task["id"]}
     with db._pool().connection() as connection:
         plan = connection.execute(f"EXPLAIN {db.load('tasks/get').text}", params).fetchall()
-    assert "Index Scan" in plan[0][0]
+    assert any("Index Scan" in line for (line,) in plan)
 
 
 END = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
