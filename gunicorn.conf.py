@@ -19,12 +19,8 @@ except ConfigError as error:
     sys.exit(f"The environment has mistakes:\n{error}")
 
 bind = f"[{settings.host}]:{settings.port}"  # the brackets let HOST be an IPv6 address
-workers = (
-    settings.web_concurrency
-)  # one more than CPUs: a thread waiting for its GIL leaves one idle
-threads = (
-    settings.web_threads
-)  # more of them wait for the same GIL; hashing a password leaves three
+workers = settings.web_concurrency  # one more than CPUs: waiting for a GIL leaves them idle
+threads = settings.web_threads  # more wait for the same GIL; hashing a password leaves three
 worker_class = "app.server.EnvelopeWorker"  # gthread's, less than half of its CPU per request
 keepalive = 75  # longer than nginx's 60 s, so that nginx is the one to close
 timeout = 30  # also what a request has to arrive in

@@ -121,8 +121,7 @@ class Application(Flask):
         return self.process_response(response)
 
     def _course(self, request: Request) -> _Course:
-        rule = request.url_rule
-        return self._courses.get(None if rule is None else rule.endpoint) or self._plan(request)
+        return self._courses.get(request.endpoint) or self._plan(request)
 
     def _view(self, course: _Course, request: Request) -> Response:
         for preprocess in course.preprocessors:

@@ -88,7 +88,6 @@ class Request(flask.Request):
     body: bytes | None = None
     error_code: str | None = None
     rate_limit_headers: Mapping[str, str] = {}  # replaced, never changed
-
     shallow = False
 
     def __init__(self, environ: "WSGIEnvironment") -> None:
@@ -132,8 +131,7 @@ def identity() -> Identity:
 
 def owner_id() -> Uuid:
     """The caller's id, from the token and from nowhere else."""
-    caller: Identity = this_request().identity  # type: ignore[assignment]
-    return caller.owner_id
+    return identity().owner_id
 
 
 def origin() -> Origin:
@@ -145,7 +143,7 @@ def take_request_id() -> None:
     """Adopts X-Request-Id where it is well formed, makes one otherwise."""
     request = this_request()
     given = request.environ.get("HTTP_X_REQUEST_ID", "")
-    request.request_id = given if given and REQUEST_ID.fullmatch(given) else new_request_id()
+    request.request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
 
 
 def new_request_id() -> str:

@@ -16,9 +16,8 @@ def access_tokens() -> AccessTokens:
 def authenticate() -> None:
     """Sets the caller's identity: 401 without a valid token, 403 for somebody else's path."""
     request = web.this_request()
-    tokens: AccessTokens = request.app.extensions["access_tokens"]
     revocations: Revocations = request.app.extensions["revocations"]
-    caller = tokens.verify(_bearer_token(request))
+    caller = access_tokens().verify(_bearer_token(request))
     if revocations.is_ended(caller.session_id):
         raise Unauthenticated(invalid=True)
     request.identity = caller
