@@ -305,7 +305,9 @@ def distant(request: pytest.FixtureRequest, config: Config) -> Iterator[tuple[Ca
         migrations.switch_row_security(server.url(), on=request.param)
         place = f"{embedded.APPLICATION}@127.0.0.1:{proxy.port}/{embedded.DATABASE}"
         url = f"postgresql://{place}?sslmode=disable"
-        app = create_app(replace(config, database_url=url, db_row_security=request.param))
+        # One connection: no other is on its way, half made, when the proxy spoils all there are.
+        config = replace(config, database_url=url, db_pool_size=1)
+        app = create_app(replace(config, db_row_security=request.param))
         db.open_pool()
         yield register(app.test_client()), proxy
         db.close_pool()
@@ -320,13 +322,13 @@ def test_a_connection_whose_answer_breaks_off_is_given_up_at_once(
     batch = {"operations": [{"op": "create", "title": "one"}]}
     for change in SPOILT.values():
         assert caller.get(path).status_code == 200
-        proxy.spoil(change)
+        proxy.spoil(b"tasks/get", change)
         began = monotonic()
         assert data(caller.get(path))["title"] == "a task"
-        proxy.spoil(change)
+        proxy.spoil(b"tasks/update", change)
         assert error(caller.patch(path, json={"title": "a task"})) == (503, "UNAVAILABLE")
         assert caller.get(path).status_code == 200
-        proxy.spoil(change)
+        proxy.spoil(b"BEGIN", change)
         assert error(caller.post("/batch", json=batch)) == (503, "UNAVAILABLE")
         assert monotonic() - began < 1
 

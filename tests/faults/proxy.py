@@ -37,10 +37,10 @@ class Proxy:
         """Lets newcomers through again; those that were silenced stay so."""
         self._silent_from_the_start = False
 
-    def spoil(self, change: Callable[[bytes], bytes]) -> None:
-        """Each of today's connections ends with what the target says next, changed in that way."""
+    def spoil(self, asked: bytes, change: Callable[[bytes], bytes]) -> None:
+        """Each of today's connections ends with the answer to that, changed in that way."""
         for pair in self._pairs:
-            pair.spoil = change
+            pair.spoil = (asked, change)
 
     def close(self) -> None:
         self._listener.close()
@@ -53,7 +53,9 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:  # closed
                 return
-            self._pairs.append(_Pair(client, self._target, is_silent=self._silent_from_the_start))
+            pair = _Pair(client, self._target, is_silent=self._silent_from_the_start)
+            self._pairs.append(pair)  # before anybody can hear of the connection
+            pair.start()
 
 
 class _Pair:
@@ -61,13 +63,17 @@ class _Pair:
 
     def __init__(self, client: socket.socket, target: str, *, is_silent: bool) -> None:
         self.is_silent = is_silent
-        self.spoil: Callable[[bytes], bytes] | None = None
+        self.spoil: tuple[bytes, Callable[[bytes], bytes]] | None = None
         self.round_trips = 0
         self._client_has_spoken = False
+        self._is_asked = False  # for what is to be spoilt
         server = socket.socket(socket.AF_UNIX)
         self._ends = (client, server)
         with suppress(OSError):  # the target is away: its end of the pair is closed at once
             server.connect(target)
+
+    def start(self) -> None:
+        """Begins to pass on what either end says."""
         for source, sink in (self._ends, self._ends[::-1]):
             threading.Thread(target=self._pump, args=[source, sink], daemon=True).start()
 
@@ -75,8 +81,10 @@ class _Pair:
         with suppress(OSError):  # either end has gone
             while data := source.recv(65536):
                 is_client = source is self._ends[0]
-                if self.spoil is not None and not is_client:
-                    sink.sendall(self.spoil(data))
+                if is_client and self.spoil is not None and self.spoil[0] in data:
+                    self._is_asked = True
+                elif self._is_asked and self.spoil is not None:
+                    sink.sendall(self.spoil[1](data))
                     break
                 if not self.is_silent:
                     self._note(is_client=is_client)
