@@ -47,7 +47,7 @@ restore: $(SERVING) ## replace the database of DATA_DIR by a backup: FILE=...
 	@$(PY) -m app.operations.backup restore $(FILE)
 
 test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DATABASE_URL
-	$(PY) -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)
+	$(PY) -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 
 faults: $(DEVELOPING) ## kill, freeze and overrun it for 15 minutes; SHORT=1 for 4
 	FAULTS=$(if $(SHORT),short,full) timeout --foreground --signal=INT 15m $(PY) -m pytest tests/faults $(ARGS)

@@ -1,7 +1,5 @@
 """Ownrow: a todo service in which every row has an owner, and every statement says so."""
 
-import hashlib
-import hmac
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,51 +13,8 @@ __version__ = "1.0.0"
 def create_app(config: "Config") -> "Flask":
     """The WSGI application; connects to nothing until the pool is opened.
 
-    It imports what it needs itself: a launcher of this package needs none of it.
+    A launcher of this package imports none of what that takes.
     """
-    from app import cli, db, handlers
-    from app.audit.cli import audit
-    from app.auth import refresh
-    from app.auth.cli import users
-    from app.auth.guesses import Fingerprints
-    from app.auth.passwords import Passwords
-    from app.auth.revocations import Revocations
-    from app.auth.routes import account
-    from app.auth.routes import blueprint as auth
-    from app.auth.tokens import AccessTokens
-    from app.dispatch import Application
-    from app.docs.routes import blueprint as docs
-    from app.operations import cli as operations_cli
-    from app.operations import limits, tracking
-    from app.operations.logs import RequestLog
-    from app.operations.metrics import Metrics
-    from app.operations.routes import blueprint as operations
-    from app.tasks import cli as tasks_cli
-    from app.tasks.routes import blueprint as tasks
+    from app import assembly
 
-    app = Application(__name__, static_folder=None)
-    app.url_map.merge_slashes = False
-    app.url_map.redirect_defaults = False
-    secrets = list(config.jwt_secrets.values())
-    app.config["REFRESH_KEYS"] = refresh.keys(secrets)
-    app.config["CURSOR_KEYS"] = [
-        hmac.digest(secret.encode(), b"cursor", hashlib.sha256) for secret in secrets
-    ]
-    app.extensions["settings"] = config
-    app.extensions["access_tokens"] = AccessTokens(config)
-    app.extensions["passwords"] = Passwords(config.bcrypt_cost, config.web_threads)
-    app.extensions["fingerprints"] = Fingerprints(secrets)
-    app.extensions["revocations"] = Revocations()
-    app.extensions["metrics"] = Metrics(__version__)
-    app.extensions["request_log"] = RequestLog(config.log_level, config.log_format)
-    db.configure(config)
-    tracking.register(app, config, __version__)
-    handlers.register(app, config)
-    for blueprint in (auth, account, tasks, operations, docs):
-        app.register_blueprint(blueprint)
-    limits.register(app, config)
-    for group in (cli.database, users, tasks_cli.tasks, tasks_cli.ledger, audit):
-        app.cli.add_command(group)
-    app.cli.add_command(operations_cli.doctor)
-    app.cli.add_command(operations_cli.seed)
-    return app
+    return assembly.assemble(config)

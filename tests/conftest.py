@@ -7,6 +7,7 @@ TEST_ROW_SECURITY=on runs everything behind the second wall. The service connect
 `database_url` is the owner's, who sees all rows whichever wall stands.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -46,6 +47,12 @@ SETTINGS = {
 
 def pytest_configure() -> None:
     monitoring.use()
+    gc.set_threshold(50_000)  # what pytest holds is much, and is looked through each time in vain
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: tests of deadlines wait most of the time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

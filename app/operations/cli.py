@@ -9,6 +9,7 @@ from typing import cast
 
 import click
 from flask import current_app
+from flask.cli import with_appcontext
 
 from app.auth.passwords import Passwords
 from app.cli import connected
@@ -20,6 +21,7 @@ MARKS = {examination.GOOD: "ok", examination.NOTE: "note", examination.BAD: "BAD
 
 
 @click.command()
+@with_appcontext
 def doctor() -> None:
     """Look at all that the service depends on; exit status 1 where something must be mended."""
     config = cast("Config", current_app.extensions["settings"])
@@ -35,6 +37,7 @@ def doctor() -> None:
 @click.command()
 @click.option("--users", default=100, type=click.IntRange(1, 100_000), help="Accounts to make.")
 @click.option("--tasks", default=10_000, type=click.IntRange(0), help="Tasks of all of them.")
+@with_appcontext
 def seed(users: int, tasks: int) -> None:
     """Make accounts with tasks and their past; prints how to log in to one of them."""
     config = cast("Config", current_app.extensions["settings"])

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -270,22 +271,20 @@ class Worlds:
     def close(self) -> None:
         self._parts.close()
 
-    def interferences(self, name: str, text: str, *, role: str | None = None) -> list[str]:
+    def interferences(self, name: str, text: str, *, role: str | None = None) -> Iterator[str]:
         """What alice's statement does otherwise because bob is there, and what it does to bob.
 
         Locking one of his rows counts as well.
         """
-        found = []
-        alone = {alice: self._run(name, text, role, alice) for alice, _ in PAIRS}
+        run = cache(partial(self._run, name, text, role))  # alone, she is the same in many pairs
         for alice, bob in PAIRS:
-            together = self._run(name, text, role, alice, bob)
-            if alone[alice]["result"] != together["result"]:
-                found.append(f"{together['result']} instead of {alone[alice]['result']}")
-            if alone[alice]["alice"] != together["alice"]:
-                found.append("alice's rows depend on bob's")
+            alone, together = run(alice), run(alice, bob)
+            if alone["result"] != together["result"]:
+                yield f"{together['result']} instead of {alone['result']}"
+            if alone["alice"] != together["alice"]:
+                yield "alice's rows depend on bob's"
             if together["bob before"] != together["bob after"]:
-                found.append("bob's rows are changed")
-        return found
+                yield "bob's rows are changed"
 
     def _run(self, name: str, text: str, role: str | None, *twins: Twin) -> dict[str, Any]:
         """Runs the statement for alice, who is the first; leaves nothing behind."""

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from flask import Flask
 
-from app import db, migrations
+from app import create_app, db, migrations
 from app.cli import connected
 from app.config import Config
 from tests.operations import parts
@@ -20,16 +20,26 @@ SECRET = "2026-11:5f1c9e0d7b3a48628a94c6d2e0f1b357"
 
 def run(data_dir: Path, **settings: str) -> tuple[int, str]:
     """The exit status of `flask doctor` and what it prints."""
-    environment = bare_environment(**{"DATA_DIR": str(data_dir), "LOG_FORMAT": "json", **settings})
     done = subprocess.run(
         [sys.executable, "-m", "flask", "--app", "wsgi", "doctor"],
         cwd=parts.ROOT,
-        env=environment,
+        env=bare_environment(**environment(data_dir, **settings)),
         check=False,
         capture_output=True,
         text=True,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+def examine(data_dir: Path, **settings: str) -> tuple[int, str]:
+    """The same of the command alone, in this process and five times as fast."""
+    config = Config.from_env(environment(data_dir, **settings))
+    done = create_app(config).test_cli_runner().invoke(args=["doctor"])
+    return done.exit_code, done.output
+
+
+def environment(data_dir: Path, **settings: str) -> dict[str, str]:
+    return {"DATA_DIR": str(data_dir), "LOG_FORMAT": "json", **settings}
 
 
 def production(database_url: str, **settings: str) -> dict[str, str]:
@@ -70,17 +80,17 @@ def test_a_database_that_is_away_is_named_with_the_way_to_mend_it(tmp_path: Path
 
 
 def test_missing_migrations_are_named(empty_database_url: str, tmp_path: Path) -> None:
-    status, told = run(tmp_path, DATABASE_URL=empty_database_url)
+    status, told = examine(tmp_path, DATABASE_URL=empty_database_url)
     assert (status, "run: flask db upgrade" in told) == (1, True)
     migrations.upgrade(empty_database_url)
     newest = migrations.rollback(empty_database_url)[0]
-    status, told = run(tmp_path, DATABASE_URL=empty_database_url)
+    status, told = examine(tmp_path, DATABASE_URL=empty_database_url)
     assert (status, f"BAD   schema: missing: {newest}" in told) == (1, True)
 
 
 def test_a_limit_store_that_is_away_is_named(database_url: str, tmp_path: Path) -> None:
     store = f"valkey://127.0.0.1:{parts.free_port()}"
-    status, told = run(tmp_path, DATABASE_URL=database_url, RATE_LIMIT_STORAGE_URL=store)
+    status, told = examine(tmp_path, DATABASE_URL=database_url, RATE_LIMIT_STORAGE_URL=store)
     assert status == 1
     assert "BAD   rate limits: the valkey store is away" in told
 
@@ -88,7 +98,7 @@ def test_a_limit_store_that_is_away_is_named(database_url: str, tmp_path: Path) 
 def test_a_limit_store_that_answers_is_good(database_url: str, tmp_path: Path) -> None:
     with parts.redis() as port:
         store = f"redis://127.0.0.1:{port}"
-        status, told = run(tmp_path, DATABASE_URL=database_url, RATE_LIMIT_STORAGE_URL=store)
+        status, told = examine(tmp_path, DATABASE_URL=database_url, RATE_LIMIT_STORAGE_URL=store)
     assert status == 0, told
     assert "ok    rate limits: 600/minute, counted in redis" in told
 
@@ -96,7 +106,9 @@ def test_a_limit_store_that_answers_is_good(database_url: str, tmp_path: Path) -
 def test_more_connections_than_the_server_has_are_noticed(
     database_url: str, tmp_path: Path
 ) -> None:
-    status, told = run(tmp_path, DATABASE_URL=database_url, DB_POOL_SIZE="100", WEB_CONCURRENCY="8")
+    status, told = examine(
+        tmp_path, DATABASE_URL=database_url, DB_POOL_SIZE="100", WEB_CONCURRENCY="8"
+    )
     assert (status, "BAD   connections: up to 800 of" in told) == (1, True)
 
 
@@ -104,7 +116,7 @@ def test_a_database_that_takes_no_writes_is_noticed(database_url: str, tmp_path:
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
-    status, told = run(tmp_path, DATABASE_URL=database_url)
+    status, told = examine(tmp_path, DATABASE_URL=database_url)
     assert (status, "BAD   database: it takes no writes" in told) == (1, True)
 
 
@@ -123,14 +135,14 @@ def test_row_security_that_is_told_of_on_one_side_only_is_noticed(
 ) -> None:
     migrations.switch_row_security(database_url, on=is_in_force)
     url = as_role(database_url)
-    status, all_of_it = run(tmp_path, DATABASE_URL=url, DB_ROW_SECURITY=setting)
+    status, all_of_it = examine(tmp_path, DATABASE_URL=url, DB_ROW_SECURITY=setting)
     assert told in all_of_it
     assert (status == 1) == told.startswith("BAD")
 
 
 def test_a_pooler_is_noticed(database_url: str, tmp_path: Path) -> None:
     with parts.pgbouncer(database_url, tmp_path) as url:
-        status, told = run(tmp_path, DATABASE_URL=url)
+        status, told = examine(tmp_path, DATABASE_URL=url)
     assert status == 0, told
     assert "pooler: one is in between" in told
 
@@ -147,7 +159,7 @@ def test_a_pooler_is_noticed(database_url: str, tmp_path: Path) -> None:
 def test_production_gets_its_notes(
     database_url: str, tmp_path: Path, settings: dict[str, str], told: str
 ) -> None:
-    _, all_of_it = run(tmp_path, **production(database_url, **settings))
+    _, all_of_it = examine(tmp_path, **production(database_url, **settings))
     assert f"note  {told}" in all_of_it
 
 
