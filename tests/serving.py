@@ -15,7 +15,7 @@ from typing import Any
 
 from app import child
 from tests.contract.answers import check
-from tests.processes import unmeasured
+from tests.processes import children, unmeasured, until
 from tests.roles import as_role
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -159,6 +159,8 @@ def serving(
     try:
         answer = server.request("GET", "/livez")
         assert answer.status == 200, answer.body
+        workers = int(settings["WEB_CONCURRENCY"])
+        until(lambda: len(children(process.pid)) == workers)  # they are made one by one
         yield server
     except ConnectionError as error:
         raise AssertionError(log.read_text()) from error

@@ -198,8 +198,8 @@ def impatient(
 ) -> Iterator[Server]:
     """A server with one worker that waits ARRIVAL seconds for a request."""
     directory = tmp_path_factory.mktemp("impatient")
-    timeout = ("--timeout", str(ARRIVAL), "--workers", "1", "--threads", str(THREADS))
-    with serving(served_database_url, directory, *timeout, **measuring()) as running:
+    settings = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), **measuring()}
+    with serving(served_database_url, directory, "--timeout", str(ARRIVAL), **settings) as running:
         yield running
 
 
