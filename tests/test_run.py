@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app import embedded
+from app import embedded, migrations
 from tests.databases import memory
 from tests.processes import unmeasured, until, using
 
@@ -87,9 +87,10 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Path]:
-    """Where a server has been and was stopped: making a cluster takes most of a first start."""
+    """Where a service has been and was stopped: what it makes takes most of a first start."""
     directory = Path(tempfile.mkdtemp(prefix="ownrow-run-", dir=memory()))
-    embedded.start(directory).stop()
+    with embedded.start(directory) as server:
+        migrations.upgrade(server.url())
     yield directory
     shutil.rmtree(directory)
 

@@ -12,13 +12,13 @@ import pytest
 from flask import Flask
 
 from app import create_app, db, embedded, migrations
-from app.audit import catalogue, plans, statements
+from app.audit import plans, statements
 from app.audit.plans import Plan
 from app.audit.report import Entry, as_html, findings
 from app.config import Config
+from tests.audit.proved import CATALOGUE
 from tests.databases import Postgres, memory
 
-CATALOGUE = catalogue.from_migrations()
 SMALL = ["--owners", "12", "--tasks", "500"]
 
 

@@ -13,7 +13,8 @@ from psycopg import sql
 
 from app import create_app, db, migrations
 from app.config import Config
-from tests.audit.test_twins import CATALOGUE, OWNED, TOUCHING, mutants
+from tests.audit.proved import CATALOGUE
+from tests.audit.test_twins import OWNED, TOUCHING, mutants
 from tests.audit.twins import Worlds
 from tests.callers import register
 from tests.databases import Postgres

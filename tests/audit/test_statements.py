@@ -4,12 +4,10 @@ import pytest
 from flask import Flask
 
 from app import db
-from app.audit import callers, catalogue, statements
+from app.audit import callers, statements
 from app.audit.exemptions import EXEMPTIONS
 from app.audit.statements import Audited
-
-CATALOGUE = catalogue.from_migrations()
-AUDITED = {each.name: each for each in statements.audit_all(CATALOGUE)}
+from tests.audit.proved import AUDITED, CATALOGUE
 
 
 @pytest.mark.proves("OWN-3")

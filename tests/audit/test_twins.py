@@ -11,16 +11,13 @@ from functools import cache
 import pytest
 
 from app import db
-from app.audit import catalogue, statements
+from app.audit import statements
 from app.audit.facts import OWNER
 from app.audit.ownership import Predicate
 from app.audit.statements import Audited
+from tests.audit.proved import AUDITED, CATALOGUE
 from tests.audit.twins import Worlds
 from tests.databases import Postgres
-
-CATALOGUE = catalogue.from_migrations()
-AUDITED = {each.name: each for each in statements.audit_all(CATALOGUE)}
-
 
 # Those that touch owned rows; it is the work of list_users to show everybody's.
 TOUCHING = [
