@@ -23,13 +23,12 @@ from psycopg import sql
 
 from app import create_app, embedded, migrations
 from app.config import Config
-from tests import monitoring
 from tests.callers import Caller, register
 from tests.contract.answers import checked
 from tests.databases import Copies, Copy, Postgres, memory
 from tests.processes import measuring
 from tests.roles import as_role
-from tests.serving import Server, serving
+from tests.serving import ROOT, Server, serving
 
 ROW_SECURITY = os.environ.get("TEST_ROW_SECURITY", "off")
 
@@ -46,7 +45,7 @@ SETTINGS = {
 
 
 def pytest_configure() -> None:
-    monitoring.use()
+    os.environ["PYTHONPATH"] = str(ROOT)  # processes that are measured find tests.monitoring
     gc.set_threshold(50_000)  # what pytest holds is much, and is looked through each time in vain
 
 

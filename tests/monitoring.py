@@ -6,7 +6,8 @@ line of Flask, pytest and everybody: that is 14 of 15 lines, and a third of what
 which line follows which, all that it notes, is told by `sys.monitoring` there, too.
 
 It takes the place of coverage.py's own monitor, by names that may change with its version; where
-they do, nothing is measured and `make test` fails. Processes that tests start are traced as ever.
+they do, nothing is measured and `make test` fails. pyproject.toml makes it coverage.py's plugin, so
+that processes which tests start measure in this way, too; PYTHONPATH tells them where it is.
 """
 
 import sys
@@ -72,8 +73,8 @@ class StepMonitor(SysMonitor):
             steps.add((line, -code.co_firstlineno))
 
 
-def use() -> None:
-    """Whatever begins to measure in this process from now on does it in this way."""
+def coverage_init(_plugins: object, _options: object) -> None:
+    """coverage.py calls this before it chooses how to measure."""
     if IS_NEEDED:
         core.SysMonitor = StepMonitor  # type: ignore[attr-defined]
         env.SYSMON_DEFAULT = env.PYBEHAVIOR.branch_right_left = True

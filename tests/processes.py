@@ -13,7 +13,11 @@ def bare_environment(measured: bool = True, /, **settings: str) -> dict[str, str
 
 def measuring() -> dict[str, str]:
     """What has the coverage of a process measured, where this one's is."""
-    return {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if name.startswith("COVERAGE_") or name == "PYTHONPATH"
+    }
 
 
 def unmeasured() -> dict[str, str]:
