@@ -19,12 +19,15 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def seeded_url(postgres: Postgres, migrated: str) -> Iterator[str]:
-    """The database that the benchmarks begin with."""
+    """The database that the benchmarks begin with, but for tasks that none of them asks for."""
+    numbers, asked_for = r"generate_series\(1, CASE .* END\)", "generate_series(20, 2000, 20)"
+    seed, replaced = re.subn(numbers, asked_for, stage.SEED.read_text())
+    assert replaced == 1
     with postgres.database(template=migrated) as name:
         url = postgres.url(name)
         migrations.switch_row_security(url, on=False)
         with psycopg.connect(url) as connection:
-            connection.execute(stage.SEED.read_bytes())
+            connection.execute(seed.encode())
         yield url
 
 

@@ -75,9 +75,10 @@ def test_seeded_users_log_in_and_their_ledgers_hold(
 def test_a_user_with_thousands_of_tasks_takes_several_batches(
     database_url: str, tmp_path: Path
 ) -> None:
-    status, told = run(database_url, tmp_path, "seed", "--users", "1", "--tasks", "2700")
-    assert status == 0, told
-    assert_ledgers_hold(database_url, tmp_path)
+    environ = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path)}
+    for command in (["seed", "--users", "1", "--tasks", "2700"], ["ledger", "verify"]):
+        status, told = parts.flask(environ, *command)
+        assert status == 0, told
     with psycopg.connect(database_url) as connection:
         backwards = connection.execute(
             "SELECT count(*) FROM (SELECT at - lag(at) OVER (ORDER BY version) AS step"
@@ -90,14 +91,15 @@ def test_a_user_with_thousands_of_tasks_takes_several_batches(
 def test_behind_row_security_the_migrator_can_seed(empty_database_url: str, tmp_path: Path) -> None:
     migrations.upgrade(empty_database_url)
     migrations.switch_row_security(empty_database_url, on=True)
-    settings = {
+    environ = {
+        "DATA_DIR": str(tmp_path),
+        "DATABASE_URL": as_role(empty_database_url),
         "MIGRATION_DATABASE_URL": as_role(empty_database_url, "ownrow_migrator"),
         "DB_ROW_SECURITY": "on",
     }
-    url = as_role(empty_database_url)
-    status, told = run(url, tmp_path, "seed", "--users", "3", "--tasks", "50", **settings)
+    status, told = parts.flask(environ, "seed", "--users", "3", "--tasks", "50")
     assert status == 0, told
-    status, told = run(url, tmp_path, "ledger", "verify", **settings)
+    status, told = parts.flask(environ, "ledger", "verify")
     assert (status, told.count("entries hold")) == (0, 3), told
     with psycopg.connect(empty_database_url) as connection:
         assert connection.execute("SELECT count(*) FROM tasks").fetchone() == (50,)
@@ -135,12 +137,12 @@ def test_a_terminal_shows_how_far_it_is(database_url: str, tmp_path: Path) -> No
 
 @pytest.mark.proves("OPS-81")
 def test_production_is_not_seeded(database_url: str, tmp_path: Path) -> None:
-    status, told = run(
-        database_url,
-        tmp_path,
-        "seed",
-        APP_ENV="production",
-        JWT_SECRETS="2026-11:5f1c9e0d7b3a48628a94c6d2e0f1b357",
-    )
+    environ = {
+        "APP_ENV": "production",
+        "DATABASE_URL": database_url,
+        "DATA_DIR": str(tmp_path),
+        "JWT_SECRETS": "2026-11:5f1c9e0d7b3a48628a94c6d2e0f1b357",
+    }
+    status, told = parts.flask(environ, "seed")
     assert status == 1
     assert "nothing for production" in told
