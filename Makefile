@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run backup restore test faults soak check contract specs mutants trace fuzz format requirements
+.PHONY: help run backup restore test image faults soak check contract specs mutants trace fuzz format requirements
 .PHONY: bench bench-growth bench-duties clean rebuild
 
 help: ## list the targets
@@ -48,6 +48,9 @@ restore: $(SERVING) ## replace the database of DATA_DIR by a backup: FILE=...
 
 test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DATABASE_URL
 	$(PY) -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)
+
+image: $(DEVELOPING) ## carry out the Dockerfile without Docker, and serve from what that makes
+	IMAGE=1 $(PY) -m pytest tests/deploy/image $(ARGS)
 
 faults: $(DEVELOPING) ## kill, freeze and overrun it for 15 minutes; SHORT=1 for 4
 	FAULTS=$(if $(SHORT),short,full) timeout --foreground --signal=INT 15m $(PY) -m pytest tests/faults $(ARGS)

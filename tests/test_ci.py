@@ -46,7 +46,14 @@ def steps(made: list[str]) -> list[str]:
     return [line for line in made if ".venv" not in line and "node_modules" not in line]
 
 
-ALL = ["make check", "make test", "make test", "make fuzz SECONDS=75 SEED=1", "make faults SHORT=1"]
+ALL = [
+    "make check",
+    "make test",
+    "make test",
+    "make image",
+    "make fuzz SECONDS=75 SEED=1",
+    "make faults SHORT=1",
+]
 
 
 def test_it_runs_the_checks_and_every_suite(tmp_path: Path) -> None:
@@ -54,7 +61,7 @@ def test_it_runs_the_checks_and_every_suite(tmp_path: Path) -> None:
     assert (status, steps(made)) == (0, ALL), said
 
 
-@pytest.mark.parametrize("failing", ["check", "test", "fuzz", "faults"])
+@pytest.mark.parametrize("failing", ["check", "test", "image", "fuzz", "faults"])
 def test_a_step_that_fails_fails_the_run_and_hides_no_other(tmp_path: Path, failing: str) -> None:
     status, made, said = run(tmp_path, failing)
     assert (status, steps(made)) == (1, ALL), said
