@@ -119,6 +119,24 @@ def test_numbers_are_right_across_workers_and_after_they_were_replaced(
         assert len(metrics_files(server)) <= 2 * max(len(files), 8)
 
 
+@pytest.mark.proves("OPS-63")
+def test_new_workers_read_the_settings_anew(database_url: str, tmp_path: Path) -> None:
+    file, old, new = tmp_path / "token", "a" * 32, "b" * 32
+    file.write_text(old)
+
+    def status(token: str) -> int:
+        bearer = {"Authorization": f"Bearer {token}"}
+        return server.request("GET", "/metrics", headers=bearer).status
+
+    with serving(database_url, tmp_path, METRICS_TOKEN_FILE=str(file)) as server:
+        before = workers(server)
+        assert (status(old), status(new)) == (200, 401)
+        file.write_text(new)
+        os.kill(server.process.pid, signal.SIGHUP)
+        until(lambda: len(workers(server)) == 2 and not before & workers(server))
+        assert (status(old), status(new)) == (401, 200)
+
+
 def metrics_files(server: Server) -> list[Path]:
     """The files that the workers of this server count in."""
     maps = [Path(f"/proc/{pid}/maps").read_text() for pid in workers(server)]
