@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gunicorn.glogging import Logger
 
-from app import assembly, db  # noqa: F401  # what a worker would import is here when it is made
+from app import assembly, db  # noqa: F401  # imported once for all workers, who share its pages
 from app.config import Config, ConfigError
 from app.operations import counters, logs, metrics, tracking  # noqa: F401  # workers share the counters
 from app.server import begin_reload, leave

@@ -26,7 +26,7 @@ from app import db
 from app.config import Config
 from app.fields import Uuid
 from app.tasks import repository
-from app.tasks.pages import Page, Pages
+from app.tasks.pages import Kept, Page, Pages
 from app.web import Origin
 from benchmarks import load, stage
 from benchmarks.load import NOTES, TITLE
@@ -182,6 +182,12 @@ def measure(postgres: Postgres, folder: Path, calls: Calls, number: int) -> Roun
     return found
 
 
+class Forgetful(Pages):
+    """Keeps no page, so that each call reads its own."""
+
+    def keep(self, key: bytes, kept: Kept) -> None: ...
+
+
 @contextmanager
 def connected(url: str, folder: Path) -> Iterator[None]:
     """Lets the repository work on that database."""
@@ -193,7 +199,7 @@ def connected(url: str, folder: Path) -> Iterator[None]:
     }
     db.configure(Config.from_env(environ))
     db.open_pool()
-    repository.PAGES = Pages(room=0)  # each call is to read its page
+    repository.PAGES = Forgetful()
     try:
         yield
     finally:

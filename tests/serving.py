@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,25 @@ def replies(connection: socket.socket, count: int) -> list[Reply]:
             headers = http.client.parse_headers(stream)
             answers.append(Reply(status, headers, stream.read(int(headers["Content-Length"]))))
     return answers
+
+
+def shares(server: Server) -> list[int]:
+    """How many clients each worker has."""
+    return [len(client_ports(server, worker)) for worker in children(server.process.pid)]
+
+
+def until_all_serve(server: Server, clients: ExitStack) -> list[socket.socket]:
+    """Connects clients until each worker has one."""
+    connected = []
+
+    def has_each_one() -> bool:
+        client = clients.enter_context(server.connect())
+        connected.append(client)
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: todo.example\r\n\r\n")
+        return reply(client).status == 200 and 0 not in shares(server)
+
+    until(has_each_one)
+    return connected
 
 
 def client_ports(server: Server, worker: int) -> set[int]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.operations.parts import frozen
 from tests.processes import children, is_stopped, measuring, until
-from tests.serving import Reply, Server, client_ports, replies, reply, serving
+from tests.serving import Reply, Server, replies, reply, serving, shares, until_all_serve
 
 HOST = b"Host: todo.example\r\n"
 CHUNKED = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -299,22 +299,6 @@ def test_a_server_ends_soon_after_its_last_request(database_url: str, tmp_path: 
 
 
 CROWD = 60
-
-
-def shares(server: Server) -> list[int]:
-    """How many clients each worker has."""
-    return [len(client_ports(server, worker)) for worker in children(server.process.pid)]
-
-
-def until_all_serve(server: Server, clients: ExitStack) -> None:
-    """Connects clients until each worker has one."""
-
-    def has_each_one() -> bool:
-        client = clients.enter_context(server.connect())
-        client.sendall(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
-        return reply(client).status == 200 and 0 not in shares(server)
-
-    until(has_each_one)
 
 
 @pytest.mark.proves("OPS-64")

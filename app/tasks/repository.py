@@ -238,7 +238,7 @@ def search(
 ) -> Page:
     """A page of the tasks outside the trash, from `position` on; every word must occur in each."""
     order = SORTS[sort]
-    key = (owner_id, sort, tuple(position or ()), limit, is_completed, words)
+    key = orjson.dumps([owner_id, sort, position, limit, is_completed, words])
     kept = PAGES.get(key)
     place = zip(order.parameters, position or order.beginning, strict=True)
     row = db.fetch_one(

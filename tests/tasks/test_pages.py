@@ -1,18 +1,26 @@
 """A page that is kept is told again only while nothing of its owner has changed."""
 
-from uuid import uuid4
+import os
+import signal
+from contextlib import ExitStack
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from app.tasks.pages import Kept, Page, Pages
+from app.tasks.pages import HEAD, ROOM, Kept, Page, Pages
 from tests.callers import Caller, data
+from tests.processes import until
+from tests.serving import reply, serving, until_all_serve
+from tests.tasks.remote import sign_up
 
+# The children here do nothing that another thread could have held a lock for.
+FORKING = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 QUERIES = ["", "?sort=title", "?is_completed=false", "?q=plants", "?limit=1", "?sort=-updated_at"]
 
 
-def kept(size: int) -> Kept:
-    return Kept(b"", Page("1", 1, b" " * size, None))
+def kept(items: bytes, position: bytes | None = None) -> Kept:
+    return Kept(b"h" * 32, Page("1", 1, items, position))
 
 
 @pytest.mark.proves("TASK-27")
@@ -68,6 +76,22 @@ def test_a_restored_backup_with_other_changes_under_the_same_numbers_is_seen(
 
 
 @pytest.mark.proves("TASK-27")
+def test_a_page_that_one_worker_has_read_all_of_them_tell(
+    database_url: str, tmp_path: Path
+) -> None:
+    with serving(database_url, tmp_path) as server, ExitStack() as clients:
+        alice = sign_up(server)
+        alice.create("as it was read")
+        assert [task["title"] for task in alice.get().json["data"]] == ["as it was read"]
+        with psycopg.connect(database_url) as behind_the_ledger:
+            behind_the_ledger.execute("UPDATE tasks SET title = 'as nobody may read it'")
+        headers = f"Host: todo.example\r\nAuthorization: Bearer {alice.access_token}\r\n\r\n"
+        for client in until_all_serve(server, clients):
+            client.sendall(f"GET /api/me/tasks HTTP/1.1\r\n{headers}".encode())
+            assert [task["title"] for task in reply(client).json["data"]] == ["as it was read"]
+
+
+@pytest.mark.proves("TASK-27")
 def test_nobody_is_told_a_page_of_somebody_else(alice: Caller, bob: Caller) -> None:
     alice.create(title="mine")
     assert len(data(alice.get())) == 1
@@ -81,21 +105,85 @@ def test_what_a_client_knows_already_is_not_kept_as_an_empty_page(alice: Caller)
     assert [each["id"] for each in data(alice.get())] == [task["id"]]
 
 
-def test_those_asked_for_longest_ago_make_room() -> None:
-    pages = Pages(room=100)
-    first, second, third = (uuid4() for _ in range(3))
-    pages.keep(first, kept(40))
-    pages.keep(second, kept(40))
-    assert pages.get(first) is not None
-    pages.keep(third, kept(40))
-    assert pages.get(second) is None
-    assert pages.get(first) is not None
-    pages.keep(first, kept(100))
-    assert pages.get(third) is None
-    assert pages.get(first) is not None
+@pytest.mark.proves("TASK-27")
+@pytest.mark.parametrize("position", [None, b"", b'["b"]'])
+def test_a_page_is_told_as_it_was_kept(position: bytes | None) -> None:
+    pages, page = Pages(), kept(b'[{"title":"a"}]', position)
+    pages.keep(b"key", page)
+    assert pages.get(b"key") == page
+    assert pages.get(b"another key") is None
 
 
-def test_one_page_never_takes_all_the_room() -> None:
+@pytest.mark.proves("TASK-27")
+def test_a_page_that_takes_anothers_place_is_not_taken_for_it() -> None:
+    pages = Pages(places=1)
+    pages.keep(b"first", kept(b"[1]"))
+    pages.keep(b"second", kept(b"[2]"))
+    assert pages.get(b"first") is None
+    assert pages.get(b"second") == kept(b"[2]")
+
+
+@pytest.mark.proves("TASK-27")
+def test_a_page_of_which_anything_is_another_is_none() -> None:
+    pages, page = Pages(places=1), kept(b"[1]", b'["b"]')
+    pages.keep(b"key", page)
+    used = HEAD.size + len(b'["b"][1]')
+    for place in range(used):
+        pages._memory[place] ^= 1
+        assert pages.get(b"key") is None, place
+        pages._memory[place] ^= 1
+    assert pages.get(b"key") == page
+
+
+@pytest.mark.proves("TASK-27")
+def test_the_items_of_one_page_are_never_told_with_the_head_of_another() -> None:
+    pages, there = Pages(places=1), Pages(places=1)
+    pages.keep(b"key", kept(b"[1]"))
+    there.keep(b"key", kept(b"[2]"))
+    pages._memory[HEAD.size : HEAD.size + 3] = there._memory[HEAD.size : HEAD.size + 3]
+    assert pages.get(b"key") is None
+
+
+@FORKING
+@pytest.mark.proves("TASK-27")
+def test_what_one_process_keeps_the_others_tell() -> None:
     pages = Pages()
-    pages.keep("large", kept(64 * 1024 + 1))
-    assert pages.get("large") is None
+    child = os.fork()
+    if child == 0:
+        pages.keep(b"key", kept(b"[1]"))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert pages.get(b"key") == kept(b"[1]")
+
+
+@FORKING
+@pytest.mark.proves("TASK-27")
+def test_while_others_write_a_page_is_whole_or_none() -> None:
+    pages = Pages(places=1)
+    sizes = (20_000, 30_000)
+    writers = []
+    for size in sizes:
+        writers.append(os.fork())
+        if writers[-1] == 0:
+            page = kept(b"%d" % (size % 7) * size)
+            while True:
+                pages.keep(b"key", page)
+    try:
+        until(lambda: pages.get(b"key") is not None)
+        whole = [found for _ in range(3000) if (found := pages.get(b"key")) is not None]
+    finally:
+        for writer in writers:
+            os.kill(writer, signal.SIGKILL)
+            os.waitpid(writer, 0)
+    assert {(len(each.page.items), len(set(each.page.items))) for each in whole} <= {
+        (size, 1) for size in sizes
+    }
+
+
+def test_a_page_that_is_too_large_is_not_kept() -> None:
+    pages = Pages(places=2)
+    largest = ROOM - HEAD.size
+    pages.keep(b"key", kept(b" " * largest))
+    assert pages.get(b"key") == kept(b" " * largest)
+    pages.keep(b"key", kept(b" " * (largest + 1)))
+    assert pages.get(b"key") == kept(b" " * largest)
