@@ -12,10 +12,14 @@ seal of what it should be, and is none.
 import hashlib
 import mmap
 import struct
+import threading
 from dataclasses import dataclass
 
 PLACES = 1024
 ROOM = 32 * 1024  # bytes of each place; of the 32 MiB, memory is taken by those that were used
+AT_HAND = 4 * 1024 * 1024  # bytes of pages that each process has besides
+SEAL = 32  # bytes
+PIECE = 2047  # bytes
 # Seal, hash of the ledger's head, version, and the sizes of the next position and the items; a page
 # without a next one has NONE for the first.
 HEAD = struct.Struct("<32s32sqLL")
@@ -41,45 +45,82 @@ class Kept:
 
 
 class Pages:
-    """A page in each place: the one that was kept last of those whose keys lead there."""
+    """A page in each place: the one that was kept last of those whose keys lead there.
 
-    def __init__(self, places: int = PLACES) -> None:
+    Those that this process has told lately it has at hand, so that it need not check their seals.
+    """
+
+    def __init__(self, places: int = PLACES, at_hand: int = AT_HAND) -> None:
         self._places = places
         self._memory = mmap.mmap(-1, places * ROOM)
+        self._at_hand: dict[bytes, tuple[bytes, Kept]] = {}  # with their seals
+        self._left = at_hand
+        self._lock = threading.Lock()
 
     def get(self, key: bytes) -> Kept | None:
         """What was kept under the key, which names the owner and all that the page depends on."""
         place = self._place(key)
-        record = self._memory[place : place + HEAD.size]
-        seal, ledger_hash, version, position_size, items_size = HEAD.unpack(record)
-        begin = place + HEAD.size
-        middle = begin if position_size == NONE else begin + position_size
-        end = middle + items_size
-        if end > place + ROOM:
-            return None
-        body = self._memory[begin:end]
-        if _seal(key, record[len(seal) :], body) != seal:
-            return None
-        position = None if position_size == NONE else body[: middle - begin]
-        return Kept(ledger_hash, Page(str(version), version, body[middle - begin :], position))
+        seal, kept = self._at_hand.get(key, (b"", None))
+        if self._memory[place : place + len(seal)] == seal != b"":
+            return kept
+        found = self._read(key, place)
+        if found is None:
+            return kept
+        self._take(key, *found)
+        return found[1]
 
     def keep(self, key: bytes, kept: Kept) -> None:
         """Keeps a page whose tag is its version, where that is not too large."""
-        page, position = kept.page, kept.page.next_position
-        body = (position or b"") + page.items
-        if HEAD.size + len(body) > ROOM:
-            return
-        size = NONE if position is None else len(position)
-        head = HEAD.pack(b"", kept.hash, page.version, size, len(page.items))[32:]
-        record = _seal(key, head, body) + head + body
+        page, position = kept.page, kept.page.next_position or b""
         place = self._place(key)
-        self._memory[place : place + len(record)] = record
+        middle = place + HEAD.size + len(position)
+        end = middle + len(page.items)
+        if end > place + ROOM:
+            return
+        size = NONE if page.next_position is None else len(position)
+        head = HEAD.pack(b"", kept.hash, page.version, size, len(page.items))[SEAL:] + position
+        seal = _seal(key, head, page.items)
+        self._memory[place:middle] = seal + head
+        self._memory[middle:end] = page.items
+        self._take(key, seal, kept)
 
     def _place(self, key: bytes) -> int:
         digest = hashlib.blake2b(key, digest_size=8).digest()
         return int.from_bytes(digest, "little") % self._places * ROOM
 
+    def _read(self, key: bytes, place: int) -> tuple[bytes, Kept] | None:
+        """The page that lies there, with its seal, if it is this key's and whole."""
+        head = self._memory[place : place + HEAD.size]
+        seal, ledger_hash, version, position_size, items_size = HEAD.unpack(head)
+        begin = place + HEAD.size
+        middle = begin if position_size == NONE else begin + position_size
+        end = middle + items_size
+        if end > place + ROOM:
+            return None
+        position, items = self._memory[begin:middle], self._memory[middle:end]
+        if _seal(key, head[SEAL:] + position, items) != seal:
+            return None
+        page = Page(str(version), version, items, None if position_size == NONE else position)
+        return seal, Kept(ledger_hash, page)
 
-def _seal(key: bytes, head: bytes, body: bytes) -> bytes:
+    def _take(self, key: bytes, seal: bytes, kept: Kept) -> None:
+        """Has the page at hand; those taken longest ago make room."""
+        with self._lock:
+            self._drop(key)
+            self._at_hand[key] = seal, kept
+            self._left -= len(kept.page.items)
+            while self._left < 0:
+                self._drop(next(iter(self._at_hand)))
+
+    def _drop(self, key: bytes) -> None:
+        _, dropped = self._at_hand.pop(key, (b"", None))
+        if dropped is not None:
+            self._left += len(dropped.page.items)
+
+
+def _seal(key: bytes, head: bytes, items: bytes) -> bytes:
     """Binds a page to its key: the lengths in the head say where each part ends."""
-    return hashlib.sha256(b"%d %b%b%b" % (len(key), key, head, body)).digest()
+    seal = hashlib.sha256(b"%d %b%b" % (len(key), key, head))
+    for begin in range(0, len(items), PIECE):  # of more, it would let other threads go on meanwhile
+        seal.update(items[begin : begin + PIECE])
+    return seal.digest()
