@@ -81,9 +81,9 @@ class _Pair:
         with suppress(OSError):  # either end has gone
             while data := source.recv(65536):
                 is_client = source is self._ends[0]
-                if is_client and self.spoil is not None and self.spoil[0] in data:
-                    self._is_asked = True
-                elif self._is_asked and self.spoil is not None:
+                if is_client:
+                    self._is_asked |= self.spoil is not None and self.spoil[0] in data
+                elif self.spoil is not None and self._is_asked:
                     sink.sendall(self.spoil[1](data))
                     break
                 if not self.is_silent:
