@@ -306,8 +306,8 @@ def distant(request: pytest.FixtureRequest, config: Config) -> Iterator[tuple[Ca
         place = f"{embedded.APPLICATION}@127.0.0.1:{proxy.port}/{embedded.DATABASE}"
         url = f"postgresql://{place}?sslmode=disable"
         # One connection: no other is on its way, half made, when the proxy spoils all there are.
-        config = replace(config, database_url=url, db_pool_size=1)
-        app = create_app(replace(config, db_row_security=request.param))
+        settings = {"database_url": url, "db_pool_size": 1, "db_row_security": request.param}
+        app = create_app(replace(config, **settings))
         db.open_pool()
         yield register(app.test_client()), proxy
         db.close_pool()

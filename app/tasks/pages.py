@@ -60,14 +60,13 @@ class Pages:
     def get(self, key: bytes) -> Kept | None:
         """What was kept under the key, which names the owner and all that the page depends on."""
         place = self._place(key)
-        seal, kept = self._at_hand.get(key, (b"", None))
-        if self._memory[place : place + len(seal)] == seal != b"":
-            return kept
-        found = self._read(key, place)
-        if found is None:
-            return kept
-        self._take(key, *found)
-        return found[1]
+        last = self._at_hand.get(key)
+        if last is None or self._memory[place : place + SEAL] != last[0]:
+            found = self._read(key, place)
+            if found is not None:
+                last = found
+                self._take(key, *found)
+        return None if last is None else last[1]
 
     def keep(self, key: bytes, kept: Kept) -> None:
         """Keeps a page whose tag is its version, where that is not too large."""
