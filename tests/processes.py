@@ -1,6 +1,7 @@
 """Watching other processes end, as tests of starting and stopping have to."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,40 +34,58 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+def told(pid: int, file: str) -> bytes:
+    """What that file below /proc says of the process; nothing where it ended, even meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/{file}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Sends a signal to a process that may have ended by itself."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
 def children(pid: int) -> list[int]:
     """Processes that this one has started and that still run."""
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(each) for each in told(pid, f"task/{pid}/children").split()]
 
 
 def is_gone(pid: int) -> bool:
     """Ended, although perhaps not yet collected by the process that adopted it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+    return _state(told(pid, "stat")) in {"", "Z"}
 
 
 def is_stopped(pid: int) -> bool:
     """Whether SIGSTOP has reached every thread; until then one may still take work on."""
-    states = (task / "stat" for task in Path(f"/proc/{pid}/task").iterdir())
-    return all(state.read_text().rpartition(")")[2].split()[0] == "T" for state in states)
+    threads = [task.name for task in Path(f"/proc/{pid}/task").iterdir()]
+    return {_state(told(pid, f"task/{thread}/stat")) for thread in threads} <= {"", "T"}
+
+
+def _state(stat: bytes) -> str:
+    """The letter behind the name, which may hold spaces and brackets."""
+    return stat.rpartition(b") ")[2][:1].decode()
 
 
 def using(data_dir: Path) -> dict[int, str]:
     """Every process that works in `data_dir` or has it as its DATA_DIR: pid and command line."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and not is_gone(int(entry.name)) and _uses(entry, data_dir):
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-            found[int(entry.name)] = command.decode(errors="replace")
-    return found
+    running = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return {
+        pid: told(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace")
+        for pid in running
+        if not is_gone(pid) and _uses(pid, data_dir)
+    }
 
 
-def _uses(process: Path, data_dir: Path) -> bool:
+def _uses(pid: int, data_dir: Path) -> bool:
     try:
-        variables = (process / "environ").read_bytes().split(b"\0")
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         return f"DATA_DIR={data_dir}".encode() in variables or (
-            (process / "cwd").readlink().is_relative_to(data_dir)
+            Path(f"/proc/{pid}/cwd").readlink().is_relative_to(data_dir)
         )
     except OSError:  # ended meanwhile, or another user's
         return False

@@ -1,6 +1,5 @@
 """A PostgreSQL that can be killed, frozen, and started again on the same data."""
 
-import os
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -8,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app import embedded, migrations
-from tests.processes import children
+from tests.processes import children, send
 
 DEADLINE = 10.0  # seconds
 
@@ -81,14 +80,6 @@ class Postgres:
         if self._running is not None:
             self.thaw()
             self.stop()
-
-
-def send(pid: int, number: signal.Signals) -> None:
-    """Sends a signal to a process that may have ended by itself."""
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from app import create_app
 from app.config import Config
 from tests.databases import memory
-from tests.processes import children, until
+from tests.processes import children, send, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = {"psql": "postgresql-client"}
@@ -126,9 +126,9 @@ def frozen(pid: int) -> Iterator[None]:
     """A process and its children that keep their sockets open and do nothing."""
     family = [pid, *children(pid)]
     for each in family:
-        os.kill(each, signal.SIGSTOP)
+        send(each, signal.SIGSTOP)
     try:
         yield
     finally:
         for each in reversed(family):
-            os.kill(each, signal.SIGCONT)
+            send(each, signal.SIGCONT)

@@ -15,7 +15,7 @@ from app import create_app, db
 from app.config import Config
 from app.operations import metrics
 from tests.callers import PASSWORD, register
-from tests.processes import children, until
+from tests.processes import children, told, until
 from tests.serving import Server, reply, serving
 
 TOKEN = "a-token-for-prometheus"
@@ -139,7 +139,7 @@ def test_new_workers_read_the_settings_anew(database_url: str, tmp_path: Path) -
 
 def metrics_files(server: Server) -> list[Path]:
     """The files that the workers of this server count in."""
-    maps = [Path(f"/proc/{pid}/maps").read_text() for pid in workers(server)]
+    maps = [told(pid, "maps").decode() for pid in workers(server)]
     (directory,) = {
         Path(found).parent for found in re.findall(r"/\S*ownrow-metrics\S*", "".join(maps))
     }
