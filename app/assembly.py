@@ -5,25 +5,22 @@ import hmac
 
 from flask import Flask
 
-from app import __version__, cli, db, handlers
-from app.audit.cli import audit
+from app import __version__, db, handlers
 from app.auth import refresh
-from app.auth.cli import users
 from app.auth.guesses import Fingerprints
 from app.auth.passwords import Passwords
 from app.auth.revocations import Revocations
 from app.auth.routes import account
 from app.auth.routes import blueprint as auth
 from app.auth.tokens import AccessTokens
+from app.commands import Commands
 from app.config import Config
 from app.dispatch import Application
 from app.docs.routes import blueprint as docs
-from app.operations import cli as operations_cli
 from app.operations import limits, tracking
 from app.operations.logs import RequestLog
 from app.operations.metrics import Metrics
 from app.operations.routes import blueprint as operations
-from app.tasks import cli as tasks_cli
 from app.tasks.routes import blueprint as tasks
 
 
@@ -50,8 +47,5 @@ def assemble(config: Config) -> Flask:
     for blueprint in (auth, account, tasks, operations, docs):
         app.register_blueprint(blueprint)
     limits.register(app, config)
-    for group in (cli.database, users, tasks_cli.tasks, tasks_cli.ledger, audit):
-        app.cli.add_command(group)
-    app.cli.add_command(operations_cli.doctor)
-    app.cli.add_command(operations_cli.seed)
+    app.cli = Commands()
     return app

@@ -10,7 +10,7 @@ import psycopg
 from flask import current_app
 from flask.cli import AppGroup
 
-from app import db, migrations
+from app import db, migrations, schema
 from app.config import Config
 from app.errors import AppError, from_database
 
@@ -92,6 +92,6 @@ def new(name: str) -> None:
     """Write the files of a new migration."""
     try:
         for file in migrations.new(name):
-            click.echo(file.relative_to(migrations.DIRECTORY.parent))
+            click.echo(file.relative_to(schema.DIRECTORY.parent))
     except ValueError as error:
         raise click.BadParameter(str(error)) from error

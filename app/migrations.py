@@ -13,7 +13,8 @@ from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.migrations import Migration, MigrationList
 
-DIRECTORY = Path(__file__).resolve().parent.parent / "migrations"
+from app import schema
+
 TABLE = "_yoyo_migration"
 LOCK = 7306086967  # any number that no other program locks in the same database
 LOCK_TIMEOUT = "5s"  # rather fail than hold up everybody who waits behind a migration
@@ -116,7 +117,7 @@ def status(url: str) -> dict[str, bool]:
     """Each migration's id, and whether it has been applied."""
     with _backend(url) as backend:
         missing = {migration.id for migration in backend.to_apply(_migrations())}
-    return {name: name not in missing for name in known()}
+    return {name: name not in missing for name in schema.known()}
 
 
 def switch_row_security(url: str, *, on: bool) -> bool:
@@ -133,22 +134,16 @@ def new(name: str) -> tuple[Path, Path]:
     """Writes the next migration's empty file and its rollback's; returns their paths."""
     if not NAME.fullmatch(name):
         raise ValueError("name it in lower case with dashes, such as add-due-dates")
-    previous = known()[-1]
-    file = DIRECTORY / f"{int(previous[:4]) + 1:04}.{name}.sql"
+    previous = schema.known()[-1]
+    file = schema.DIRECTORY / f"{int(previous[:4]) + 1:04}.{name}.sql"
     undo = file.with_name(f"{file.stem}.rollback.sql")
     file.write_text(FIRST_LINES.format(previous=previous))
     undo.write_text("")
     return file, undo
 
 
-def known() -> list[str]:
-    """The ids of the migrations that this code comes with, in order."""
-    files = DIRECTORY.glob("[0-9]*.sql")
-    return sorted(file.stem for file in files if not file.name.endswith(".rollback.sql"))
-
-
 def _migrations() -> MigrationList:
-    return read_migrations(str(DIRECTORY))
+    return read_migrations(str(schema.DIRECTORY))
 
 
 def _log_warning(notice: psycopg.errors.Diagnostic) -> None:

@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
-from app import migrations
+from app import migrations, schema
 from tests.callers import Caller, data
 from tests.processes import unmeasured, until
 from tests.serving import ROOT, serving
@@ -54,11 +54,11 @@ WHERE definition NOT LIKE '%yoyo%'
 ORDER BY kind, definition
 """
 ROWS = "SELECT to_jsonb({table}) - 'document' FROM {table} ORDER BY 1"
-FILES = sorted(migrations.DIRECTORY.glob("*.sql"))
-KNOWN = migrations.known()
+FILES = sorted(schema.DIRECTORY.glob("*.sql"))
+KNOWN = schema.known()
 
 
-def schema(url: str) -> list[Any]:
+def objects(url: str) -> list[Any]:
     with psycopg.connect(url) as connection:
         return connection.execute(SCHEMA).fetchall()
 
@@ -82,10 +82,10 @@ def test_every_migration_has_its_rollback_and_depends_on_earlier_ones() -> None:
     assert len(FILES) == 2 * len(KNOWN)
     for number, name in enumerate(KNOWN, 1):
         assert name.startswith(f"{number:04}.")
-        undo = migrations.DIRECTORY / f"{name}.rollback.sql"
+        undo = schema.DIRECTORY / f"{name}.rollback.sql"
         assert undo.read_text().strip()
         if number > 1:
-            text = (migrations.DIRECTORY / f"{name}.sql").read_text()
+            text = (schema.DIRECTORY / f"{name}.sql").read_text()
             (needed,) = re.findall(r"^-- depends: (.+)$", text, re.MULTILINE)
             assert set(needed.split()) <= set(KNOWN[: number - 1])
 
@@ -93,7 +93,7 @@ def test_every_migration_has_its_rollback_and_depends_on_earlier_ones() -> None:
 @pytest.mark.proves("MIG-4")
 def test_a_released_migration_does_not_change() -> None:
     """After writing a new one: (cd migrations && sha256sum *.sql > SHA256SUMS)."""
-    written = (migrations.DIRECTORY / "SHA256SUMS").read_text().splitlines()
+    written = (schema.DIRECTORY / "SHA256SUMS").read_text().splitlines()
     assert written == [
         f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" for file in FILES
     ]
@@ -104,18 +104,18 @@ def test_a_released_migration_does_not_change() -> None:
 
 @pytest.mark.proves("MIG-1")
 def test_each_rollback_leaves_what_was_before_its_migration(empty_database_url: str) -> None:
-    steps = [schema(empty_database_url)]
+    steps = [objects(empty_database_url)]
     whole = migrations.upgrade(empty_database_url)
     assert whole == KNOWN
-    complete = schema(empty_database_url)
+    complete = objects(empty_database_url)
     for name in reversed(KNOWN):
         assert migrations.rollback(empty_database_url) == [name]
-        steps.append(schema(empty_database_url))
+        steps.append(objects(empty_database_url))
     assert steps[-1] == steps[0]
     assert tables(empty_database_url) == set()
     assert migrations.rollback(empty_database_url) == []
     assert migrations.upgrade(empty_database_url) == KNOWN
-    assert schema(empty_database_url) == complete
+    assert objects(empty_database_url) == complete
     assert migrations.upgrade(empty_database_url) == []
 
 
@@ -198,8 +198,8 @@ SLOW = "CREATE TABLE half_way (); DO $$ BEGIN PERFORM pg_sleep({seconds}); END $
 UPGRADE = """
 import sys
 from pathlib import Path
-from app import migrations
-migrations.DIRECTORY = Path(sys.argv[1])
+from app import migrations, schema
+schema.DIRECTORY = Path(sys.argv[1])
 print(migrations.upgrade(sys.argv[2]))
 """
 SLEEPING = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = %s"
@@ -236,7 +236,7 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(
     empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "0001.bad.sql").write_text("CREATE TABLE made (); SELECT 1 / 0;\n")
-    monkeypatch.setattr(migrations, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(schema, "DIRECTORY", tmp_path)
     with pytest.raises(psycopg.errors.DivisionByZero):
         migrations.upgrade(empty_database_url)
     assert tables(empty_database_url) == set()
@@ -285,7 +285,7 @@ def test_a_new_migration_follows_the_newest(
     directory.mkdir()
     for name in KNOWN:
         (directory / f"{name}.sql").touch()
-    monkeypatch.setattr(migrations, "DIRECTORY", directory)
+    monkeypatch.setattr(schema, "DIRECTORY", directory)
     result = flask_db.invoke(args=["db", "new", "add-due-dates"])
     made = f"{int(KNOWN[-1][:4]) + 1:04}.add-due-dates"
     assert result.output.splitlines() == [
@@ -301,7 +301,7 @@ def test_a_new_migration_has_a_plain_name(flask_db: FlaskCliRunner, name: str) -
     result = flask_db.invoke(args=["db", "new", name])
     assert result.exit_code != 0
     assert "lower case with dashes" in result.output
-    assert sorted(migrations.DIRECTORY.glob("*.sql")) == FILES
+    assert sorted(schema.DIRECTORY.glob("*.sql")) == FILES
 
 
 def test_a_command_without_a_database_says_what_to_set(tmp_path: Path) -> None:

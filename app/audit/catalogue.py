@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from app import db
-from app.migrations import DIRECTORY
+from app.schema import DIRECTORY
 
 OWNER_COLUMN = "owner_id"
 USERS = "users"

@@ -6,7 +6,6 @@ from importlib.resources import files
 from pathlib import Path
 
 import orjson
-import yaml
 from flask import Blueprint, Response, request, send_file
 
 from app.errors import NotFound
@@ -58,6 +57,8 @@ def page_file(file: str) -> Response:
 @cache
 def contract() -> tuple[bytes, str]:
     """specs/openapi.yaml as JSON, and its entity tag; read once per process, at first use."""
+    import yaml
+
     document = orjson.dumps(yaml.load(CONTRACT.read_bytes(), yaml.CSafeLoader))
     return document, hashlib.sha256(document).hexdigest()
 

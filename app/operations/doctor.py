@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.rows import namedtuple_row
 
-from app import db, migrations
+from app import db, schema
 from app.config import Config
 from app.operations.limits import open_store
 
@@ -152,10 +152,10 @@ def _version(_config: Config, database: Database) -> Finding:
 def _schema(_config: Config, database: Database) -> Finding:
     if database.applied is None:
         return Finding(BAD, "schema", "no migration can be seen", "run: flask db upgrade")
-    missing = [name for name in migrations.known() if name not in database.applied]
+    missing = [name for name in schema.known() if name not in database.applied]
     if missing:
         return Finding(BAD, "schema", f"missing: {', '.join(missing)}", "run: flask db upgrade")
-    newer = database.applied.difference(migrations.known())
+    newer = database.applied.difference(schema.known())
     return Finding(GOOD, "schema", "newer than this code" if newer else "as this code needs it")
 
 

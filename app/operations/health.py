@@ -2,7 +2,7 @@
 
 import psycopg
 
-from app import db, migrations
+from app import db, schema
 from app.errors import Detail
 
 SCHEMA_VERSION = db.load("operations/schema_version")
@@ -20,10 +20,10 @@ def problems(*, tells_owner: bool) -> list[Detail]:
     try:
         rows = db.fetch_all(SCHEMA_VERSION, {})
     except psycopg.errors.UndefinedTable:
-        return [_missing(migrations.known())]
+        return [_missing(schema.known())]
     except psycopg.Error as error:
         return [{"field": "database", "message": f"It can't be used now ({type(error).__name__})."}]
-    missing = [name for name in migrations.known() if name not in {row[0] for row in rows}]
+    missing = [name for name in schema.known() if name not in {row[0] for row in rows}]
     if missing:
         return [_missing(missing)]
     if rows[0].is_read_only:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from time import monotonic, sleep
 
-from app import migrations
+from app import schema
 from tests.faults.figures import Figures, summary
 from tests.faults.load import PAUSE, Load, register
 from tests.faults.postgres import Postgres, postgres
@@ -15,9 +15,9 @@ from tests.serving import ROOT, Server, serving
 
 LATER_MIGRATION = """
 from pathlib import Path
-from app import migrations
+from app import migrations, schema
 import sys
-migrations.DIRECTORY = Path(sys.argv[2])
+schema.DIRECTORY = Path(sys.argv[2])
 migrations.upgrade(sys.argv[1])
 """
 
@@ -53,9 +53,9 @@ def test_migrations_are_applied_while_it_serves(
 ) -> None:
     later = directory / "migrations"
     later.mkdir()
-    for each in migrations.DIRECTORY.glob("*.sql"):
+    for each in schema.DIRECTORY.glob("*.sql"):
         (later / each.name).symlink_to(each)
-    last = max(migrations.known())
+    last = max(schema.known())
     (later / "9998.later.sql").write_text(
         f"-- depends: {last}\nALTER TABLE tasks ADD COLUMN later text;\n"
     )

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
-from app import create_app, db, embedded, migrations
+from app import create_app, db, embedded, migrations, schema
 from app.config import Config
 from tests.callers import error
 from tests.operations import parts
@@ -52,7 +52,7 @@ def test_readiness_names_the_migrations_that_are_missing_and_heals_by_itself(
 ) -> None:
     client = create_app(replace(config, database_url=empty_database_url)).test_client()
     db.open_pool()
-    assert migrations.known()[0] in not_ready(client)["schema"]
+    assert schema.known()[0] in not_ready(client)["schema"]
     migrations.upgrade(empty_database_url)
     assert not_ready(client) == {}
     newest = migrations.rollback(empty_database_url)[0]
