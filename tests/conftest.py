@@ -26,6 +26,7 @@ from app.config import Config
 from tests.callers import Caller, register
 from tests.contract.answers import checked
 from tests.databases import Copies, Copy, Postgres, memory
+from tests.operations import parts
 from tests.processes import measuring
 from tests.roles import as_role
 from tests.serving import ROOT, Server, serving
@@ -76,6 +77,25 @@ def postgres() -> Iterator[Postgres]:
             admin.execute(sql.SQL("ALTER ROLE {} BYPASSRLS").format(sql.Identifier(embedded.OWNER)))
             yield Postgres(admin_url, running.url(), admin)
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Path]:
+    """A DATA_DIR where a service has been and was stopped: most of a first start makes what it has.
+
+    It is there to be copied.
+    """
+    with parts.cluster_directory() as directory:
+        with embedded.start(directory) as server:
+            migrations.upgrade(server.url())
+        yield directory
+
+
+@pytest.fixture
+def used_data_dir(cluster: Path) -> Iterator[Path]:
+    """Such a DATA_DIR of the test's own."""
+    with parts.cluster_directory(copied=cluster) as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")

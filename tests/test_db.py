@@ -294,14 +294,14 @@ SPOILT: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.fixture(params=[False, True], ids=["alone", "in a pipeline"])
-def distant(request: pytest.FixtureRequest, config: Config) -> Iterator[tuple[Caller, Proxy]]:
+def distant(
+    request: pytest.FixtureRequest, config: Config, used_data_dir: Path
+) -> Iterator[tuple[Caller, Proxy]]:
     """A user of a service that reaches PostgreSQL through a proxy; row security sends pipelines."""
     with (
-        parts.cluster_directory() as directory,
-        embedded.start(directory, settings=SETTINGS) as server,
-        proxied(directory / "socket" / ".s.PGSQL.5432") as proxy,
+        embedded.start(used_data_dir, settings=SETTINGS) as server,
+        proxied(used_data_dir / "socket" / ".s.PGSQL.5432") as proxy,
     ):
-        migrations.upgrade(server.url())
         migrations.switch_row_security(server.url(), on=request.param)
         place = f"{embedded.APPLICATION}@127.0.0.1:{proxy.port}/{embedded.DATABASE}"
         url = f"postgresql://{place}?sslmode=disable"

@@ -18,8 +18,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app import embedded, migrations
 from tests.databases import memory
+from tests.operations.parts import copy_cluster, free_port
 from tests.processes import unmeasured, until, using
 
 pytestmark = pytest.mark.slow
@@ -27,13 +27,6 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 CREDENTIALS = {"email": "ada@example.com", "password": "seven quiet rivers"}
 PRODUCTION = {"APP_ENV": "production", "JWT_SECRETS": "2026:7d0e9b0c5a3f4e6182d4b6c8fa1e3957"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -85,20 +78,10 @@ def data_dir() -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Path]:
-    """Where a service has been and was stopped: what it makes takes most of a first start."""
-    directory = Path(tempfile.mkdtemp(prefix="ownrow-run-", dir=memory()))
-    with embedded.start(directory) as server:
-        migrations.upgrade(server.url())
-    yield directory
-    shutil.rmtree(directory)
-
-
 @pytest.fixture
 def used(data_dir: Path, cluster: Path) -> None:
     """Has a cluster in `data_dir` already."""
-    subprocess.run(["cp", "--archive", cluster / "postgres", data_dir], check=True)
+    copy_cluster(cluster, data_dir)
 
 
 Launch = Callable[..., Launcher]
@@ -144,14 +127,21 @@ def launch(data_dir: Path) -> Iterator[Launch]:
     until(lambda: not any(using(launcher.data_dir) for launcher in launched))
 
 
-@pytest.mark.proves("RUN-10")
-def test_the_first_request_it_prints_works(launch: Launch) -> None:
+@pytest.mark.proves("RUN-10", "RUN-11")
+def test_the_first_request_it_prints_works_and_is_remembered_by_the_next_run(
+    launch: Launch,
+) -> None:
     launcher = launch().ready()
     command = shlex.split(launcher.output()[launcher.output().index("curl ") :], comments=False)
     url, body = command[command.index("-sS") + 1], command[command.index("-d") + 1]
     assert url == f"{launcher.url}/api/auth/register"
     assert launcher.post("/api/auth/register", json.loads(body)) == 201
     assert f"{launcher.url}/docs" in launcher.output()
+    launcher.process.terminate()
+    assert launcher.ended() == 0
+    again = launch(measured=False).ready()
+    assert "Applied migration" not in again.output()
+    assert again.post("/api/auth/login", json.loads(body)) == 200
 
 
 @pytest.mark.proves("RUN-10")
@@ -174,17 +164,6 @@ def test_a_signal_during_the_start_ends_it_too(launch: Launch, data_dir: Path) -
     launcher.process.terminate()
     assert launcher.ended() == 0, launcher.output()
     until(lambda: not using(data_dir))
-
-
-@pytest.mark.proves("RUN-11")
-def test_the_data_is_kept_between_runs(launch: Launch) -> None:
-    first = launch(measured=False).ready()
-    assert first.post("/api/auth/register", CREDENTIALS) == 201
-    first.process.terminate()
-    assert first.ended() == 0
-    second = launch(measured=False).ready()
-    assert "Applied migration" not in second.output()
-    assert second.post("/api/auth/login", CREDENTIALS) == 200
 
 
 @pytest.mark.proves("RUN-10")
@@ -226,7 +205,9 @@ def test_it_ends_with_the_make_that_runs_it(launch: Launch, data_dir: Path) -> N
     until(lambda: not using(data_dir))
 
 
-def test_two_run_side_by_side_on_two_ports(launch: Launch, data_dir: Path) -> None:
+def test_two_run_side_by_side_on_two_ports(launch: Launch, data_dir: Path, cluster: Path) -> None:
+    copy_cluster(cluster, data_dir / "one")
+    copy_cluster(cluster, data_dir / "two")
     one = launch(directory=data_dir / "one", measured=False).ready()
     two = launch(directory=data_dir / "two", measured=False).ready()
     assert one.post("/api/auth/register", CREDENTIALS) == 201

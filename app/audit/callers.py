@@ -58,10 +58,12 @@ def _methods(methods: set[str] | None) -> str:
 
 
 def _commands(group: click.Group, path: str) -> Iterator[tuple[str, str]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from _commands(command, f"{path} {name}")
-        elif command.callback is not None:
+        elif command is not None and command.callback is not None:
             yield f"{path} {name}", _full_name(command.callback)
 
 

@@ -1,6 +1,7 @@
 """The programs around the service, each started for a test on a port of its own."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -8,7 +9,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -32,17 +33,30 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def cluster_directory() -> Iterator[Path]:
-    """A DATA_DIR that PostgreSQL's own user can get to, unlike pytest's directories."""
+def cluster_directory(copied: Path | None = None) -> Iterator[Path]:
+    """A DATA_DIR that PostgreSQL's own user can get to, unlike pytest's directories.
+
+    It is empty, or has the cluster of another one, whose server is stopped.
+    """
     with tempfile.TemporaryDirectory(prefix="ownrow-test-", dir=memory()) as directory:
+        if copied is not None:
+            copy_cluster(copied, Path(directory))
         yield Path(directory)
 
 
+def copy_cluster(source: Path, target: Path) -> None:
+    """Gives one DATA_DIR the cluster of another, with the user whose it is."""
+    target.mkdir(exist_ok=True)
+    subprocess.run(["cp", "--archive", source / "postgres", target], check=True)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nothing listens on; a connection's own end, made meanwhile, is a higher one."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def is_listening(port: int) -> bool:

@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import create_app, db, embedded, migrations
+from app import create_app, db, embedded
 from app.config import Config
 from tests.callers import Caller, error, register
 from tests.databases import Postgres
@@ -126,10 +126,9 @@ def test_a_request_waits_one_second_for_a_connection(config: Config) -> None:
 
 @pytest.mark.proves("OPS-41")
 def test_a_frozen_database_holds_a_request_for_less_than_five_seconds_and_is_used_again(
-    config: Config,
+    config: Config, used_data_dir: Path
 ) -> None:
-    with parts.cluster_directory() as directory, embedded.start(directory) as postgres:
-        migrations.upgrade(postgres.url())
+    with embedded.start(used_data_dir) as postgres:
         client = create_app(replace(config, database_url=postgres.url())).test_client()
         db.open_pool()
         alice = register(client)

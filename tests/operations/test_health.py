@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -97,10 +98,9 @@ def test_readiness_names_row_security_that_would_hide_all_rows(
 
 @pytest.mark.proves("OPS-30")
 def test_readiness_answers_within_two_seconds_while_the_database_hangs(
-    config: Config,
+    config: Config, used_data_dir: Path
 ) -> None:
-    with parts.cluster_directory() as directory, embedded.start(directory) as postgres:
-        migrations.upgrade(postgres.url())
+    with embedded.start(used_data_dir) as postgres:
         client = create_app(replace(config, database_url=postgres.url())).test_client()
         db.open_pool()
         assert not_ready(client) == {}

@@ -14,10 +14,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import embedded, migrations
+from app import embedded
 from app.operations.logs import Handler, RequestLog
 from tests.callers import Caller
-from tests.operations import parts
 from tests.serving import ROOT, Server, serving
 
 PASSWORD = "canary-word-5b1e7"
@@ -169,13 +168,11 @@ def use_everything(server: Server) -> None:
 
 @pytest.mark.proves("OPS-13")
 @pytest.mark.slow
-def test_no_password_token_or_email_is_in_any_log_at_any_level(tmp_path: Path) -> None:
+def test_no_password_token_or_email_is_in_any_log_at_any_level(
+    tmp_path: Path, used_data_dir: Path
+) -> None:
     loud = {"log_min_messages": "debug1", "log_min_error_statement": "debug1"}
-    with (
-        parts.cluster_directory() as directory,
-        embedded.start(directory, settings=loud) as postgres,
-    ):
-        migrations.upgrade(postgres.url())
+    with embedded.start(used_data_dir, settings=loud) as postgres:
         with serving(postgres.url(), tmp_path, LOG_LEVEL="debug", LOG_FORMAT="json") as server:
             use_everything(server)
             with psycopg.connect(postgres.url(user=embedded.SUPERUSER), autocommit=True) as admin:
@@ -183,7 +180,7 @@ def test_no_password_token_or_email_is_in_any_log_at_any_level(tmp_path: Path) -
                 server.request("POST", "/api/auth/login", {"email": EMAIL, "password": PASSWORD})
                 admin.execute("ALTER TABLE users_away RENAME TO users")
                 hashes = admin.execute("SELECT password_hash FROM credentials").fetchall()
-        told = server.log.read_text() + (directory / "postgres.log").read_text()
+        told = server.log.read_text() + (used_data_dir / "postgres.log").read_text()
     assert "UndefinedTable" in told
     assert hashes
     for secret in (PASSWORD, EMAIL, EMAIL.partition("@")[0], "eyJ", hashes[0][0]):

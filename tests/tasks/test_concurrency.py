@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 log = logging.getLogger(__name__)
 
-STORM_SECONDS = float(os.environ.get("LEDGER_STORM_SECONDS", "8"))
+STORM_SECONDS = float(os.environ.get("LEDGER_STORM_SECONDS", "4"))
 WRITERS, POLLERS = 20, 3
 KILL = """
     SELECT pg_terminate_backend(pid) FROM (
