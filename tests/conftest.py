@@ -47,6 +47,7 @@ SETTINGS = {
 
 def pytest_configure() -> None:
     os.environ["PYTHONPATH"] = str(ROOT)  # processes that are measured find tests.monitoring
+    os.environ["HYPOTHESIS_NO_PLUGINS"] = "1"  # one imports Trio, which nothing here runs on
     gc.set_threshold(50_000)  # what pytest holds is much, and is looked through each time in vain
 
 
