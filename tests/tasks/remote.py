@@ -53,7 +53,13 @@ def workers(server: Server) -> list[int]:
 
 
 def peak_memory(pid: int) -> int:
-    """The most bytes of memory that the process ever had."""
+    """The most bytes of memory that the process had since `restart_peak`, or ever."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
     return int(peak) * 1024
+
+
+def restart_peak(pid: int) -> int:
+    """Forgets what memory the process had before; the bytes that it has now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return peak_memory(pid)
