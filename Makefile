@@ -47,6 +47,7 @@ restore: $(SERVING) ## replace the database of DATA_DIR by a backup: FILE=...
 	@$(PY) -m app.operations.backup restore $(FILE)
 
 test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DATABASE_URL
+	@$(PY) -m compileall -q app  # a hundred processes import it, perhaps told to write no bytecode
 	$(PY) -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 
 image: $(DEVELOPING) ## carry out the Dockerfile without Docker, and serve from what that makes
