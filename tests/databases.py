@@ -6,7 +6,8 @@ be as new. After a test its rows are deleted, and whatever else there is in the 
 rights, settings, statistics, the notes about migrations) is held against the template, and the
 session of each connection in the pool against one that has just begun. The least difference ends
 the copy or the pool, and the next test gets another. So a test may do with its database what it
-likes, and need not say so.
+likes, and need not say so. Where nobody came but the service, whose role may change nothing but
+rows, the catalogue is not read again: PostgreSQL counts the sessions.
 """
 
 import secrets
@@ -61,6 +62,8 @@ STATE: LiteralString = """
         (SELECT max(pg_relation_size(oid)) <= 10 * 8192 FROM pg_class WHERE oid >= 16384)
     FROM ({}) AS every_table (name, rows, age)
 """
+# Those that have ended are counted before they can't be seen any more.
+SESSIONS = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
 # Sequences are not part of the state: they change without a new row.
 EMPTY: LiteralString = """
     BEGIN;
@@ -159,14 +162,21 @@ class Template:
                 sql.SQL(ROWS).format(sql.Literal(".".join(each)), sql.Identifier(*each))
                 for each in names
             ]
-            every_row = sql.SQL(" UNION ALL ").join([*rows, sql.SQL(SHARED_ROWS)])
-            self.state_query = sql.SQL(STATE).format(every_row)
+            shared = sql.SQL(SHARED_ROWS)
+            self._queries = {
+                False: sql.SQL(STATE).format(shared),
+                True: sql.SQL(STATE).format(sql.SQL(" UNION ALL ").join([*rows, shared])),
+            }
             self.empty_query = self._empty(connection, names)
-            self.state = self.read_state(connection, _next_transaction(connection))
+            since = _next_transaction(connection)
+            self._state = {whole: self._read(connection, since, whole) for whole in self._queries}
 
-    def read_state(self, connection: psycopg.Connection, since: str) -> Any:
-        """What must be the same in a copy, as far as nothing was written since that transaction."""
-        return connection.execute(self.state_query, [since], prepare=True).fetchone()
+    def equals(self, connection: psycopg.Connection, since: str, *, whole: bool) -> bool:
+        """Whether a copy made then is like this one; its catalogue, too, where it is `whole`."""
+        return bool(self._read(connection, since, whole) == self._state[whole])
+
+    def _read(self, connection: psycopg.Connection, since: str, whole: bool) -> Any:
+        return connection.execute(self._queries[whole], [since], prepare=True).fetchone()
 
     @staticmethod
     def _empty(connection: psycopg.Connection, names: list[tuple[str, str]]) -> sql.Composed:
@@ -260,6 +270,7 @@ class Copy:
         self.pool = Pool()
         self._made_at = _next_transaction(postgres.admin)
         self._admin: psycopg.Connection | None = None
+        self._sessions: Any = None  # how many there had been when its catalogue was read
 
     def renew(self) -> bool:
         """Takes the rows out; whether the copy is as good as a new one then."""
@@ -268,10 +279,13 @@ class Copy:
                 self._admin = psycopg.connect(self.superuser_url, autocommit=True)
             _wait_until_alone(self._admin, self.pool.keep())
             self._admin.execute(self._template.empty_query)
-            state = self._template.read_state(self._admin, self._made_at)
+            return self._is_as_new(self._admin)
         except (psycopg.Error, TimeoutError):
             return False
-        return bool(state == self._template.state)
+
+    def _is_as_new(self, admin: psycopg.Connection) -> bool:
+        before, self._sessions = self._sessions, admin.execute(SESSIONS, prepare=True).fetchone()
+        return self._template.equals(admin, self._made_at, whole=self._sessions != before)
 
     def drop(self) -> None:
         self.pool.close()
