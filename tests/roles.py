@@ -3,7 +3,14 @@
 import os
 from urllib.parse import urlsplit
 
+import pytest
+
 from app import embedded
+
+needs_log_ins = pytest.mark.skipif(
+    "TEST_DATABASE_URL" in os.environ,
+    reason="on TEST_DATABASE_URL no role of ours logs in, and may become its user again: unset it",
+)
 
 
 def as_role(url: str, role: str = embedded.APPLICATION) -> str:

@@ -16,7 +16,7 @@ from app.config import Config
 from tests.auth.database import dump
 from tests.callers import Caller, register
 from tests.databases import Postgres
-from tests.roles import as_role
+from tests.roles import as_role, needs_log_ins
 
 REFUSED = {
     "ownrow_app": [
@@ -103,7 +103,12 @@ def connections(database_url: str, alice: Caller) -> Iterator[dict[str, psycopg.
 
 @pytest.mark.proves("OWN-6")
 @pytest.mark.parametrize(
-    ("role", "statement"), [(role, each) for role, tried in REFUSED.items() for each in tried]
+    ("role", "statement"),
+    [
+        pytest.param(role, each, marks=needs_log_ins if each.startswith("SET ROLE") else ())
+        for role, tried in REFUSED.items()
+        for each in tried
+    ],
 )
 def test_a_right_that_a_role_must_not_have_is_refused(
     connections: dict[str, psycopg.Connection], role: str, statement: str
@@ -254,6 +259,7 @@ def plain_url(postgres: Postgres) -> Iterator[str]:
 
 
 @pytest.mark.proves("OWN-9")
+@needs_log_ins
 def test_without_the_right_to_make_roles_there_is_a_warning_and_a_service_that_works(
     config: Config, plain_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

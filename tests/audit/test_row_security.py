@@ -18,7 +18,7 @@ from tests.audit.test_twins import OWNED, TOUCHING, mutants
 from tests.audit.twins import Worlds
 from tests.callers import register
 from tests.databases import Postgres
-from tests.roles import as_role
+from tests.roles import as_role, needs_log_ins
 
 OWNER = "ownrow_owner"  # the tables' owner, who is bound by a policy only where it is forced
 GET_USER = db.load("auth/get_user")
@@ -89,7 +89,7 @@ def test_every_owned_table_has_its_policy_and_forces_it(
     assert state == (True, True, f"({column} = current_owner())")
 
 
-@pytest.mark.parametrize("role", ["none", OWNER])
+@pytest.mark.parametrize("role", [pytest.param("none", marks=needs_log_ins), OWNER])
 def test_who_does_not_say_the_owner_sees_nothing(
     walled_app: Flask, database_url: str, role: str
 ) -> None:
