@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 T = TypeVar("T")
 
@@ -20,7 +20,10 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("console", "json")
 LIMIT_STORES = ("redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
 SECRET_BYTES = 32
-KNOWN_SECRETS = ("change-me", "changeme", "secret", "your-256-bit-secret", "example")
+# Parts of what is printed in places like .env.example, and in the advice below.
+KNOWN_SECRETS = (
+    "change-me", "changeme", "replace-me", "secret", "your-256-bit", "example", "openssl",
+)  # fmt: skip
 RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -95,17 +98,17 @@ class Config:
             port=env.get("PORT", "8000", _integer(1, 65535)),
             web_concurrency=workers,
             web_threads=threads,
-            forwarded_allow_ips=env.get("FORWARDED_ALLOW_IPS", "", _networks),
-            allowed_hosts=env.get("ALLOWED_HOSTS", "", _hosts),
+            forwarded_allow_ips=env.get("FORWARDED_ALLOW_IPS", "", _networks, "10.0.0.0/8"),
+            allowed_hosts=env.get("ALLOWED_HOSTS", "", _hosts, "todo.example.com"),
             rate_limit=env.get("RATE_LIMIT", "600/minute", _rate),
             rate_limit_storage_url=env.get("RATE_LIMIT_STORAGE_URL", "memory://", _limit_storage),
             metrics_token=env.optional("METRICS_TOKEN", _token),
-            cors_origins=env.get("CORS_ORIGINS", "", _origins),
+            cors_origins=env.get("CORS_ORIGINS", "", _origins, "https://todo.example.com"),
             log_level=env.get("LOG_LEVEL", "info", _one_of(LOG_LEVELS)),
             log_format=env.get(
                 "LOG_FORMAT", "json" if production else "console", _one_of(LOG_FORMATS)
             ),
-            sentry_dsn=env.optional("SENTRY_DSN", _http_url),
+            sentry_dsn=env.optional("SENTRY_DSN", _dsn),
             bcrypt_cost=4 if app_env == "test" else 12,
         )
         if env.mistakes:
@@ -137,12 +140,12 @@ class _Reader:
             )
             return None
 
-    def get(self, name: str, default: str, parse: Callable[[str], T]) -> T:
+    def get(self, name: str, default: str, parse: Callable[[str], T], example: str = "") -> T:
         value = self.raw(name)
         try:
             return parse(default if value is None else value)
         except ValueError as error:
-            self.mistake(name, str(error), default or "(unset)")
+            self.mistake(name, str(error), example or default)
             return parse(default)
 
     def optional(self, name: str, parse: Callable[[str], T]) -> T | None:
@@ -199,8 +202,8 @@ def _rate(value: str) -> str | None:
 
 
 def _limit_storage(value: str) -> str:
-    scheme = value.partition("://")[0]
-    if value != "memory://" and scheme not in LIMIT_STORES:
+    parts = _url(value)
+    if value != "memory://" and (parts.scheme not in LIMIT_STORES or not parts.netloc + parts.path):
         raise ValueError("must be memory:// or a redis://, rediss:// or valkey:// address")
     return value
 
@@ -213,11 +216,22 @@ def _postgresql_url(value: str) -> str:
     return value
 
 
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an http:// or https:// address")
+def _dsn(value: str) -> str:
+    parts = _url(value)
+    is_whole = parts.hostname and parts.username and parts.path.strip("/")
+    if parts.scheme not in ("http", "https") or not is_whole:
+        raise ValueError("must be a DSN such as https://key@sentry.example.com/1")
     return value
+
+
+def _url(value: str) -> SplitResult:
+    """An address in its parts, its port among them, which is read when it is asked for."""
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018
+    except ValueError:  # it would tell the address, with what is secret in it
+        raise ValueError("must be an address whose host and port can be read") from None
+    return parts
 
 
 def _items(value: str) -> tuple[str, ...]:
@@ -252,10 +266,14 @@ def _jwt_secrets(env: _Reader, production: bool, data_dir: Path) -> Mapping[str,
         env.mistake("JWT_SECRETS", "must be set", "2026-11:<output of: openssl rand -hex 32>")
         return {}
     if value is None:
-        return {"development": _kept_secret(data_dir / "jwt.secret")}
+        try:
+            return {"development": _kept_secret(data_dir / "jwt.secret")}
+        except OSError as error:
+            env.mistakes.append(f"DATA_DIR={data_dir} can't be used ({error}); choose another one")
+            return {}
     pairs = [item.partition(":")[::2] for item in _items(value)]
     for key_id, secret in pairs:
-        if not KEY_ID.fullmatch(key_id):
+        if not secret or not KEY_ID.fullmatch(key_id):  # with no colon, the kid is the secret
             env.mistakes.append("JWT_SECRETS must be kid:secret[,kid:secret] with short plain kids")
         elif len(secret.encode()) < SECRET_BYTES or _well_known(secret):
             env.mistakes.append(

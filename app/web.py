@@ -41,7 +41,8 @@ DEPTH_LIMIT = 32  # arrays and objects inside each other
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 VERSION = re.compile(r"0|[1-9][0-9]{0,17}")
-JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive, and also without its end: who leaves it out must not have each quote tried anew.
+JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 REMEMBERED = 256  # bytes of a query string, at most, that is worth remembering
 JSON_TYPE = ("Content-Type", "application/json")
 STATUSES = {each.value: f"{each.value} {each.phrase.upper()}" for each in HTTPStatus}

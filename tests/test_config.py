@@ -1,6 +1,7 @@
 """The environment is read once, checked whole, and its secrets are told to nobody."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -47,6 +48,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("RATE_LIMIT", "off", None),
     ("RATE_LIMIT", "5/second", "5/second"),
     ("RATE_LIMIT_STORAGE_URL", "redis://cache:6379/1", "redis://cache:6379/1"),
+    ("RATE_LIMIT_STORAGE_URL", "valkey+unix:///run/valkey.sock", "valkey+unix:///run/valkey.sock"),
     ("METRICS_TOKEN", "x" * 16, "x" * 16),
     ("CORS_ORIGINS", "https://a.example, http://localhost:3000",
      ("https://a.example", "http://localhost:3000")),
@@ -78,6 +80,8 @@ BAD = [
     ("RATE_LIMIT", "600"),
     ("RATE_LIMIT", "0/minute"),
     ("RATE_LIMIT_STORAGE_URL", "memcached://x"),
+    ("RATE_LIMIT_STORAGE_URL", "redis"),
+    ("RATE_LIMIT_STORAGE_URL", "redis://cache:x"),
     ("METRICS_TOKEN", "short"),
     ("METRICS_TOKEN", "with a space in it, and long"),
     ("CORS_ORIGINS", "*"),
@@ -85,6 +89,8 @@ BAD = [
     ("LOG_LEVEL", "INFO"),
     ("LOG_FORMAT", "xml"),
     ("SENTRY_DSN", "sentry"),
+    ("SENTRY_DSN", "https://sentry.example.com/1"),
+    ("SENTRY_DSN", "https://key@sentry.example.com"),
 ]
 
 
@@ -169,6 +175,31 @@ def test_a_configuration_does_not_show_its_secrets(tmp_path: Path) -> None:
                                   "RATE_LIMIT_STORAGE_URL"])  # fmt: skip
 def test_a_mistake_does_not_show_the_secret(tmp_path: Path, name: str) -> None:
     assert "pa55 word" not in "\n".join(mistakes(tmp_path, **{name: "x:pa55 word"}))
+    assert "pa55" not in "\n".join(mistakes(tmp_path, **{name: "redis://:pa55\u2100@cache:x"}))
+
+
+@pytest.mark.proves("RUN-3")
+def test_a_signing_key_without_its_kid_is_not_taken_for_one(tmp_path: Path) -> None:
+    (mistake,) = mistakes(tmp_path, JWT_SECRETS=SECRET)
+    assert "kid:secret" in mistake
+    assert SECRET not in mistake
+
+
+@pytest.mark.proves("RUN-3")
+def test_what_the_documentation_prints_is_no_signing_key(tmp_path: Path) -> None:
+    example = (ROOT / ".env.example").read_text()
+    (printed,) = re.findall(r"^#JWT_SECRETS=(.+)$", example, re.MULTILINE)
+    advised = mistakes(tmp_path, APP_ENV="staging", JWT_SECRETS="")[0].rpartition("JWT_SECRETS=")[2]
+    for value in (printed, advised):
+        (mistake,) = mistakes(tmp_path, JWT_SECRETS=value)
+        assert "well known" in mistake
+
+
+@pytest.mark.proves("RUN-1")
+def test_a_data_directory_that_is_none_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (mistake,) = mistakes(tmp_path, DATA_DIR=str(tmp_path / "file"), JWT_SECRETS="")
+    assert mistake.startswith("DATA_DIR")
 
 
 @pytest.mark.proves("RUN-3")

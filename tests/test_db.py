@@ -19,6 +19,7 @@ from tests.conftest import SETTINGS
 from tests.databases import Postgres
 from tests.faults.proxy import Proxy, proxied
 from tests.operations import parts
+from tests.roles import needs_log_ins
 from tests.serving import ROOT
 
 pool = pytest.mark.usefixtures("app")
@@ -97,6 +98,7 @@ def test_no_statement_is_loaded_later_than_its_module() -> None:
 
 @pytest.mark.proves("RUN-20")
 @pool
+@needs_log_ins
 def test_the_server_sees_which_file_a_statement_is_from(scratch: Path) -> None:
     query = "-- Shows itself.\nSELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()\n"
     row = db.fetch_one(write(scratch, "tasks/show", query), {})

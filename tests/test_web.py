@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -83,6 +84,14 @@ def test_json_that_is_no_object_breaks_the_whole_body(alice: Caller, body: bytes
 def test_32_levels_are_read(alice: Caller) -> None:
     body = b'{"title": "a", "x": ' + b"[" * 31 + b"]" * 31 + b"}"
     assert broken_fields(send(alice, body)) == ["x"]
+
+
+@pytest.mark.proves("API-10")
+@pytest.mark.parametrize("text", [b'\\"' * 32_000, b'"' * 65_000, b"\\" * 65_000, b"a\\" * 32_000])
+def test_text_without_an_end_is_refused_as_soon_as_any(alice: Caller, text: bytes) -> None:
+    began = time.monotonic()
+    assert error(send(alice, b"[" * 33 + b'"' + text)) == (400, "BAD_REQUEST")
+    assert time.monotonic() - began < 2
 
 
 @pytest.mark.proves("API-10")

@@ -120,9 +120,10 @@ def open_store(url: str) -> Store:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    scheme, _, place = url.replace("valkey", "redis", 1).partition("://")
+    scheme, _, place = url.partition("://")
+    scheme = scheme.replace("valkey", "redis").removeprefix("redis+")
     pool = ConnectionPool.from_url(
-        f"{scheme.removeprefix('redis+')}://{place}",
+        f"{scheme}://{place}",
         socket_timeout=STORE_TIMEOUT,
         socket_connect_timeout=STORE_TIMEOUT,
         retry=Retry(NoBackoff(), 0),

@@ -18,7 +18,8 @@ from app.config import Config
 STDERR = 2
 SECRETS = (
     (re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]*"), "[hash]"),
-    (re.compile(r"[^\s@\"'<>()=:,/]+@[^\s@\"'<>()=:,/]+"), "[e-mail]"),
+    # From the beginning of a word only: a long one without @ is looked through once.
+    (re.compile(r"(?<![^\s@\"'<>()=:,/])[^\s@\"'<>()=:,/]++@[^\s@\"'<>()=:,/]+"), "[e-mail]"),
     (re.compile(r"eyJ[\w-]*(\.[\w-]*){1,2}|[A-Za-z0-9_-]{40,}"), "[token]"),
 )
 LINE_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 PLACES = 1024
 ROOM = 32 * 1024  # bytes of each place; of the 32 MiB, memory is taken by those that were used
 AT_HAND = 4 * 1024 * 1024  # bytes of pages that each process has besides
+ENTRY = 1024  # bytes, more than one of those takes apart from its items
 SEAL = 32  # bytes
 PIECE = 2047  # bytes
 # Seal, hash of the ledger's head, version, and the sizes of the next position and the items; a page
@@ -59,19 +60,19 @@ class Pages:
 
     def get(self, key: bytes) -> Kept | None:
         """What was kept under the key, which names the owner and all that the page depends on."""
-        place = self._place(key)
-        last = self._at_hand.get(key)
+        name, place = self._place(key)
+        last = self._at_hand.get(name)
         if last is None or self._memory[place : place + SEAL] != last[0]:
             found = self._read(key, place)
             if found is not None:
                 last = found
-                self._take(key, *found)
+                self._take(name, *found)
         return None if last is None else last[1]
 
     def keep(self, key: bytes, kept: Kept) -> None:
         """Keeps a page whose tag is its version, where that is not too large."""
         page, position = kept.page, kept.page.next_position or b""
-        place = self._place(key)
+        name, place = self._place(key)
         middle = place + HEAD.size + len(position)
         end = middle + len(page.items)
         if end > place + ROOM:
@@ -81,11 +82,12 @@ class Pages:
         seal = _seal(key, head, page.items)
         self._memory[place:middle] = seal + head
         self._memory[middle:end] = page.items
-        self._take(key, seal, kept)
+        self._take(name, seal, kept)
 
-    def _place(self, key: bytes) -> int:
-        digest = hashlib.blake2b(key, digest_size=8).digest()
-        return int.from_bytes(digest, "little") % self._places * ROOM
+    def _place(self, key: bytes) -> tuple[bytes, int]:
+        """What the key is called at hand, as short as it is sure, and where its page lies."""
+        name = hashlib.blake2b(key, digest_size=32).digest()
+        return name, int.from_bytes(name[:8], "little") % self._places * ROOM
 
     def _read(self, key: bytes, place: int) -> tuple[bytes, Kept] | None:
         """The page that lies there, with its seal, if it is this key's and whole."""
@@ -102,19 +104,19 @@ class Pages:
         page = Page(str(version), version, items, None if position_size == NONE else position)
         return seal, Kept(ledger_hash, page)
 
-    def _take(self, key: bytes, seal: bytes, kept: Kept) -> None:
+    def _take(self, name: bytes, seal: bytes, kept: Kept) -> None:
         """Has the page at hand; those taken longest ago make room."""
         with self._lock:
-            self._drop(key)
-            self._at_hand[key] = seal, kept
-            self._left -= len(kept.page.items)
+            self._drop(name)
+            self._at_hand[name] = seal, kept
+            self._left -= ENTRY + len(kept.page.items)
             while self._left < 0:
                 self._drop(next(iter(self._at_hand)))
 
-    def _drop(self, key: bytes) -> None:
-        _, dropped = self._at_hand.pop(key, (b"", None))
+    def _drop(self, name: bytes) -> None:
+        _, dropped = self._at_hand.pop(name, (b"", None))
         if dropped is not None:
-            self._left += len(dropped.page.items)
+            self._left += ENTRY + len(dropped.page.items)
 
 
 def _seal(key: bytes, head: bytes, items: bytes) -> bytes:

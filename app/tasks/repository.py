@@ -247,7 +247,7 @@ def search(
             "owner_id": owner_id,
             "limit": limit,
             "is_completed": is_completed,
-            "patterns": None if words is None else [_pattern(word) for word in fold(words).split()],
+            "patterns": None if words is None else [_pattern(fold(word)) for word in words.split()],
             "known_tags": list(known_tags),
             "known_hash": None if kept is None else kept.hash,
             **dict(place),

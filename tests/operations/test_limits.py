@@ -212,6 +212,22 @@ def test_workers_share_one_quota(
     assert statuses.count(429) == 30
 
 
+@pytest.mark.parametrize(
+    ("url", "part", "value"),
+    [
+        ("redis://valkey:6379/0", "host", "valkey"),
+        ("valkey://cache:6379/0", "host", "cache"),
+        ("valkeys://:a-valkey-1@cache/0", "password", "a-valkey-1"),
+        ("valkey+unix:///run/valkey/valkey.sock", "path", "/run/valkey/valkey.sock"),
+        ("redis+unix:///run/valkey/valkey.sock", "path", "/run/valkey/valkey.sock"),
+    ],
+)
+def test_only_the_scheme_of_a_stores_address_is_told_otherwise(
+    url: str, part: str, value: str
+) -> None:
+    assert open_store(url).storage.get_connection_kwargs()[part] == value  # type: ignore[attr-defined]
+
+
 @pytest.mark.proves("OPS-5")
 def test_while_the_store_is_away_requests_go_on_and_it_is_logged_once(
     caplog: pytest.LogCaptureFixture,

@@ -226,6 +226,7 @@ FINDS: list[tuple[str, str]] = [
     ("; DROP TABLE tasks; --", "tasks; --"),
     ("a*b?[c]", "*b?[c]"),
     ("the not and or", "the not"),
+    ("I don´t", "DON´T"),
 ]
 
 
@@ -255,6 +256,7 @@ def test_a_search_finds_each_word_anywhere_whatever_its_case_and_form(
         ("milk", "milk bread"),
         ("abc", "a%c"),
         ("resume", "résumé"),
+        ("´t don", "don´t"),  # whose acute accent is folded into a space and one of its own
     ],
 )
 def test_no_character_is_a_wildcard_and_no_word_is_stemmed(

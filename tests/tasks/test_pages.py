@@ -2,13 +2,14 @@
 
 import os
 import signal
+import tracemalloc
 from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from app.tasks.pages import HEAD, ROOM, Kept, Page, Pages
+from app.tasks.pages import ENTRY, HEAD, ROOM, Kept, Page, Pages
 from tests.callers import Caller, data
 from tests.processes import until
 from tests.serving import reply, serving, until_all_serve
@@ -152,12 +153,27 @@ def test_the_items_of_one_page_are_never_told_with_the_head_of_another() -> None
 
 
 def test_what_was_told_longest_ago_is_at_hand_no_longer() -> None:
-    pages = Pages(at_hand=100)
+    pages = Pages(at_hand=2 * (ENTRY + 40))
+    names = {}
     for key in (b"first", b"second", b"third"):
         pages.keep(key, kept(b" " * 40))
-    assert [*pages._at_hand] == [b"second", b"third"]
+        names[[*pages._at_hand][-1]] = key
+    assert [names[each] for each in pages._at_hand] == [b"second", b"third"]
     assert pages.get(b"first") == kept(b" " * 40)
-    assert [*pages._at_hand] == [b"third", b"first"]
+    assert [names[each] for each in pages._at_hand] == [b"third", b"first"]
+
+
+def test_empty_pages_of_ever_new_searches_take_no_more_than_their_room() -> None:
+    room = 1024 * 1024
+    pages = Pages(places=1, at_hand=room)
+    tracemalloc.start()
+    try:
+        for number in range(5000):
+            pages.keep(b'["id","created_at",null,50,null,"word %d"]' % number, kept(b"[]"))
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used < room
 
 
 @FORKING
