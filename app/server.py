@@ -2,9 +2,9 @@
 
 It speaks the envelope: what reaches no route (a request line that is none, headers beyond the
 limits, a transfer coding that nobody knows) is answered here. Nobody holds a thread: a request has
-`timeout` seconds to arrive in, and a thread only once its head is complete. And the thread that
-hears of a request answers it: gthread hands each one from its main thread to another and back,
-which costs more than the request does.
+`timeout` seconds to arrive in, and a thread only once its head is complete, and a body of the usual
+size with it. And the thread that hears of a request answers it: gthread hands each one from its
+main thread to another and back, which costs more than the request does.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from typing import Any
 
 from gunicorn import util
 from gunicorn.http import wsgi
-from gunicorn.http.errors import ParseException
+from gunicorn.http.errors import ParseException, UnsupportedTransferCoding
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -38,6 +38,7 @@ READABLE_ONCE = select.EPOLLIN | select.EPOLLONESHOT
 ACCEPTS = 8  # clients at a time, of a crowd that comes at once
 HEAD_START = 0.01  # seconds that other workers have for a new client, where they have fewer
 TICK = 1.0  # seconds between looks at what time has run out for
+CODINGS = ("chunked", "identity")
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 UNREAD_LIMIT = 2 * 1024 * 1024  # bytes of a body that an early answer left: the largest batch's
 SUCCESSION = 10.0  # seconds that a worker waits at most for those which replace it
@@ -70,14 +71,15 @@ class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     """A client's connection; `timeout` is when it ends unless something comes before."""
 
     received = b""  # of requests that nobody has read yet
-    is_arriving = False  # the first bytes of a request are here, its head is not complete
+    has_ended = False  # the client sends nothing more
+    is_arriving = False  # the first bytes of a request are here, others are not
 
 
 class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
     """gthread's requests and answers, in a loop of its own.
 
-    All threads wait on one epoll, which tells one of them of each request whose head has come;
-    until then no thread waits for it, and until the answer left no other thread hears of it.
+    All threads wait on one epoll, which tells one of them of each request that has come; until
+    then no thread waits for it, and until the answer left no other thread hears of it.
     """
 
     def init_process(self) -> None:
@@ -187,12 +189,17 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         except OSError:  # the client has reset the connection
             data = b""
         connection.received += data
+        connection.has_ended = not data
         if not data or HEAD_END in connection.received or len(connection.received) > LONGEST_HEAD:
             return True
+        self._await_rest(connection)
+        return False
+
+    def _await_rest(self, connection: _Connection) -> None:
+        """All of a request has the same time to arrive in, however often a part of it comes."""
         if not connection.is_arriving:
             connection.is_arriving = True
             connection.timeout = time.monotonic() + self.cfg.timeout
-        return False
 
     def _answer(self, connection: _Connection) -> None:
         """Answers the request that has come, and those that came with it."""
@@ -203,7 +210,6 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         try:
             keep = self._answer_all(connection)
             if keep:
-                connection.timeout = time.monotonic() + self.cfg.keepalive
                 self._connections[descriptor] = connection
                 self._poll.modify(descriptor, READABLE_ONCE)
             elif connection.sock.fileno() >= 0:
@@ -214,19 +220,30 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
                 self._count_clients()
 
     def _answer_all(self, connection: _Connection) -> bool:
-        """Whether the connection may have more requests."""
-        late = connection.is_arriving and connection.timeout <= time.monotonic()
-        connection.is_arriving, connection.timeout = False, math.inf
-        if late:
+        """Whether the connection may have more requests, of which a part may be here."""
+        if connection.is_arriving and connection.timeout <= time.monotonic():
             self.handle_error(None, connection.sock, connection.client, RequestTimeout())
-        keep = not late and self._answer_next(connection)
-        while keep and connection.received:
-            keep = self._answer_next(connection)
-        return keep
+            return False
+        while True:
+            ordinary = wire.read(connection.received, connection.environ)
+            if ordinary is None and self._is_cut_short(connection):
+                self._await_rest(connection)
+                return True
+            connection.is_arriving = False
+            if not self._answer_next(connection, ordinary):
+                return False
+            if not connection.received:
+                connection.timeout = time.monotonic() + self.cfg.keepalive
+                return True
 
-    def _answer_next(self, connection: _Connection) -> bool:
+    def _is_cut_short(self, connection: _Connection) -> bool:
+        """Whether to wait for more: nothing of the usual size holds a thread while it arrives."""
+        received = connection.received
+        is_short = len(received) <= LONGEST_HEAD and not connection.has_ended
+        return is_short and (HEAD_END not in received or wire.lacks_body(received))
+
+    def _answer_next(self, connection: _Connection, ordinary: wire.Ordinary | None) -> bool:
         """Answers what came first, by gunicorn's parser where it is out of the ordinary."""
-        ordinary = wire.read(connection.received, connection.environ)
         if ordinary is None:
             connection.parser.unreader.unread(connection.received)
             keep = self.handle(connection)
@@ -322,7 +339,11 @@ class _Parser(RequestParser):  # type: ignore[misc]
 
     def __next__(self) -> Any:
         self.unreader.deadline = time.monotonic() + self.cfg.timeout
-        return super().__next__()
+        request = super().__next__()
+        for name, value in request.headers:
+            if name == "TRANSFER-ENCODING" and value.strip().lower() not in CODINGS:
+                raise UnsupportedTransferCoding(value)  # gunicorn looks at the last of several
+        return request
 
     def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
         """A body that turns out to be broken after its answer left gets no second answer."""

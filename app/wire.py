@@ -11,7 +11,7 @@ import sys
 import time
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gunicorn.util import unquote_to_wsgi_str
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST = 8000  # bytes of a head; below each of gunicorn's limits
 MOST_HEADERS = 90
+BODY = 64 * 1024  # bytes of a body that is waited for before anybody reads it
 LINE = re.compile(
     r"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/(?!/)[!\"$->@-~]*)(?:\?([!\"$-~]*))? HTTP/1\.1"
 )
@@ -40,6 +41,7 @@ UNUSUAL = {
 }
 NAMES = {"CONTENT-TYPE": "CONTENT_TYPE", "CONTENT-LENGTH": "CONTENT_LENGTH"}
 BODILESS = (204, 304)
+Ordinary: TypeAlias = tuple["WSGIEnvironment", bytes]  # a request, and what follows it
 ENVIRONMENT = {
     "SCRIPT_NAME": "",
     "SERVER_PROTOCOL": "HTTP/1.1",
@@ -53,7 +55,7 @@ ENVIRONMENT = {
 }
 
 
-def read(data: bytes, connection: "WSGIEnvironment") -> tuple["WSGIEnvironment", bytes] | None:
+def read(data: bytes, connection: "WSGIEnvironment") -> Ordinary | None:
     """The request that `data` begins with, and what follows it.
 
     `connection` is what all requests of a connection share. None unless all of the request is here
@@ -80,6 +82,15 @@ def read(data: bytes, connection: "WSGIEnvironment") -> tuple["WSGIEnvironment",
         **fields,
     }
     return environ, data[following:]
+
+
+def lacks_body(data: bytes) -> bool:
+    """Whether a head that is here, with ordinary fields, has a body of up to BODY that is not."""
+    end = data.index(b"\r\n\r\n") + 4
+    _, _, block = data[: end - 2].decode("latin-1").partition("\r\n")
+    fields = _fields(block) if end <= LONGEST else None
+    length = int((fields or {}).get("CONTENT_LENGTH", 0))
+    return length <= BODY and len(data) < end + length
 
 
 @lru_cache(1000)

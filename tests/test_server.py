@@ -75,6 +75,11 @@ UNREADABLE = {
         431,
         "HEADERS_TOO_LARGE",
     ),
+    "a transfer coding under the chunks": (
+        LOGIN + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        501,
+        "NOT_IMPLEMENTED",
+    ),
     "an unknown transfer coding": (
         LOGIN + b"Transfer-Encoding: bzip3\r\n\r\n",
         501,
@@ -242,13 +247,39 @@ def drip(connection: socket.socket) -> bytes | None:
 
 
 @pytest.mark.proves("API-17")
-def test_more_stalled_clients_than_threads_are_outlived(impatient: Server) -> None:
-    stalled = [impatient.connect() for _ in range(2 * THREADS)]
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET /livez HTTP/1.1\r\n",
+        LOGIN + b"Content-Type: application/json\r\nContent-Length: 65536\r\n\r\n{",
+        b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\nG",
+    ],
+    ids=["headers", "body", "a second request"],
+)
+def test_more_stalled_clients_than_threads_hold_nobody_up(server: Server, beginning: bytes) -> None:
+    stalled = [server.connect() for _ in range(20)]
     for connection in stalled:
-        connection.sendall(b"GET /livez HTTP/1.1\r\n")
-    assert impatient.request("GET", "/livez").status == 200
+        connection.sendall(beginning)
+    began = time.monotonic()
+    for _ in range(4):
+        assert server.request("GET", "/livez").status == 200
+    assert time.monotonic() - began < 10  # they have 30 seconds to go on in
     for connection in stalled:
         connection.close()
+
+
+@pytest.mark.proves("API-17")
+def test_a_request_may_come_in_parts(server: Server) -> None:
+    body = b'{"email":"a","password":"b"}'
+    head = LOGIN + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    whole = head + body + b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n"
+    with server.connect() as connection:
+        for begin in range(0, len(whole), 9):
+            connection.sendall(whole[begin : begin + 9])
+            time.sleep(0.001)
+        first, second = replies(connection, 2)
+    assert_is_envelope(first, 401, "INVALID_CREDENTIALS")
+    assert second.json["data"] == {"status": "alive"}
 
 
 def test_a_longest_title_fits_the_cursor_and_the_cursor_the_request_line(server: Server) -> None:
