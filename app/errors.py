@@ -41,9 +41,9 @@ class Unauthenticated(AppError):
     status, code = 401, "UNAUTHENTICATED"
     message = "Send a valid access token: Authorization: Bearer <token>"
 
-    def __init__(self, *, invalid: bool = False) -> None:
+    def __init__(self, message: str | None = None, *, invalid: bool = False) -> None:
         challenge = 'Bearer error="invalid_token"' if invalid else "Bearer"
-        super().__init__(headers={"WWW-Authenticate": challenge})
+        super().__init__(message, headers={"WWW-Authenticate": challenge})
 
 
 class InvalidCredentials(AppError):
@@ -86,7 +86,7 @@ class SyncTokenExpired(AppError):
 
 class PreconditionFailed(AppError):
     status, code = 412, "PRECONDITION_FAILED"
-    message = "The task has another version than If-Match names; read it again"
+    message = "It has another version than you named; read it again and send its ETag as If-Match"
 
 
 class RequestTimeout(AppError):

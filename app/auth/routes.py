@@ -34,6 +34,8 @@ from app.fields import canonical_uuid, new_uuid
 
 LONGEST_USER_AGENT = 512  # characters kept
 
+LOG_IN_AGAIN = "The session has ended, or never was; log in again"
+
 blueprint = Blueprint("auth", __name__, url_prefix="/api/auth")
 account = Blueprint("account", __name__, url_prefix="/api/auth")
 account.before_request(authenticate)
@@ -75,14 +77,14 @@ def refresh_session() -> Response:
     token = refresh.parse(web.read_body(REFRESH_TOKEN)["refresh_token"])
     web.read_query()
     if token is None:
-        raise Unauthenticated(invalid=True)
+        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     successor = token.successor(_refresh_keys()[0])
     user = repository.rotate_token(token, successor)
     if user is None:
         successor = _successor_in_grace(token)
         user = repository.get_user(token.owner_id)
     if user is None:
-        raise Unauthenticated(invalid=True)
+        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     return _session(successor, user)
 
 
@@ -111,7 +113,7 @@ def change_password() -> Response:
     proof = _prove(_credential(), body["current_password"], "current_password")
     new_password_hash = _new_hash(body["new_password"])
     if not repository.change_password(web.owner_id(), proof, new_password_hash):
-        raise Unauthenticated(invalid=True)
+        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     return web.success(b"null")
 
 
@@ -124,7 +126,7 @@ def erase_me() -> Response:
     accounts = _fingerprints().account(user.email_key)
     removed = repository.erase_user(web.owner_id(), proof, accounts)
     if removed is None:
-        raise Unauthenticated(invalid=True)
+        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     return web.success(orjson.dumps(removed))
 
 
@@ -204,14 +206,14 @@ def _successor_in_grace(token: RefreshToken) -> RefreshToken:
     known = repository.list_tokens(token)
     presented = known.get(token.hash)
     if presented is None or not presented.is_spent:
-        raise Unauthenticated(invalid=True)
+        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     if not presented.is_in_grace:
         repository.end_session(token.owner_id, token.session_id)
-        raise Unauthenticated(invalid=True)
+        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     is_spent = {token_hash: row.is_spent for token_hash, row in known.items()}
     successor = refresh.newest(token, _refresh_keys(), is_spent)
     if successor is None:
-        raise Unauthenticated(invalid=True)
+        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     return successor
 
 

@@ -34,7 +34,8 @@ def sessions(caller: Caller) -> list[dict[str, Any]]:
 
 def refuse_refresh(caller: Caller, token: str) -> bool:
     answer = caller.client.post("/api/auth/refresh", json={"refresh_token": token})
-    return error(answer) == (401, "UNAUTHENTICATED")
+    is_refused = error(answer) == (401, "UNAUTHENTICATED")
+    return is_refused and "log in again" in answer.get_json()["error"]["message"]
 
 
 @pytest.mark.proves("AUTH-8")
