@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import signal
@@ -48,6 +49,28 @@ class Front:
         with self.connect() as connection:
             connection.sendall(request)
             return reply(connection, request.partition(b" ")[0].decode("latin-1"))
+
+    def plain(self, request: bytes) -> Reply:
+        """The same without TLS."""
+        with socket.create_connection(("127.0.0.1", self.plain_port), 20) as connection:
+            connection.sendall(request)
+            return reply(connection, request.partition(b" ")[0].decode("latin-1"))
+
+    def http2(self, path: str, *options: str, body: bytes = b"") -> Reply:
+        """What curl is answered over HTTP/2; `options` are its own, and `body` is its input."""
+        command = [parts.program("curl"), "--silent", "--show-error", "--include", "--http2"]
+        command += ["--cacert", str(self.directory / "certificate.pem"), "--max-time", "20"]
+        command += ["--resolve", f"localhost:{self.port}:127.0.0.1", *options]
+        told = subprocess.run(
+            [*command, f"https://localhost:{self.port}{path}"],
+            input=body,
+            capture_output=True,
+            check=True,
+        )
+        stream = io.BytesIO(told.stdout)
+        version, status = stream.readline().split()[:2]
+        assert version == b"HTTP/2"
+        return Reply(int(status), http.client.parse_headers(stream), stream.read())
 
     def request(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
@@ -124,14 +147,23 @@ def front(served_database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
         yield running
 
 
-def refusal(answer: Reply) -> tuple[int, str]:
+@pytest.fixture
+def http2(front: Front) -> Front:
+    """nginx, where there is a client that speaks HTTP/2."""
+    version = subprocess.run([parts.program("curl"), "--version"], capture_output=True, check=True)
+    if b"HTTP2" not in version.stdout:
+        pytest.skip("this curl does not speak HTTP/2")
+    return front
+
+
+def refusal(answer: Reply, *, over_tls: bool = True) -> tuple[int, str]:
     """Status and code of an error; its envelope must be whole."""
     body = answer.json
     assert answer.headers["Content-Type"] == "application/json"
     assert (body["success"], body["data"], body["error"]["details"]) == (False, None, [])
     assert body["error"]["request_id"] == answer.headers["X-Request-Id"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Strict-Transport-Security"]
+    assert ("Strict-Transport-Security" in answer.headers) == over_tls
     return answer.status, body["error"]["code"]
 
 
@@ -149,7 +181,31 @@ def test_without_tls_there_is_only_the_way_to_it(front: Front) -> None:
     answer = connection.getresponse()
     assert answer.status == 308
     assert answer.headers["Location"] == "https://todo.example.com/api/auth/login"
+    assert answer.headers["X-Request-Id"]
     connection.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/api/auth/me", "/metrics", "/livez", "/errors/../livez"])
+def test_without_tls_nothing_reaches_the_service(front: Front, path: str) -> None:
+    answer = front.plain(f"GET {path} HTTP/1.1\r\nHost: a\r\nX-Request-Id: 0\r\n\r\n".encode())
+    assert (answer.status, answer.headers["Location"]) == (308, f"https://a{path}")
+
+
+@pytest.mark.proves("API-1", "OPS-60")
+def test_what_nginx_refuses_without_tls_comes_in_the_envelope(front: Front) -> None:
+    def refused(request: bytes) -> tuple[int, str]:
+        return refusal(front.plain(request), over_tls=False)
+
+    head = b" / HTTP/1.1\r\nHost: localhost\r\n"
+    assert refused(b"BROKEN / HTTP/9.9 x\r\n\r\n") == (400, "BAD_REQUEST")
+    assert refused(b"GET / HTTP/1.1\r\n\r\n") == (400, "BAD_REQUEST")
+    assert refused(b"GET /errors/400" + head[2:] + b"\r\n") == (404, "NOT_FOUND")
+    assert refused(b"TRACE" + head + b"\r\n") == (405, "METHOD_NOT_ALLOWED")
+    assert refused(b"GET /" + b"a" * 9000 + head[2:] + b"\r\n") == (414, "URI_TOO_LONG")
+    large = b"GET" + head + b"X-Large: " + b"a" * 9000 + b"\r\n\r\n"
+    assert refused(large) == (431, "HEADERS_TOO_LARGE")
+    coded = b"POST" + head + b"Transfer-Encoding: gzip\r\n\r\n"
+    assert refused(coded) == (501, "NOT_IMPLEMENTED")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -181,6 +237,36 @@ def test_what_nginx_itself_refuses_comes_in_the_envelope(front: Front) -> None:
     assert refusal(front.raw(b"POST" + head[3:] + announced)) == (413, "PAYLOAD_TOO_LARGE")
     coded = front.raw(b"POST" + head[3:] + b"Transfer-Encoding: gzip\r\n\r\n")
     assert refusal(coded) == (501, "NOT_IMPLEMENTED")
+
+
+@pytest.mark.proves("API-1", "OPS-60")
+def test_what_is_refused_over_http_2_comes_in_the_envelope(http2: Front) -> None:
+    batch = "/api/me/tasks/batch"
+    sent = ["--header", "Content-Type: application/json", "--data-binary", "@-"]
+    large = b" " * (2 * MiB)
+    too_large = (413, "PAYLOAD_TOO_LARGE")
+    assert refusal(http2.http2(batch, *sent, body=large)) == too_large
+    unannounced = ["--request", "POST", "--upload-file", "-"]
+    assert refusal(http2.http2(batch, *unannounced, body=large)) == too_large
+    assert refusal(http2.http2("/", "--request", "TRACE")) == (405, "METHOD_NOT_ALLOWED")
+    assert refusal(http2.http2("/", "--header", "Host: a..b")) == (400, "BAD_REQUEST")
+    assert refusal(http2.http2("/metrics")) == (404, "NOT_FOUND")
+
+
+@pytest.mark.proves("API-16")
+def test_what_is_small_enough_for_nginx_as_compressed_is_refused_by_the_service(
+    http2: Front,
+) -> None:
+    long = http2.http2("/" + "a" * 9000)
+    assert (long.status, long.json["error"]["code"]) == (414, "URI_TOO_LONG")
+    large = http2.http2("/", "--header", "X: " + "a" * 9000)
+    assert (large.status, large.json["error"]["code"]) == (431, "HEADERS_TOO_LARGE")
+
+
+def test_the_largest_batch_passes_over_http_2(http2: Front) -> None:
+    sent = ["--header", "Content-Type: application/json", "--data-binary", "@-"]
+    answer = http2.http2("/api/me/tasks/batch", *sent, body=b" " * MiB)
+    assert answer.json["error"]["code"] == "UNAUTHENTICATED"
 
 
 def test_the_largest_batch_passes(front: Front) -> None:
