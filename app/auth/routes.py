@@ -143,7 +143,7 @@ def list_sessions() -> Response:
 
 @account.delete("/sessions/<session_id>")
 def end_session(session_id: str) -> Response:
-    web.read_query()
+    web.read_nothing()
     known_id = canonical_uuid(session_id)
     if known_id is None or not repository.end_session(web.owner_id(), known_id):
         raise NotFound

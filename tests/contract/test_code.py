@@ -20,6 +20,9 @@ from app.docs.routes import CONTRACT
 from app.fields import Choice, Flag, Integer, QueryFlag, QueryInteger, StrictSchema, Text
 from app.tasks import schemas as tasks
 from app.tasks.export import COLUMNS
+from app.tasks.routes import BATCH_LIMIT
+from app.web import BODY_LIMIT
+from tests.callers import Caller
 from tests.contract import document
 from tests.contract.document import Node, Operation, operations, resolve
 
@@ -88,6 +91,26 @@ def test_an_operation_is_open_to_those_whom_the_description_lets_in(
     answer = client.open(path, method=operation.method)
     asks_for_token = answer.headers.get("WWW-Authenticate") == "Bearer"
     assert asks_for_token != (operation.is_public or path == "/metrics")
+
+
+WRITES = [name for name, each in operations().items() if each.method != "GET"]
+
+
+@pytest.mark.proves("API-11", "API-12", "API-14", "DOC-2")
+@pytest.mark.parametrize("name", WRITES)
+def test_every_write_refuses_a_body_that_it_does_not_take(alice: Caller, name: str) -> None:
+    """Those that take none at all, too; what they answer is described, or `alice` would notice."""
+    operation = operations()[name]
+    path = operation.path.replace("{user_id}", "me").replace("{", "").replace("}", "")
+    too_large = b" " * ((BATCH_LIMIT if name == "applyBatch" else BODY_LIMIT) + 1)
+    for status, body, media_type in (
+        (413, too_large, "text/plain"),
+        (415, b"{", "text/plain"),
+        (400, b"{", "application/json"),
+        (422, b'{"an unknown field": 1}', "application/json"),
+    ):
+        answer = alice.call(operation.method, path, data=body, content_type=media_type)
+        assert answer.status_code == status
 
 
 # --- fields and limits --------------------------------------------------------------------------
