@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import UnionType
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import yaml
 from flask import Flask
@@ -13,16 +15,19 @@ from marshmallow import Schema, fields
 from marshmallow import missing as no_default
 
 import app as service
-from app import errors
+from app import db, errors
 from app.auth import schemas as auth
 from app.auth.tokens import LIFETIME
+from app.config import Config
 from app.docs.routes import CONTRACT
 from app.fields import Choice, Flag, Integer, QueryFlag, QueryInteger, StrictSchema, Text
+from app.operations.counters import SharedCounters
+from app.operations.limits import RateLimits
 from app.tasks import schemas as tasks
 from app.tasks.export import COLUMNS
 from app.tasks.routes import BATCH_LIMIT
 from app.web import BODY_LIMIT
-from tests.callers import Caller
+from tests.callers import Caller, register
 from tests.contract import document
 from tests.contract.document import Node, Operation, operations, resolve
 
@@ -47,6 +52,7 @@ QUERIES: Mapping[str, Schema] = {
     "exportTasks": tasks.EXPORT,
 }
 
+METRICS_TOKEN = "a-token-for-prometheus"
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -271,6 +277,56 @@ def test_every_error_is_described_with_its_own_status() -> None:
 def test_the_example_of_an_error_is_what_it_says(code: str) -> None:
     example = document.document()["components"]["examples"][code]["value"]["error"]
     assert (example["code"], example["message"]) == (code, ERRORS[code].message)
+
+
+# --- examples -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def operated(config: Config) -> Iterator[FlaskClient]:
+    """The service with what an operator may switch on."""
+    limit, token = "600/minute", METRICS_TOKEN
+    application = service.create_app(replace(config, rate_limit=limit, metrics_token=token))
+    application.extensions["rate_limits"] = RateLimits(limit, SharedCounters())
+    db.open_pool()
+    yield application.test_client()
+    db.close_pool()
+
+
+def without_numbers(text: str) -> str:
+    return re.sub(r"\d+(\.\d+)?", "0", text)
+
+
+@pytest.mark.proves("OPS-3")
+def test_the_examples_of_the_limits_are_what_a_user_is_told(operated: FlaskClient) -> None:
+    answer = register(operated).get()
+    headers = document.document()["components"]["headers"]
+    for name in ("RateLimit", "RateLimit-Policy"):
+        assert without_numbers(headers[name]["example"]) == without_numbers(answer.headers[name])
+
+
+@pytest.mark.proves("OPS-21")
+def test_the_example_of_the_metrics_is_a_part_of_them(operated: FlaskClient) -> None:
+    assert operated.get("/nowhere").status_code == 404
+    bearer = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+    told = without_numbers(operated.get("/metrics", headers=bearer).text)
+    example = operations()["getMetrics"].responses["200"]["content"]["text/plain"]["example"]
+    assert without_numbers(example) in told
+
+
+def test_an_access_token_is_taken_as_it_is_described(alice: Caller) -> None:
+    session = document.document()["components"]["schemas"]["Session"]["properties"]
+    described = re.search("`(.+)`", session["access_token"]["description"])
+    assert described is not None
+    name, _, value = described[1].partition(": ")
+    sent = {name: value.replace("…", alice.access_token)}
+    assert alice.client.get("/api/auth/me", headers=sent).status_code == 200
+
+
+@pytest.mark.parametrize("name", document.document()["components"]["headers"])
+def test_the_example_of_a_header_has_the_form_that_is_described(name: str) -> None:
+    header = document.document()["components"]["headers"][name]
+    jsonschema_rs.validate(header["schema"], header["example"], validate_formats=True)
 
 
 # --- the document itself ------------------------------------------------------------------------
