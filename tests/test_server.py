@@ -18,6 +18,7 @@ HOST = b"Host: todo.example\r\n"
 CHUNKED = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 LOGIN = b"POST /api/auth/login HTTP/1.1\r\n" + HOST
 BODY_LIMIT = 64 * 1024
+DOCS = ["/openapi.json", "/docs", "/docs/page.css"]
 THREADS = 4
 ARRIVAL = 2  # seconds that the impatient server gives a request
 
@@ -184,13 +185,22 @@ def test_http_1_0_is_served_without_keeping_the_connection(server: Server) -> No
 
 
 @pytest.mark.proves("API-15")
-@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/api/auth/me", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/api/auth/me", "/nowhere", *DOCS])
 def test_head_has_the_status_and_headers_of_get_and_no_body(server: Server, path: str) -> None:
     sent = {"X-Request-Id": uuid4().hex}
     head, get = server.request("HEAD", path, headers=sent), server.request("GET", path, None, sent)
     assert head.body == b""
     assert head.status == get.status
     assert without_date(head) == without_date(get)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/nowhere", *DOCS])
+def test_an_answer_has_one_date(server: Server, path: str) -> None:
+    first = server.request("GET", path)
+    again = server.request("GET", path, headers={"If-None-Match": first.headers.get("ETag", "")})
+    assert again.status == (304 if path in DOCS else first.status)
+    for answer in (first, again, server.request("HEAD", path)):
+        assert len(answer.headers.get_all("Date", [])) == 1
 
 
 def without_date(answer: Reply) -> list[tuple[str, str]]:

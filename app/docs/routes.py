@@ -36,8 +36,7 @@ def openapi() -> Response:
     response = Response(document, mimetype="application/json")
     response.set_etag(tag)
     response.cache_control.no_cache = True
-    response.make_conditional(request)
-    return response
+    return _conditional(response)
 
 
 @blueprint.get("/docs")
@@ -67,5 +66,11 @@ def _file(path: Path) -> Response:
     """The whole file, or 304 where the browser has it; no ranges of it."""
     response = send_file(path, conditional=False)
     del response.headers["Content-Disposition"]
+    return _conditional(response)
+
+
+def _conditional(response: Response) -> Response:
+    """304 where the client has it already."""
     response.make_conditional(request)
+    del response.headers["Date"]  # the server's is on every answer
     return response
