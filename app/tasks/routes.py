@@ -174,6 +174,7 @@ def export_tasks() -> Response:
     kind = web.read_query(EXPORT)["format"]
     chunks = repository.export(web.owner_id())
     response = _streamed(RENDERINGS[kind](chunks)) if request.method == "GET" else Response()
+    response.automatically_set_content_length = False  # HEAD may tell no other length than GET
     response.call_on_close(chunks.close)
     response.content_type = CONTENT_TYPES[kind]
     response.headers["Content-Disposition"] = f'attachment; filename="tasks.{kind}"'

@@ -17,7 +17,7 @@ from app.config import Config
 from tests.callers import Caller, broken_fields, data, error
 from tests.databases import Postgres
 from tests.processes import until
-from tests.serving import PATIENCE, serving
+from tests.serving import PATIENCE, Server, serving
 from tests.tasks.remote import Remote, peak_memory, restart_peak, sign_up, workers
 
 COLUMNS = [
@@ -164,6 +164,18 @@ def test_head_says_what_get_would_and_reads_no_task(
 
 
 @pytest.mark.proves("LEDGER-31")
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_head_tells_no_length_that_get_would_not(server: Server, kind: str) -> None:
+    remote = sign_up(server)
+    head = remote.call("HEAD", f"/export?format={kind}")
+    get = remote.call("GET", f"/export?format={kind}")
+    ignored = {"Date", "X-Request-Id"}
+    told = {name: value for name, value in head.headers.items() if name not in ignored}
+    expected = {name: value for name, value in get.headers.items() if name not in ignored}
+    assert expected.pop("Transfer-Encoding") == "chunked"  # HEAD may leave it out
+    assert (head.status, head.body, told) == (200, b"", expected)
+
+
 def test_an_export_that_can_not_begin_is_an_error_like_others(
     alice: Caller, superuser: psycopg.Connection
 ) -> None:
