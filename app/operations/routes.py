@@ -52,9 +52,11 @@ def metrics() -> Response:
     config = _config()
     if config.metrics_token is None:
         raise NotFound
-    expected = f"Bearer {config.metrics_token}".encode()
-    if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+    given = request.headers.get("Authorization")
+    if given is None:
         raise Unauthenticated
+    if not hmac.compare_digest(given.encode(), f"Bearer {config.metrics_token}".encode()):
+        raise Unauthenticated(invalid=True)
     text = cast("Metrics", current_app.extensions["metrics"]).text()
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from app import create_app, db
 from app.config import Config
 from app.operations import metrics
-from tests.callers import PASSWORD, register
+from tests.callers import PASSWORD, error, register
 from tests.processes import children, told, until
 from tests.serving import Server, reply, serving
 
@@ -39,12 +40,18 @@ def number(text: str, name: str, **labels: str) -> float:
     return 0.0
 
 
+def refused(answer: TestResponse) -> str:
+    """What the one without the token is asked for."""
+    assert error(answer) == (401, "UNAUTHENTICATED")
+    return answer.headers["WWW-Authenticate"]
+
+
 @pytest.mark.proves("OPS-20")
 def test_strangers_learn_nothing(measured: FlaskClient, app: Flask) -> None:
-    assert measured.get("/metrics").status_code == 401
-    assert measured.get("/metrics", headers={"Authorization": "Bearer x"}).status_code == 401
-    odd = {"Authorization": "Bearer \xff"}
-    assert measured.get("/metrics", headers=odd).status_code == 401
+    assert refused(measured.get("/metrics")) == "Bearer"
+    for wrong in ("Bearer x", "Bearer \xff", "Bearer", f"Basic {TOKEN}", TOKEN, f"{TOKEN} "):
+        answer = measured.get("/metrics", headers={"Authorization": wrong})
+        assert refused(answer) == 'Bearer error="invalid_token"'
     without_token = app.test_client().get("/metrics", headers=BEARER)
     assert without_token.status_code == 404
 
