@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Request, Response
 from flask.ctx import AppContext, RequestContext
 from flask.globals import _cv_app, _cv_request
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter, Rule
 
 from app import web
@@ -163,6 +164,9 @@ class Application(Flask):
         if match is not None:
             request.url_rule = match.rule
             request.view_args = {**match.fixed, **dict(zip(match.names, found, strict=True))}
+            return
+        if request.path.startswith("//"):  # Werkzeug would overlook what is too many
+            request.routing_exception = NotFound()
             return
         context.match_request()
         if request.url_rule is not None:

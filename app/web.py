@@ -97,7 +97,7 @@ class Request(flask.Request):
         path = environ["PATH_INFO"]
         if not path.isascii():
             path = path.encode("latin-1").decode(errors="replace")
-        self.path = "/" + path.lstrip("/")
+        self.path = path if path[:1] == "/" else "/" + path
         self.query_string = environ.get("QUERY_STRING", "").encode("latin-1")
         self.remote_addr = environ.get("REMOTE_ADDR")
 

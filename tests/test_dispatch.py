@@ -6,6 +6,8 @@ import pytest
 
 from app.dispatch import Application
 from tests.callers import Caller, data, error
+from tests.serving import Server
+from tests.tasks.remote import sign_up
 
 
 def test_paths_that_differ_in_their_ids_lead_to_the_same_place(alice: Caller) -> None:
@@ -29,6 +31,18 @@ def test_the_same_id_twice_is_two_arguments(alice: Caller) -> None:
     for _ in range(2):
         assert error(alice.call("GET", f"/api/{alice.id}/tasks/{alice.id}"))[0] == 404
         assert error(alice.call("GET", f"/api/{uuid4()}/tasks/{alice.id}"))[0] == 403
+
+
+@pytest.mark.parametrize("path", ["//api/me/tasks", "///api/me/tasks", "/api//me/tasks"])
+def test_a_slash_too_many_leads_nowhere(server: Server, path: str) -> None:
+    remote = sign_up(server)
+    for _ in range(2):
+        assert remote.get().status == 200
+        for method in ("GET", "HEAD", "POST", "OPTIONS", "FANCY"):
+            answer = server.request(method, path, headers=remote.authorization)
+            assert answer.status == 404
+    coded = server.request("GET", path.replace("//", "/%2F", 1), headers=remote.authorization)
+    assert coded.json["error"]["code"] == "NOT_FOUND"
 
 
 @pytest.mark.parametrize("word", ["batch", "changes", "export", "trash"])
