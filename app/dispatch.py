@@ -69,7 +69,9 @@ class _Context(RequestContext):
 
     @cached_property
     def url_adapter(self) -> MapAdapter | None:  # type: ignore[override]
-        return self.app.create_url_adapter(self.request)
+        """Where a path leads: neither Host nor Upgrade has a say in it, the first time either."""
+        request = self.request
+        return self.app.url_map.bind("", path_info=request.path, default_method=request.method)
 
 
 class Application(Flask):

@@ -27,9 +27,9 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app import wire
-from app.errors import AppError, Internal, RequestTimeout, from_gunicorn
+from app.errors import AppError, BadRequest, Internal, RequestTimeout, from_gunicorn
 from app.operations import edge
-from app.web import failure_body, new_request_id
+from app.web import REQUEST_ID, failure_body, new_request_id
 
 CHUNK = 8192  # bytes
 HEAD_END = b"\r\n\r\n"
@@ -259,7 +259,10 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         return False
 
     def handle_request(self, req: Any, conn: _Connection) -> bool:
-        """For what gunicorn's parser has read."""
+        """For what gunicorn's parser has read, which asks for no Host, and for no form of it."""
+        host = dict(req.headers).get("HOST")
+        if not (req.version < (1, 1) if host is None else wire.is_host(host)):
+            raise BadRequest("The request does not say in one Host header whom it is for")
         _, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg)
         return self._reply(conn.sock, environ) and not req.should_close()
 
@@ -304,7 +307,8 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answers for a request that the application never saw, or did not survive."""
         error = exc if isinstance(exc, AppError) else from_gunicorn(exc)
-        request_id = new_request_id()
+        given = dict(req.headers).get("X-REQUEST-ID", "") if req else ""
+        request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
         if isinstance(error, Internal):
             self.log.error("request %s failed in the server", request_id, exc_info=exc)
         else:

@@ -26,6 +26,10 @@ LINE = re.compile(
 )
 HEADERS = re.compile(r"(?:[A-Za-z0-9-]++:[\t\x20-\x7e\x80-\xff]*+\r\n)+")
 HEADER = re.compile(r"([A-Za-z0-9-]+):[\t ]*([^\r]*)\r\n")
+# A name of labels, or an IPv6 address; the form that DNS and nginx know, not all of RFC 3986's.
+HOST = re.compile(
+    r"(?:[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?"
+)
 LENGTH = re.compile(r"0|[1-9][0-9]{0,7}")
 CLOSING, KEEPING = "close", "keep-alive"
 # Those that say how the message goes on, or that gunicorn has an opinion on.
@@ -66,7 +70,7 @@ def read(data: bytes, connection: "WSGIEnvironment") -> Ordinary | None:
         return None
     line, _, block = data[: end - 2].decode("latin-1").partition("\r\n")
     request, fields = LINE.fullmatch(line), _fields(block)
-    if request is None or fields is None:
+    if request is None or fields is None or "HTTP_HOST" not in fields:
         return None
     following = end + int(fields.get("CONTENT_LENGTH", 0))
     if len(data) < following:
@@ -106,9 +110,16 @@ def _fields(block: str) -> "WSGIEnvironment | None":
         or not UNUSUAL.isdisjoint(fields)
         or fields.get("HTTP_CONNECTION", KEEPING).lower() not in (CLOSING, KEEPING)
         or not LENGTH.fullmatch(fields.get("CONTENT_LENGTH", "0"))
+        or not is_host(fields.get("HTTP_HOST", "none"))
     ):
         return None
     return fields
+
+
+@lru_cache(100)
+def is_host(text: str) -> bool:
+    """Whether a Host header may say this."""
+    return HOST.fullmatch(text) is not None
 
 
 def shared(client: Any, server: Any) -> "WSGIEnvironment":

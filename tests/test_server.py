@@ -101,6 +101,65 @@ def test_a_request_that_cannot_be_read_is_answered_in_the_envelope(
     assert b"gunicorn" not in answer.body
 
 
+NO_HOSTS = [
+    "",
+    "a..b",
+    ".a",
+    "a b",
+    "a/b",
+    "me@a",
+    "a:b",
+    "a:1:2",
+    "a,b",
+    "[::1",
+    "a\xe4",
+    "a" * 64,
+]
+HOSTS = [
+    "a",
+    "A.example.",
+    "127.0.0.1:8000",
+    "[::1]:80",
+    "my_service:8000",
+    "xn--bcher-kva.example",
+]
+
+
+def asked(server: Server, lines: str, version: str = "1.1") -> Reply:
+    head = f"GET /openapi.json HTTP/{version}\r\nConnection: close\r\nX-Request-Id: mine\r\n"
+    return server.raw(f"{head}{lines}\r\n".encode("latin-1"))
+
+
+@pytest.mark.proves("API-19")
+@pytest.mark.parametrize("host", [None, *NO_HOSTS])
+def test_a_request_for_no_host_is_a_bad_request_the_second_time_too(
+    impatient: Server, host: str | None
+) -> None:
+    line = "" if host is None else f"Host: {host}\r\n"
+    for _ in range(2):
+        answer = asked(impatient, line)
+        assert_is_envelope(answer, 400, "BAD_REQUEST")
+        assert answer.headers["X-Request-Id"] == "mine"
+        assert asked(impatient, "Host: a\r\n").status == 200
+    assert asked(impatient, line, version="1.0").status == (200 if host is None else 400)
+
+
+@pytest.mark.proves("API-19")
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_is_a_name_or_an_address(impatient: Server, host: str) -> None:
+    assert asked(impatient, f"Host: {host}\r\n").status == 200
+    assert asked(impatient, f"Host: {host}\r\nTE: trailers\r\n").status == 200
+
+
+def test_an_offer_of_another_protocol_is_ignored_the_first_time_too(
+    served_database_url: str, tmp_path: Path
+) -> None:
+    offer = HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    with serving(served_database_url, tmp_path, WEB_CONCURRENCY="1") as fresh:
+        for _ in range(2):
+            assert fresh.raw(b"GET /openapi.json HTTP/1.1\r\n" + offer).status == 200
+
+
 BROKEN_CHUNKS = {
     "a size that is no number": b"zz\r\n{}\r\n0\r\n\r\n",
     "a negative size": b"-2\r\n{}\r\n0\r\n\r\n",

@@ -51,6 +51,7 @@ values = mostly(
 )
 spaces = st.sampled_from(["", " ", "  ", "\t", " \t"])
 ends = mostly(st.just("\r\n"), st.sampled_from(["\r\n", "\r\n", "\n", "\r", "\r\n "]))
+hosts = mostly(st.just("Host: todo.example:8000\r\n"), st.sampled_from(["", "Host: a..b\r\n"]))
 headers = st.lists(st.tuples(names, spaces, values, spaces, ends), min_size=1, max_size=4)
 bodies = st.sampled_from([b"", b"", b"{}", b"{}GET / HTTP/1.1\r\n\r\n", b"\r\n"])
 
@@ -58,7 +59,7 @@ bodies = st.sampled_from([b"", b"", b"{}", b"{}GET / HTTP/1.1\r\n\r\n", b"\r\n"]
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
     """Something like a request."""
-    lines = [f"{draw(methods)} {draw(targets)} {draw(versions)}\r\n"]
+    lines = [f"{draw(methods)} {draw(targets)} {draw(versions)}\r\n", draw(hosts)]
     lines += [
         f"{name}:{before}{value}{after}{end}" for name, before, value, after, end in draw(headers)
     ]

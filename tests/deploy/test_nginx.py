@@ -221,6 +221,10 @@ def test_the_tls_of_today_is_spoken(front: Front, version: ssl.TLSVersion) -> No
     assert "GCM" in cipher[0] or "CHACHA20" in cipher[0]
 
 
+def test_http_1_0_needs_no_host(front: Front) -> None:
+    assert front.raw(b"GET /livez HTTP/1.0\r\n\r\n").status == 200
+
+
 @pytest.mark.proves("API-1", "OPS-60")
 def test_what_nginx_itself_refuses_comes_in_the_envelope(front: Front) -> None:
     head = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -279,7 +283,7 @@ def test_the_numbers_are_not_public(front: Front) -> None:
     bearer = {"Authorization": "Bearer a-token-for-prometheus"}
     with front.server.connect() as direct:
         direct.sendall(
-            b"GET /metrics HTTP/1.1\r\nAuthorization: "
+            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
             + bearer["Authorization"].encode()
             + b"\r\n\r\n"
         )

@@ -95,9 +95,9 @@ def workers(server: Server) -> set[int]:
 
 
 def requests_to_livez(server: Server) -> float:
-    head = f"GET /metrics HTTP/1.1\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    head = f"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}"
     with server.connect() as connection:
-        connection.sendall(head.encode())
+        connection.sendall(f"{head}\r\n\r\n".encode())
         text = reply(connection).body.decode()
     name = "ownrow_request_duration_seconds_count"
     return number(text, name, route="/livez", method="GET", status="200")
