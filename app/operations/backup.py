@@ -79,12 +79,15 @@ def _make_empty(admin: Admin) -> None:
     _execute(admin, "CREATE DATABASE {} OWNER {} TEMPLATE template0", RESTORED, embedded.OWNER)
     # Rights on the database itself are in no dump either.
     _execute(admin, "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", RESTORED)
+    _execute(admin, "GRANT TEMPORARY ON DATABASE {} TO ownrow_owner", RESTORED)
 
 
 def _swap(admin: Admin) -> None:
     _execute(admin, "DROP DATABASE IF EXISTS {}", REPLACED)
-    _execute(admin, "ALTER DATABASE {} RENAME TO {}", embedded.DATABASE, REPLACED)
-    _execute(admin, "ALTER DATABASE {} RENAME TO {}", RESTORED, embedded.DATABASE)
+    # Both or neither: a start that finds no database makes an empty one.
+    with admin.transaction():
+        _execute(admin, "ALTER DATABASE {} RENAME TO {}", embedded.DATABASE, REPLACED)
+        _execute(admin, "ALTER DATABASE {} RENAME TO {}", RESTORED, embedded.DATABASE)
     _execute(admin, "DROP DATABASE {}", REPLACED)
 
 
