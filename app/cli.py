@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 
 from app import db, migrations, schema
 from app.config import Config
-from app.errors import AppError, from_database
+from app.errors import AppError, cause, from_database
 
 COMMAND_STATEMENT_TIMEOUT_MS = 120_000  # an operator can wait, and has Ctrl-C
 
@@ -53,10 +53,21 @@ def _url() -> str:
     return config.migration_database_url
 
 
+@contextmanager
+def _migratable() -> Iterator[str]:
+    """The database's address for migrations; what goes wrong there is told in a sentence."""
+    try:
+        yield _url()
+    except psycopg.Error as error:
+        problem = "can't be used" if error.sqlstate is None else "refuses"
+        raise click.ClickException(f"The database {problem}: {cause(error)}") from error
+
+
 @database.command()
 def upgrade() -> None:
     """Apply every migration that is missing."""
-    applied = migrations.upgrade(_url())
+    with _migratable() as url:
+        applied = migrations.upgrade(url)
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
 
 
@@ -64,14 +75,17 @@ def upgrade() -> None:
 @click.option("--count", default=1, type=click.IntRange(1), help="How many to take back.")
 def rollback(count: int) -> None:
     """Take the newest migration back, with the data that only it has room for."""
-    undone = migrations.rollback(_url(), count)
+    with _migratable() as url:
+        undone = migrations.rollback(url, count)
     click.echo("\n".join(f"rolled back {name}" for name in undone) or "nothing to roll back")
 
 
 @database.command()
 def status() -> None:
     """List the migrations and whether they have been applied."""
-    for name, is_applied in migrations.status(_url()).items():
+    with _migratable() as url:
+        found = migrations.status(url)
+    for name, is_applied in found.items():
         click.echo(f"{'applied' if is_applied else 'missing':8} {name}")
 
 
@@ -82,7 +96,8 @@ def row_security(state: str) -> None:
 
     Turning them on: restart the service with DB_ROW_SECURITY=on first. Off: this command first.
     """
-    changed = migrations.switch_row_security(_url(), on=state == "on")
+    with _migratable() as url:
+        changed = migrations.switch_row_security(url, on=state == "on")
     click.echo(f"row security is {state}" if changed else f"row security was {state} already")
 
 

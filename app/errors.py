@@ -213,6 +213,11 @@ def from_database(error: psycopg.Error) -> AppError:
     return CONSTRAINTS.get(error.diag.constraint_name or "", Internal)()
 
 
+def cause(error: psycopg.Error) -> str:
+    """What libpq or PostgreSQL says, on one line for an operator; it has no password in it."""
+    return " ".join(str(error).split())
+
+
 # What gunicorn's parser raises while it reads a request; all others are a BadRequest.
 PARSER_ERRORS: Mapping[type[Exception], type[AppError]] = {
     http.UnsupportedTransferCoding: NotImplementedHere,

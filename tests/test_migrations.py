@@ -16,7 +16,9 @@ from flask.testing import FlaskCliRunner
 
 from app import migrations, schema
 from tests.callers import Caller, data
+from tests.operations.parts import flask, free_port
 from tests.processes import unmeasured, until
+from tests.roles import as_role
 from tests.serving import ROOT, serving
 
 # Everything in the public schema but yoyo's own tables, as text.
@@ -318,3 +320,28 @@ def test_a_command_without_a_database_says_what_to_set(tmp_path: Path) -> None:
     assert run.returncode != 0
     assert "DATABASE_URL" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.proves("OPS-84")
+@pytest.mark.parametrize(
+    "command", [["status"], ["upgrade"], ["rollback"], ["row-security", "on"]], ids=" ".join
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "%2Fnowhere"])
+def test_a_database_that_is_away_is_told_in_a_sentence(
+    tmp_path: Path, host: str, command: list[str]
+) -> None:
+    url = f"postgresql://ann:canary@/ownrow?host={host}&port={free_port()}"
+    status, told = flask(environment(url, tmp_path), "db", *command)
+    assert status == 1
+    assert re.fullmatch(r"Error: The database can't be used: .+Is the server running .+\n", told)
+    assert "canary" not in told
+
+
+@pytest.mark.proves("OPS-84")
+def test_what_the_database_refuses_is_told_in_a_sentence(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    migrations.upgrade(empty_database_url)
+    status, told = flask(environment(as_role(empty_database_url), tmp_path), "db", "rollback")
+    assert status == 1
+    assert re.fullmatch(r"Error: The database refuses: permission denied .+\n", told), told

@@ -11,6 +11,7 @@ from psycopg.rows import namedtuple_row
 
 from app import db, schema
 from app.config import Config
+from app.errors import cause
 from app.operations.limits import open_store
 
 INSPECT_SERVER = db.load("operations/inspect_server")
@@ -55,7 +56,7 @@ def examine(config: Config) -> Iterator[Finding]:
         database = _look(config.database_url)
     except psycopg.Error as error:
         remedy = "check DATABASE_URL, the server, and the network between them"
-        yield Finding(BAD, "database", f"can't be used: {_reason(error)}", remedy)
+        yield Finding(BAD, "database", f"can't be used: {cause(error)}", remedy)
         return
     for check in (
         _version,
@@ -245,12 +246,7 @@ def _migration_access(config: Config) -> Iterator[Finding]:
     try:
         _look(url)
     except psycopg.Error as error:
-        text = f"can't be used: {_reason(error)}"
+        text = f"can't be used: {cause(error)}"
         yield Finding(BAD, "migrations", text, "check MIGRATION_DATABASE_URL")
     else:
         yield Finding(GOOD, "migrations", "their connection works")
-
-
-def _reason(error: psycopg.Error) -> str:
-    """The last line of what libpq says; it names hosts and roles, but no password."""
-    return str(error).strip().splitlines()[-1]

@@ -1,5 +1,6 @@
 """What an operator is told about a deployment."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,14 @@ def test_a_database_that_is_away_is_named_with_the_way_to_mend_it(tmp_path: Path
     assert "BAD   database: can't be used" in told
     assert "check DATABASE_URL" in told
     assert "canary" not in told
+
+
+@pytest.mark.proves("OPS-80")
+def test_the_cause_of_that_is_whole_and_on_one_line(tmp_path: Path) -> None:
+    nowhere = "postgresql://ann@/ownrow?host=%2Fnowhere"
+    _, told = examine(tmp_path, DATABASE_URL=nowhere)
+    (line,) = re.findall("^BAD   database: .*$", told, re.MULTILINE)
+    assert "No such file or directory Is the server running locally" in line
 
 
 def test_missing_migrations_are_named(empty_database_url: str, tmp_path: Path) -> None:
