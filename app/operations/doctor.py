@@ -18,8 +18,44 @@ INSPECT_SERVER = db.load("operations/inspect_server")
 SCHEMA_VERSION = db.load("operations/schema_version")
 # Never the same twice, so not among the statements whose results the audit compares.
 MOMENT = "SELECT clock_timestamp() AS clock, pg_backend_pid() AS backend_pid"
+# What a restore leaves out that may not do it: triggers, and owners of functions that lend rights.
+# A statement about the catalogue, which has no owner's rows for the audit to look at.
+LEFT_OUT = """
+SELECT
+    ARRAY(
+        SELECT name FROM unnest(%(triggers)s::text[]) AS name
+        WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = name)
+        ORDER BY name
+    ) AS triggers,
+    ARRAY(
+        SELECT proname::text FROM pg_proc
+        JOIN pg_class ON pronamespace = relnamespace AND pg_class.oid = to_regclass('public.users')
+        WHERE prosecdef AND relowner = to_regrole('ownrow_owner') AND proowner <> to_regrole(
+            CASE WHEN proname = ANY(%(lookups)s) THEN 'ownrow_lookup' ELSE 'ownrow_owner' END
+        )
+        ORDER BY proname
+    ) AS functions
+"""
+NEEDED = {
+    "triggers": [
+        "credentials_noted",
+        "ledger_entries_kept",
+        "ledger_entries_not_truncated",
+        "ledgers_kept",
+        "sessions_noted",
+        "users_closing_noted",
+        "users_noted",
+    ],
+    "lookups": [
+        "find_credential",
+        "keep_ledger_of_living_user",
+        "list_accounts",
+        "password_hash_of",
+    ],
+}
 OLDEST, NEWEST = 15, 18  # major versions of PostgreSQL that the tests run on
 CLOCK_TOLERANCE = 2.0  # seconds
+RESTORE = "restore the backup anew, as in specs/dba.md"
 RESERVED = 10  # connections for operators, migrations and the server itself
 
 GOOD, NOTE, BAD = "good", "note", "bad"
@@ -40,6 +76,7 @@ class Database:
     """What a new connection shows of the server."""
 
     server: Any
+    left_out: Any
     clock_difference: float
     is_pooled: bool
     applied: frozenset[str] | None
@@ -124,6 +161,7 @@ def _look(url: str) -> Database:
         application_name="ownrow doctor",
     ) as connection:
         server: Any = connection.execute(INSPECT_SERVER.text).fetchone()
+        left_out: Any = connection.execute(LEFT_OUT, NEEDED).fetchone()
         before = time.time()
         moment: Any = connection.execute(MOMENT).fetchone()
         difference = moment.clock.timestamp() - (before + time.time()) / 2
@@ -131,8 +169,8 @@ def _look(url: str) -> Database:
         try:
             rows: list[Any] = connection.execute(SCHEMA_VERSION.text).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
-            return Database(server, difference, is_pooled, None)
-        return Database(server, difference, is_pooled, frozenset(row[0] for row in rows))
+            return Database(server, left_out, difference, is_pooled, None)
+        return Database(server, left_out, difference, is_pooled, frozenset(row[0] for row in rows))
 
 
 def _version(_config: Config, database: Database) -> Finding:
@@ -156,8 +194,12 @@ def _schema(_config: Config, database: Database) -> Finding:
     missing = [name for name in schema.known() if name not in database.applied]
     if missing:
         return Finding(BAD, "schema", f"missing: {', '.join(missing)}", "run: flask db upgrade")
-    newer = database.applied.difference(schema.known())
-    return Finding(GOOD, "schema", "newer than this code" if newer else "as this code needs it")
+    if database.applied.difference(schema.known()):
+        return Finding(GOOD, "schema", "newer than this code")
+    if database.left_out.triggers:
+        text = f"without its triggers {', '.join(database.left_out.triggers)}"
+        return Finding(BAD, "schema", text, RESTORE)
+    return Finding(GOOD, "schema", "as this code needs it")
 
 
 def _rights(_config: Config, database: Database) -> Finding:
@@ -165,6 +207,9 @@ def _rights(_config: Config, database: Database) -> Finding:
     if not server.may_write_ledger:
         text = f"{server.role_name} may not write the ledger"
         return Finding(BAD, "rights", text, "connect as ownrow_app, or run: flask db upgrade")
+    if database.left_out.functions:
+        text = f"functions that are not their role's: {', '.join(database.left_out.functions)}"
+        return Finding(BAD, "rights", text, RESTORE)
     excess = [
         what
         for what, may in (

@@ -8,10 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from flask import Flask
+from psycopg import sql
 
 from app import db, migrations
 from app.cli import connected
 from app.config import Config
+from tests.databases import Copy
 from tests.operations import parts
 from tests.processes import bare_environment
 from tests.roles import as_role, needs_log_ins
@@ -93,6 +95,39 @@ def test_missing_migrations_are_named(empty_database_url: str, tmp_path: Path) -
     newest = migrations.rollback(empty_database_url)[0]
     status, told = examine(tmp_path, DATABASE_URL=empty_database_url)
     assert (status, f"BAD   schema: missing: {newest}" in told) == (1, True)
+
+
+@pytest.mark.proves("OPS-80")
+def test_every_trigger_that_a_restore_has_left_out_is_named(
+    database_url: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(database_url) as owner:
+        triggers = owner.execute(
+            "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+            " ORDER BY tgname"
+        ).fetchall()
+        for name, table in triggers:
+            drop = sql.SQL("DROP TRIGGER {} ON {}")
+            owner.execute(drop.format(sql.Identifier(name), sql.Identifier(table)))
+    status, told = examine(tmp_path, DATABASE_URL=as_role(database_url))
+    names = ", ".join(name for name, _ in triggers)
+    assert (status, f"BAD   schema: without its triggers {names}\n" in told) == (1, True), told
+
+
+@pytest.mark.proves("OPS-80")
+def test_every_function_that_a_restore_has_given_to_another_role_is_named(
+    copy: Copy, tmp_path: Path
+) -> None:
+    with psycopg.connect(copy.superuser_url) as superuser:
+        functions = superuser.execute(
+            "SELECT proname, oid::regprocedure::text FROM pg_proc"
+            " WHERE prosecdef AND pronamespace = 'public'::regnamespace ORDER BY proname"
+        ).fetchall()
+        for _, signature in functions:
+            superuser.execute(f"ALTER FUNCTION {signature} OWNER TO CURRENT_USER".encode())
+    status, told = examine(tmp_path, DATABASE_URL=as_role(copy.url))
+    names = ", ".join(name for name, _ in functions)
+    assert (status, f"not their role's: {names}\n" in told) == (1, True), told
 
 
 def test_a_limit_store_that_is_away_is_named(database_url: str, tmp_path: Path) -> None:
