@@ -1,7 +1,10 @@
 """Least privilege: each right that a role must not have is tried, and refused."""
 
+import os
 import re
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +19,9 @@ from app.config import Config
 from tests.auth.database import dump
 from tests.callers import Caller, register
 from tests.databases import Postgres
+from tests.processes import bare_environment
 from tests.roles import as_role, needs_log_ins
+from tests.serving import ROOT
 
 REFUSED = {
     "ownrow_app": [
@@ -273,6 +278,34 @@ def test_without_the_right_to_make_roles_there_is_a_warning_and_a_service_that_w
     db.close_pool()
 
 
+@pytest.mark.slow
+@pytest.mark.proves("OWN-9")
+@needs_log_ins
+def test_what_the_dba_page_says_makes_up_for_roles_that_were_missing(
+    postgres: Postgres, plain_url: str, tmp_path: Path
+) -> None:
+    migrations.upgrade(plain_url)
+    with psycopg.connect(plain_url) as owner:
+        owner.execute("INSERT INTO ended_sessions VALUES (gen_random_uuid())")
+        name = owner.info.dbname
+    superuser = postgres.superuser_url(name)
+    page = (ROOT / "specs" / "dba.md").read_text()
+    (command,) = re.findall(r"^    (while flask db status.+)$", page, re.MULTILINE)
+    subprocess.run(
+        ["bash", "-euc", command],
+        cwd=ROOT,
+        env=bare_environment(False, DATABASE_URL=superuser, DATA_DIR=str(tmp_path))
+        | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        timeout=120,
+        check=True,
+    )
+    assert all(migrations.status(superuser).values())
+    with psycopg.connect(as_role(postgres.url(name))) as service:
+        assert service.execute("SELECT count(*) FROM ended_sessions").fetchone() == (1,)
+        with pytest.raises(errors.InsufficientPrivilege):
+            service.execute("SELECT count(*) FROM auth_events")
+
+
 @pytest.mark.proves("OWN-10")
 def test_what_the_dba_page_says_erases_a_person(
     alice: Caller, bob: Caller, database_url: str
@@ -280,7 +313,7 @@ def test_what_the_dba_page_says_erases_a_person(
     for person in (alice, bob):
         person.post(json={"title": "erased or not"})
     assert alice.id in dump(database_url)
-    page = (Path(__file__).parents[2] / "specs" / "dba.md").read_text()
+    page = (ROOT / "specs" / "dba.md").read_text()
     (script,) = re.findall(r"^    BEGIN;\n.*?^    COMMIT;$", page, re.MULTILINE | re.DOTALL)
     with psycopg.connect(as_role(database_url, "ownrow_migrator"), autocommit=True) as migrator:
         migrator.execute(script.replace("person@example.com", alice.email))
