@@ -26,7 +26,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 CREDENTIALS = {"email": "ada@example.com", "password": "seven quiet rivers"}
-PRODUCTION = {"APP_ENV": "production", "JWT_SECRETS": "2026:7d0e9b0c5a3f4e6182d4b6c8fa1e3957"}
+KEYS = "2026:7d0e9b0c5a3f4e6182d4b6c8fa1e3957"
+PRODUCTION = {"APP_ENV": "production", "JWT_SECRETS": KEYS}
 
 
 @dataclass
@@ -269,6 +270,25 @@ def test_in_production_it_does_not_migrate(launch: Launch, empty_database_url: s
     assert "flask db upgrade" in launcher.output()
     with psycopg.connect(empty_database_url) as connection:
         assert connection.execute("SELECT to_regclass('users')").fetchone() == (None,)
+
+
+@pytest.mark.proves("MIG-5", "RUN-3")
+def test_staging_has_a_database_of_its_own_and_migrates_it(launch: Launch, data_dir: Path) -> None:
+    refused = launch(APP_ENV="staging")
+    assert refused.ended() == 2
+    assert "JWT_SECRETS must be set" in refused.output()
+    assert not (data_dir / "postgres").exists()
+    launcher = launch(APP_ENV="staging", JWT_SECRETS=KEYS).ready()
+    assert "Applied migration 0001.users" in launcher.output()
+    assert (data_dir / "postgres").exists()
+
+
+@pytest.mark.proves("RUN-3")
+def test_production_has_no_database_that_is_made_up(launch: Launch, data_dir: Path) -> None:
+    launcher = launch(**PRODUCTION)
+    assert launcher.ended() == 2
+    assert "DATABASE_URL must be set" in launcher.output()
+    assert not (data_dir / "postgres").exists()
 
 
 def test_a_database_that_is_away_is_reported_in_a_sentence(launch: Launch) -> None:
