@@ -2,12 +2,17 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from app import embedded
+from app.commands import PLACES
 from app.config import Config
 from tests.operations import parts
+from tests.processes import bare_environment
 from tests.serving import ROOT, Server
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -88,6 +93,17 @@ def test_a_default_in_the_table_is_the_one_that_holds(
     assert Config.from_env({**environ, name: default}) == Config.from_env(environ)
 
 
+@pytest.mark.proves("RUN-4")
+@pytest.mark.parametrize("app_env", ["development", "test", "staging", "production"])
+def test_the_default_of_the_log_is_the_one_of_the_environment(tmp_path: Path, app_env: str) -> None:
+    (told,) = (default for name, default in SETTING.findall(README) if name == "LOG_FORMAT")
+    otherwise, _, exception = told.partition(", ")
+    form, _, named = exception.partition(" in ")
+    url = "postgresql://ann@db.example.com/ownrow"
+    config = settings(tmp_path, APP_ENV=app_env, DATABASE_URL=url)
+    assert config.log_format == (form if app_env in named.split(" and ") else otherwise)
+
+
 def test_the_example_has_every_setting_and_values_that_are_taken_but_for_the_secret(
     tmp_path: Path,
 ) -> None:
@@ -102,6 +118,52 @@ def test_the_example_has_every_setting_and_values_that_are_taken_but_for_the_sec
 
 def test_the_example_changes_nothing_by_itself() -> None:
     assert not re.findall(r"^[^#\n]", EXAMPLE, re.MULTILINE)
+
+
+SHORTER = {"audit": ["--no-plans"], "seed": ["--users", "2", "--tasks", "4"]}
+
+
+@pytest.mark.parametrize("command", re.findall(r"^\| `flask (.+?)` \|", README, re.MULTILINE))
+def test_a_command_for_operators_does_what_it_says(
+    database_url: str, tmp_path: Path, command: str
+) -> None:
+    words = command.split()
+    environ = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path)}
+    status, told = parts.flask(environ, *words, *SHORTER.get(words[0], []))
+    assert status == 0, told
+
+
+def test_every_command_is_in_the_table_of_those_for_operators() -> None:
+    told = re.findall(r"^\| `flask (\w+)", README, re.MULTILINE)
+    assert sorted(told) == sorted(PLACES)
+
+
+def test_a_command_finds_the_database_of_make_run(used_data_dir: Path) -> None:
+    (command,) = re.findall(r"^    (DATABASE_URL=.+flask.+)$", README, re.MULTILINE)
+    command = command.replace("$PWD/.data", str(used_data_dir))
+    command = command.replace(".venv/bin/flask", str(Path(sys.executable).with_name("flask")))
+    with embedded.start(used_data_dir) as server:
+        with psycopg.connect(server.url()) as connection:
+            connection.execute(
+                "INSERT INTO users (id, email, email_key) VALUES"
+                " (gen_random_uuid(), 'ann@example.com', 'ann@example.com')"
+            )
+        run = subprocess.run(
+            ["bash", "-c", command],
+            cwd=ROOT,
+            env=bare_environment(DATA_DIR=str(used_data_dir)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert run.returncode == 0, run.stderr
+    assert "ann@example.com" in run.stdout
+
+
+def test_it_is_installed_as_the_image_is() -> None:
+    (options,) = re.findall(r"`pip install (.+) -r requirements.txt`", README)
+    assert f"{options} -r /build/requirements.txt" in (ROOT / "Dockerfile").read_text()
 
 
 def test_every_target_is_explained_to_contributors() -> None:
