@@ -63,21 +63,21 @@ def test_20_writers_with_if_match_lose_no_update(
     path, history = f"/{task['id']}", History()
 
     def append(writer: int) -> int:
-        """Adds the writer's letter to the title five times, each time to what it has read."""
+        """Adds the writer's letter to the title three times, each time to what it has read."""
         done = 0
-        while done < 5:
+        while done < 3:
             read = owner.get(path).json["data"]
             title = {"title": read["title"] + chr(ord("a") + writer)}
             done += history.write(owner, "PATCH", path, title, read["version"]) is not None
         return done
 
-    assert sum(all_at_once(WRITERS, append)) == 100
+    assert sum(all_at_once(WRITERS, append)) == 60
     entries = read_ledger(superuser, owner.id)
     check(history.calls, entries, [entries[0].request_id])
     final = owner.get(path).json["data"]
-    assert sorted(final["title"]) == sorted("|" + "abcdefghijklmnopqrst" * 5)
-    assert final["version"] == len(entries) == 101
-    assert sum(call.is_ok for call in history.calls) == 100
+    assert sorted(final["title"]) == sorted("|" + "abcdefghijklmnopqrst" * 3)
+    assert final["version"] == len(entries) == 61
+    assert sum(call.is_ok for call in history.calls) == 60
     assert {call.status for call in history.calls} <= {200, 412}
     assert flask("ledger", "verify").exit_code == 0
 
