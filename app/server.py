@@ -29,7 +29,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from app import wire
 from app.errors import AppError, BadRequest, Internal, RequestTimeout, from_gunicorn
 from app.operations import edge
-from app.web import REQUEST_ID, failure_body, new_request_id
+from app.web import BODY_LIMIT, REQUEST_ID, failure_body, new_request_id
 
 CHUNK = 8192  # bytes
 HEAD_END = b"\r\n\r\n"
@@ -240,7 +240,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         """Whether to wait for more: nothing of the usual size holds a thread while it arrives."""
         received = connection.received
         is_short = len(received) <= LONGEST_HEAD and not connection.has_ended
-        return is_short and (HEAD_END not in received or wire.lacks_body(received))
+        return is_short and (HEAD_END not in received or wire.lacks_body(received, BODY_LIMIT))
 
     def _answer_next(self, connection: _Connection, ordinary: wire.Ordinary | None) -> bool:
         """Answers what came first, by gunicorn's parser where it is out of the ordinary."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 LONGEST = 8000  # bytes of a head; below each of gunicorn's limits
 MOST_HEADERS = 90
-BODY = 64 * 1024  # bytes of a body that is waited for before anybody reads it
 LINE = re.compile(
     r"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/(?!/)[!\"$->@-~]*)(?:\?([!\"$-~]*))? HTTP/1\.1"
 )
@@ -65,15 +64,12 @@ def read(data: bytes, connection: "WSGIEnvironment") -> Ordinary | None:
     `connection` is what all requests of a connection share. None unless all of the request is here
     and nothing about it is out of the ordinary.
     """
-    end = data.find(b"\r\n\r\n") + 4
-    if not 4 < end <= LONGEST:
+    head = _head(data)
+    if head is None:
         return None
-    line, _, block = data[: end - 2].decode("latin-1").partition("\r\n")
-    request, fields = LINE.fullmatch(line), _fields(block)
-    if request is None or fields is None or "HTTP_HOST" not in fields:
-        return None
-    following = end + int(fields.get("CONTENT_LENGTH", 0))
-    if len(data) < following:
+    line, fields, end, following = head
+    request = LINE.fullmatch(line)
+    if request is None or "HTTP_HOST" not in fields or len(data) < following:
         return None
     method, path, query = request.groups()
     environ = {
@@ -88,13 +84,25 @@ def read(data: bytes, connection: "WSGIEnvironment") -> Ordinary | None:
     return environ, data[following:]
 
 
-def lacks_body(data: bytes) -> bool:
-    """Whether a head that is here, with ordinary fields, has a body of up to BODY that is not."""
-    end = data.index(b"\r\n\r\n") + 4
-    _, _, block = data[: end - 2].decode("latin-1").partition("\r\n")
-    fields = _fields(block) if end <= LONGEST else None
-    length = int((fields or {}).get("CONTENT_LENGTH", 0))
-    return length <= BODY and len(data) < end + length
+def lacks_body(data: bytes, limit: int) -> bool:
+    """Whether an ordinary head is here, and its body of up to `limit` bytes is not."""
+    head = _head(data)
+    if head is None:
+        return False
+    _, _, end, following = head
+    return following - end <= limit and len(data) < following
+
+
+def _head(data: bytes) -> tuple[str, "WSGIEnvironment", int, int] | None:
+    """The first line and the fields, and where head and body end; None unless it is ordinary."""
+    end = data.find(b"\r\n\r\n") + 4
+    if not 4 < end <= LONGEST:
+        return None
+    line, _, block = data[: end - 2].decode("latin-1").partition("\r\n")
+    fields = _fields(block)
+    if fields is None:
+        return None
+    return line, fields, end, end + int(fields.get("CONTENT_LENGTH", 0))
 
 
 @lru_cache(1000)
