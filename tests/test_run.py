@@ -3,12 +3,10 @@
 import json
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,8 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.databases import memory
-from tests.operations.parts import copy_cluster, free_port
+from tests.operations.parts import cluster_directory, copy_cluster, free_port
 from tests.processes import unmeasured, until, using
 
 pytestmark = pytest.mark.slow
@@ -74,9 +71,8 @@ class Launcher:
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="ownrow-run-", dir=memory()))
-    yield directory
-    shutil.rmtree(directory)
+    with cluster_directory() as directory:
+        yield directory
 
 
 @pytest.fixture

@@ -279,10 +279,8 @@ class Worlds:
         does where she is alone. Locking one of his rows counts as well.
         """
         for alice, bob in PAIRS:
-            alone, together = (
-                self._alone(name, role, alice),
-                self._run(name, text, role, alice, bob),
-            )
+            alone = self._alone(name, role, alice)
+            together = self._run(name, text, role, alice, bob)
             if alone["result"] != together["result"]:
                 yield f"{together['result']} instead of {alone['result']}"
             if alone["alice"] != together["alice"]:

@@ -22,6 +22,8 @@ from tests.processes import children, send, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = {"psql": "postgresql-client"}
+# On the database that one is connected to.
+RIGHTS = "SELECT datacl::text FROM pg_database WHERE datname = current_database()"
 
 
 def program(name: str) -> str:

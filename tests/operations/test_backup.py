@@ -13,7 +13,6 @@ from tests.operations import parts
 from tests.processes import bare_environment, until
 
 PROGRAM = [sys.executable, "-m", "app.operations.backup"]
-RIGHTS = "SELECT datacl::text FROM pg_database WHERE datname = current_database()"
 # A database can't be renamed while somebody is connected to it; PostgreSQL waits 5 s for their end.
 HELD_UP = """
 import sys
@@ -70,7 +69,7 @@ def test_what_was_saved_comes_back_whole_and_its_ledgers_hold(
         environ = {"DATABASE_URL": server.url(), "DATA_DIR": str(used_data_dir)}
         assert parts.flask(environ, "seed", "--users", "3", "--tasks", "60")[0] == 0
         before = titles(server.url())
-        rights = one(server.url(), RIGHTS)
+        rights = one(server.url(), parts.RIGHTS)
         status, told = backup(used_data_dir, "backup", str(dump))
         assert status == 0, told
         assert dump.stat().st_mode & 0o077 == 0
@@ -84,7 +83,7 @@ def test_what_was_saved_comes_back_whole_and_its_ledgers_hold(
         assert status == 0, told
         with embedded.start(directory) as server:
             assert titles(server.url()) == before
-            assert one(server.url(), RIGHTS) == rights
+            assert one(server.url(), parts.RIGHTS) == rights
             migrator = server.url(user="ownrow_migrator")
             environ = {"DATABASE_URL": migrator, "DATA_DIR": str(directory)}
             for command in (["ledger", "verify"], ["seed", "--users", "1", "--tasks", "1"]):

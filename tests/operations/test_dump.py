@@ -20,7 +20,6 @@ pytestmark = pytest.mark.slow
 PAGE = (parts.ROOT / "specs" / "dba.md").read_text(encoding="utf-8")
 README = (parts.ROOT / "README.md").read_text(encoding="utf-8")
 RESTORED = "ownrow_restored"
-RIGHTS = "SELECT datacl::text FROM pg_database WHERE datname = current_database()"
 
 
 def blocks() -> list[list[str]]:
@@ -65,7 +64,7 @@ def flask(server: EmbeddedPostgres, data_dir: Path, *command: str, **settings: s
 def content(server: EmbeddedPostgres, database: str) -> tuple[Any, str]:
     """The rights on the database, and all that is in it."""
     with psycopg.connect(server.url(database, SUPERUSER)) as connection:
-        rights = connection.execute(RIGHTS).fetchone()
+        rights = connection.execute(parts.RIGHTS).fetchone()
     # Without the comments, of which some are the dump's own, and the word that guards it.
     dump = run(server, SUPERUSER, Path("/"), f"pg_dump {database}")
     return rights, re.sub(r"^(--|\\(un)?restrict ).*\n", "", dump, flags=re.MULTILINE)
