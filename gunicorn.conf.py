@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from contextlib import suppress
 from logging.config import dictConfig
 from pathlib import Path
 
@@ -20,7 +21,7 @@ except ConfigError as error:
 
 bind = f"[{settings.host}]:{settings.port}"  # the brackets let HOST be an IPv6 address
 workers = settings.web_concurrency  # one more than CPUs: waiting for a GIL leaves them idle
-threads = settings.web_threads  # more wait for the same GIL; hashing a password leaves three
+threads = settings.web_threads  # what waits together goes to PostgreSQL together
 worker_class = "app.server.EnvelopeWorker"  # gthread's, less than half of its CPU per request
 keepalive = 75  # longer than nginx's 60 s, so that nginx is the one to close
 timeout = 30  # also what a request has to arrive in
@@ -58,6 +59,8 @@ def pre_fork(server, worker):
 def post_fork(server, worker):
     """Before the application, and with it the numbers, is made."""
     metrics.use_slot(worker.slot)
+    with suppress(OSError, AttributeError):  # a sandbox may forbid it; only Linux has it
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # wakes up without pushing in
 
 
 def post_worker_init(worker):

@@ -9,8 +9,8 @@ import re
 import select
 import threading
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from time import monotonic
@@ -79,6 +79,16 @@ class Patience(threading.local):
         own = Patience.usual if self.special is None else self.special
         return max(0.0, min(own, self.deadline - monotonic()))
 
+    @contextmanager
+    def of_several(self) -> Iterator[None]:
+        """What this thread sends for others has a statement's time, however late it is itself."""
+        mine = self.deadline, self.special
+        self.deadline, self.special = monotonic() + Patience.usual, None
+        try:
+            yield
+        finally:
+            self.deadline, self.special = mine
+
 
 patience = Patience()
 
@@ -105,8 +115,8 @@ class Connection(psycopg.Connection[Row]):
         self._poll = select.poll()
         self._poll.register(self.pgconn.socket, select.POLLIN)
 
-    def run(self, *calls: Call) -> PGresult:
-        """Sends the statements in one round trip; returns the result of the last one.
+    def run(self, *calls: Call) -> list[PGresult]:
+        """Sends the statements in one round trip; returns the result of each.
 
         Several go out in one pipeline. They commit together, so that a pooler can't lend the
         connection to anybody in between, and what one sets for its transaction is gone afterwards.
@@ -117,13 +127,13 @@ class Connection(psycopg.Connection[Row]):
         sent = [(statement, self._dump(statement, params)) for statement, params in calls]
         if len(sent) == 1:
             self._send(*sent[0])
-            return self._result()
+            return self._results()
         self.pgconn.enter_pipeline_mode()
         try:
             for each in sent:
                 self._send(*each)
             self.pgconn.pipeline_sync()
-            return self._result()
+            return self._results()
         finally:
             if not self.closed:
                 self.pgconn.exit_pipeline_mode()
@@ -162,7 +172,7 @@ class Connection(psycopg.Connection[Row]):
     def _prepare(self, statement: Statement) -> None:
         """Makes the statement known to the server, at its first use on this connection."""
         self.pgconn.send_prepare(statement.key, statement.query)
-        self._result()
+        self._results()
         self._known.add(statement.name)
 
     def _dump(self, statement: Statement, params: Params) -> Sequence[Buffer | None]:
@@ -170,7 +180,10 @@ class Connection(psycopg.Connection[Row]):
         values = [params[name] for name in statement.parameters]
         # psycopg would look for the type of what an empty array has none of.
         values = ["{}" if type(value) is list and not value else value for value in values]
-        return self._values.dump_sequence(values, statement.formats)
+        try:
+            return self._values.dump_sequence(values, statement.formats)
+        except ValueError as error:  # text that there is no UTF-8 for
+            raise psycopg.DataError("a parameter can't be sent") from error
 
     def _send(self, statement: Statement, values: Sequence[Buffer | None]) -> None:
         if self.keeps_statements:
@@ -178,15 +191,16 @@ class Connection(psycopg.Connection[Row]):
         else:
             self.pgconn.send_query_params(statement.query, values)
 
-    def _result(self) -> PGresult:
-        """The last result of what was sent; raises the first error among all of them.
+    def _results(self) -> list[PGresult]:
+        """The results of what was sent; raises the first error among them.
 
         In a pipeline each statement's results end with None, and all of them with a sync. libpq
         gives a connection up on which it reads nonsense, and then has nothing but None.
         """
         pgconn = self.pgconn
         in_pipeline = pgconn.pipeline_status
-        last, failed = None, None
+        good: list[PGresult] = []
+        failed = None
         self._flush()
         while True:
             while pgconn.is_busy():
@@ -197,14 +211,14 @@ class Connection(psycopg.Connection[Row]):
                 if not in_pipeline or pgconn.status == ConnStatus.BAD:
                     break
             elif result.status in GOOD:
-                last = result
+                good.append(result)
             elif result.status == ExecStatus.PIPELINE_SYNC:
                 break
             else:
                 failed = failed or result
-        if last is None or failed is not None or pgconn.status == ConnStatus.BAD:
+        if not good or failed is not None or pgconn.status == ConnStatus.BAD:
             raise self._failure(failed)
-        return last
+        return good
 
     def _failure(self, failed: PGresult | None) -> psycopg.Error:
         if failed is None or self.closed:

@@ -3,7 +3,7 @@
 import math
 import re
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -15,9 +15,10 @@ from psycopg.rows import namedtuple_row
 from psycopg_pool import PoolTimeout
 
 from app.config import Config
-from app.connection import Connection, Params, Patience, patience
+from app.connection import Call, Connection, Params, Patience, patience
 from app.connection import Row as Row
 from app.connection import Statement as Statement
+from app.lanes import Fetch, Group, Job, Lane
 from app.pool import Pool
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
@@ -45,7 +46,6 @@ UNPREPARED = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotS
 OUTDATED = (*UNPREPARED, psycopg.errors.ReadOnlySqlTransaction)
 
 T = TypeVar("T")
-Fetch = Callable[[Connection, Statement, PGresult], T]
 
 
 def load(name: str) -> Statement:
@@ -59,6 +59,7 @@ def load(name: str) -> Statement:
 SET_UP_CONNECTION = load("operations/set_up_connection")
 ALLOW_SLOW_READER = load("operations/allow_slow_reader")
 SET_OWNER = load("operations/set_owner")
+LIMIT_LOCK_WAIT = load("operations/limit_lock_wait")
 
 
 class _Thread(threading.local):
@@ -77,6 +78,7 @@ class _Database:
         self.taken_at = -math.inf  # when the pool last gave a connection, in monotonic seconds
         self.is_away = False
         self.thread = _Thread()
+        self.reads, self.writes = Lane(), Lane()  # no read waits for a commit
 
 
 _database = _Database()
@@ -221,9 +223,13 @@ def transaction() -> Iterator[None]:
             _database.thread.connection = None
 
 
-def fetch_one(statement: Statement, params: Params) -> Row | None:
-    """The first row, or None where there is none."""
-    rows = _run(statement, params, Connection.rows)
+def fetch_one(statement: Statement, params: Params, *, pipelined: bool = False) -> Row | None:
+    """The first row, or None where there is none.
+
+    With `pipelined`, outside a transaction, the statement may share its round trip and its commit
+    with other threads' ones: for what concerns one owner, has little to look at and returns soon.
+    """
+    rows = _run(statement, params, Connection.rows, pipelined=pipelined)
     return rows[0] if rows else None
 
 
@@ -269,16 +275,29 @@ def stream(statement: Statement, params: Params) -> Generator[list[Row], None, N
             yield chunk
 
 
-def _run(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
+def _run(statement: Statement, params: Params, fetch: Fetch[T], *, pipelined: bool = False) -> T:
     """Runs the statement on the transaction's connection, or on one of the pool's outside."""
     thread, began = _database.thread, monotonic()
     try:
         if thread.connection is not None:
-            return fetch(thread.connection, statement, _send(thread.connection, statement, params))
+            return _run_on(thread.connection, statement, params, fetch)
+        if pipelined:
+            return _run_in_lane(statement, params, fetch)
         return _run_alone(statement, params, fetch)
     finally:
         if thread.timings is not None:
             thread.timings.append((statement.name, monotonic() - began))
+
+
+def _run_on(connection: Connection, statement: Statement, params: Params, fetch: Fetch[T]) -> T:
+    return fetch(connection, statement, connection.run(*_calls(statement, params))[-1])
+
+
+def _calls(statement: Statement, params: Params) -> list[Call]:
+    """What executes the statement; with row security, as its owner."""
+    if _database.tells_owner and "owner_id" in params:
+        return [(SET_OWNER, {"owner_id": str(params["owner_id"])}), (statement, params)]
+    return [(statement, params)]
 
 
 def _run_alone(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
@@ -287,7 +306,7 @@ def _run_alone(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
     while True:
         with _Loan() as connection:
             try:
-                return fetch(connection, statement, _send(connection, statement, params))
+                return _run_on(connection, statement, params, fetch)
             except psycopg.Error as error:
                 if not retries or not _is_safe_again(connection, statement, error):
                     raise
@@ -301,9 +320,61 @@ def _is_safe_again(connection: Connection, statement: Statement, error: psycopg.
     return isinstance(error, UNPREPARED) or (statement.reads_only and is_lost)
 
 
-def _send(connection: Connection, statement: Statement, params: Params) -> PGresult:
-    """Executes the statement; with row security, as its owner."""
-    if _database.tells_owner and "owner_id" in params:
-        owner = {"owner_id": str(params["owner_id"])}
-        return connection.run((SET_OWNER, owner), (statement, params))
-    return connection.run((statement, params))
+def _run_in_lane(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
+    """A statement that may go together with others, and goes alone where they failed."""
+    job = Job(statement, params, fetch)
+    lane = _database.reads if statement.reads_only else _database.writes
+    lane.run(job, _carry)
+    if job.is_left:
+        return _run_alone(statement, params, fetch)
+    return job.outcome()
+
+
+def _carry(group: Group) -> None:
+    """Runs a group's statements, by the thread of one of them."""
+    if len(group) == 1:
+        (job,) = group
+        job.result = _run_alone(job.statement, job.params, job.fetch)
+    else:
+        with patience.of_several():
+            _run_together(group)
+
+
+def _run_together(group: Group) -> None:
+    """All statements of the group in one pipeline, and so in one transaction.
+
+    Each writer locks its owner's ledger first: in one order for all groups they can't stop each
+    other for good, and nobody waits long for what a stranger has locked. Where one statement fails,
+    all are undone, and each shows alone what becomes of it.
+    """
+    calls: list[Call] = []
+    if not group[0].statement.reads_only:
+        group = sorted(group, key=lambda job: str(job.params["owner_id"]))
+        calls.append((LIMIT_LOCK_WAIT, {}))
+    ends = []
+    for job in group:
+        calls += _calls(job.statement, job.params)
+        ends.append(len(calls) - 1)
+    with _Loan() as connection:
+        try:
+            results = connection.run(*calls)
+        except psycopg.Error as error:
+            _leave(group, connection, error)
+            return
+        for job, end in zip(group, ends, strict=True):
+            job.result = job.fetch(connection, job.statement, results[end])
+
+
+def _leave(group: Group, connection: Connection, error: psycopg.Error) -> None:
+    """Has the jobs of a group that failed go alone; raises where some of it may have come to stay.
+
+    PostgreSQL takes back what it refuses, and what could not be encoded was never sent.
+    """
+    is_lost = connection.broken or error.sqlstate in SHUTDOWNS
+    is_undone = error.sqlstate is not None or isinstance(error, psycopg.DataError)
+    if not (group[0].statement.reads_only if is_lost else is_undone):
+        raise error
+    if is_lost:
+        _pool().drain()
+    for job in group:
+        job.is_left = True

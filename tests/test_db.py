@@ -18,6 +18,7 @@ from tests.callers import Caller, data, error, register
 from tests.conftest import SETTINGS
 from tests.databases import Postgres
 from tests.faults.proxy import Proxy, proxied
+from tests.groups import READS, WRITES, together
 from tests.operations import parts
 from tests.roles import needs_log_ins
 from tests.serving import ROOT
@@ -249,6 +250,15 @@ def test_a_prepared_statement_that_was_lost_is_prepared_again(single: Caller) ->
 
 
 @pytest.mark.proves("OPS-43")
+def test_a_group_that_loses_a_statement_is_run_again_one_by_one(single: Caller) -> None:
+    path = f"/{single.create()['id']}/complete"
+    calls = [lambda: data(single.patch(path))["version"]] * 3
+    assert [each.result() for each in together(WRITES, *calls)] == [2, 3, 4]
+    discard()
+    assert sorted(each.result() for each in together(WRITES, *calls)) == [5, 6, 7]
+
+
+@pytest.mark.proves("OPS-43")
 def test_a_transaction_that_loses_a_statement_changes_nothing_and_can_be_repeated(
     single: Caller,
 ) -> None:
@@ -335,6 +345,25 @@ def test_a_connection_whose_answer_breaks_off_is_given_up_at_once(
         assert monotonic() - began < 1
 
 
+@pytest.mark.proves("OPS-42")
+@pytest.mark.parametrize("change", SPOILT.values(), ids=SPOILT)
+def test_a_group_whose_answer_breaks_off_reads_again_and_writes_no_more(
+    distant: tuple[Caller, Proxy], change: Callable[[bytes], bytes]
+) -> None:
+    caller, proxy = distant
+    path = f"/{caller.create()['id']}"
+    caller.patch(path, json={"title": "a task"})  # from now on it is prepared
+    proxy.spoil(b"tasks/get", change)
+    calls = [lambda: data(caller.get(path))["title"]] * 3
+    assert [each.result() for each in together(READS, *calls)] == ["a task"] * 3
+    caller.patch(path, json={"title": "a task"})
+    proxy.spoil(b"tasks/update", change)
+    writes = [lambda title=title: caller.patch(path, json={"title": title}) for title in "abc"]
+    answers = [error(each.result()) for each in together(WRITES, *writes)]
+    assert answers == [(503, "UNAVAILABLE")] * 3
+    assert data(caller.get(path))["version"] in (1, 4), "all of them, or none"
+
+
 @pytest.mark.proves("OPS-41")
 def test_a_connection_that_never_answers_is_given_up_after_a_statements_time(
     distant: tuple[Caller, Proxy],
@@ -346,6 +375,11 @@ def test_a_connection_that_never_answers_is_given_up_after_a_statements_time(
     assert error(caller.get()) == (503, "UNAVAILABLE")
     assert 2 < monotonic() - began < 3
     assert caller.get().status_code == 200
+    proxy.silence(newcomers=False)
+    began = monotonic()
+    answers = [each.result() for each in together(READS, *[caller.get] * 3)]
+    assert [error(each) for each in answers] == [(503, "UNAVAILABLE")] * 3
+    assert 2 < monotonic() - began < 3
 
 
 def test_a_database_that_is_away_is_unavailable(

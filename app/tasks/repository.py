@@ -91,6 +91,7 @@ def create(
             "if_versions": if_versions,
             **_origin(origin),
         },
+        pipelined=True,
     )
     if row is None:
         raise _unlocked(if_versions)
@@ -99,7 +100,7 @@ def create(
 
 def get(owner_id: Uuid, task_id: Uuid) -> Written:
     """The task; NotFound where the owner has no such task outside the trash."""
-    row = db.fetch_one(GET, {"owner_id": owner_id, "id": task_id})
+    row = db.fetch_one(GET, {"owner_id": owner_id, "id": task_id}, pipelined=True)
     if row is None:
         raise NotFound
     return Written(task_id, row.version, row.document)
@@ -124,6 +125,7 @@ def update(
             "description_folded": fold(changes.get("description") or ""),
             "is_completed": changes.get("is_completed"),
         },
+        pipelined=True,
     )
     return _written(row)
 
@@ -137,7 +139,7 @@ def complete(
 ) -> Written:
     """Completes the task or opens it again; toggles where `is_completed` is None."""
     params = _target(owner_id, task_id, if_versions, origin)
-    row = db.fetch_one(COMPLETE, {**params, "is_completed": is_completed})
+    row = db.fetch_one(COMPLETE, {**params, "is_completed": is_completed}, pipelined=True)
     return _written(row)
 
 
@@ -145,7 +147,8 @@ def delete(
     owner_id: Uuid, task_id: Uuid, if_versions: Sequence[int] | None, origin: Origin
 ) -> tuple[Uuid, int]:
     """Moves the task to the trash; returns its id and the version of its deletion."""
-    row = _found(db.fetch_one(DELETE, _target(owner_id, task_id, if_versions, origin)))
+    params = _target(owner_id, task_id, if_versions, origin)
+    row = _found(db.fetch_one(DELETE, params, pipelined=True))
     return row.id, row.version
 
 
@@ -153,7 +156,8 @@ def restore(
     owner_id: Uuid, task_id: Uuid, if_versions: Sequence[int] | None, origin: Origin
 ) -> Written:
     """Brings the task back from the trash; NotFound where it is not in there."""
-    return _written(db.fetch_one(RESTORE, _target(owner_id, task_id, if_versions, origin)))
+    params = _target(owner_id, task_id, if_versions, origin)
+    return _written(db.fetch_one(RESTORE, params, pipelined=True))
 
 
 def batch(
@@ -252,6 +256,7 @@ def search(
             "known_hash": None if kept is None else kept.hash,
             **dict(place),
         },
+        pipelined=words is None and is_completed is None,  # else it may look at all tasks
     )
     if row is None:
         raise NotFound
@@ -275,6 +280,7 @@ def trash(
             "limit": limit,
             "known_tags": list(known_tags),
         },
+        pipelined=True,
     )
     if row is None:
         raise NotFound
@@ -299,6 +305,7 @@ def history(
             "limit": limit,
             "known_tags": list(known_tags),
         },
+        pipelined=True,
     )
     if row is None:
         raise NotFound
@@ -321,6 +328,7 @@ def changes(owner_id: Uuid, *, since: int, limit: int, known_tags: Sequence[str]
     row = db.fetch_one(
         CHANGES,
         {"owner_id": owner_id, "since": position, "limit": limit, "known_tags": list(known_tags)},
+        pipelined=True,
     )
     if row is None:
         raise NotFound

@@ -1,7 +1,7 @@
 """What a request costs in statements, as PostgreSQL's log has them, and in waiting for answers."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from app.config import Config
 from tests.callers import Caller, register
 from tests.conftest import SETTINGS
 from tests.faults.proxy import Proxy, proxied
+from tests.groups import READS, WRITES, together
 
 STATEMENT = re.compile(r" LOG:  (?:statement|execute [^:]*): (?:/\* (sql/\S+) \*/)?(.*)")
 ENDED_SESSIONS = "sql/auth/list_ended_sessions.sql"  # read once a second, whatever is asked
 SET_OWNER = "sql/operations/set_owner.sql"
+LIMIT_LOCK_WAIT = "sql/operations/limit_lock_wait.sql"
 
 
 @dataclass
@@ -32,9 +34,15 @@ class Account:
 
     def cost(self, method: str, path: str, status: int, **options: Any) -> tuple[list[str], int]:
         """Statements and round trips of one request, apart from the look at ended sessions."""
+        return self.cost_of(lambda: [self.call(method, path, **options)], status)
+
+    def cost_of(
+        self, run: Callable[[], Sequence[TestResponse]], status: int
+    ) -> tuple[list[str], int]:
+        """The same of several requests, each of which is to be answered with that status."""
         trips, written = self.proxy.round_trips, self.log.stat().st_size
-        answer = self.call(method, path, **options)
-        assert answer.status_code == status, answer.text
+        for answer in run():
+            assert answer.status_code == status, answer.text
         statements = list(self._statements(written))
         asked = [each for each in statements if each != ENDED_SESSIONS]
         apart = len(statements) - len(asked)
@@ -128,6 +136,23 @@ def test_a_request_is_one_statement_and_one_round_trip(account: Account) -> None
         assert (len(statements), trips) == (len(beside) + 1, 1), (name, statements)
         assert statements[:-1] == beside, name
         assert statements[-1].startswith("sql/tasks/"), name
+
+
+@pytest.mark.proves("RUN-25")
+@pytest.mark.parametrize("kind", ["get", "toggle"])
+def test_requests_that_come_together_are_one_round_trip(account: Account, kind: str) -> None:
+    method, path, _ = requests(account.caller.create()["id"])[kind]
+    lane, file = (READS, "get") if kind == "get" else (WRITES, "complete")
+
+    def run() -> list[TestResponse]:
+        calls = [lambda: account.call(method, path)] * 3
+        return [each.result() for each in together(lane, *calls)]
+
+    run()  # a group's own statement is to be prepared, too
+    beside = [SET_OWNER] if account.row_security == "on" else []
+    first = [] if kind == "get" else [LIMIT_LOCK_WAIT]
+    expected = first + [*beside, f"sql/tasks/{file}.sql"] * 3
+    assert account.cost_of(run, 200) == (expected, 1)
 
 
 @pytest.mark.proves("RUN-23")
