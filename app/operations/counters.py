@@ -1,34 +1,33 @@
 """Counters that a process shares with those it forks, such as gunicorn's workers."""
 
-import fcntl
 import hashlib
 import mmap
-import os
+import multiprocessing
 import struct
-import tempfile
-import threading
 import time
-import weakref
+from contextlib import suppress
 from functools import lru_cache
 
 ENTRY = struct.Struct("<QLL")  # what is counted (a hash), when that is forgotten, how many so far
 PLACES = 1 << 16
 NEIGHBOURS = 16  # places that a counter can be in
+PAUSE = 50e-6  # seconds between looks whether the lock is free
+LONGEST_HOLD = 0.1  # seconds; it takes microseconds, so that whoever has it then was killed
 
 
 class SharedCounters:
-    """A hash table in shared memory, under a lock that a killed process can't keep."""
+    """A hash table in shared memory, under a lock that a killed process can't keep.
+
+    The lock is taken and left without a system call that would let other threads go on meanwhile:
+    the thread would wait for the interpreter, and all other processes for the thread.
+    """
 
     base_exceptions: type[Exception] | tuple[type[Exception], ...] = OSError
 
     def __init__(self, places: int = PLACES) -> None:
         self._places = places
-        with tempfile.TemporaryFile() as file:
-            file.truncate((places + NEIGHBOURS) * ENTRY.size)
-            self._file = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._file)
-        self._memory = mmap.mmap(self._file, 0)
-        self._threads = threading.Lock()
+        self._memory = mmap.mmap(-1, (places + NEIGHBOURS) * ENTRY.size)
+        self._lock = multiprocessing.get_context("fork").Lock()
 
     def incr(self, key: str, expiry: int) -> int:
         """Adds one; returns the sum since the key was last forgotten, `expiry` seconds at most.
@@ -37,14 +36,23 @@ class SharedCounters:
         """
         now = int(time.time())
         name = _name(key)
-        with self._threads:
-            fcntl.lockf(self._file, fcntl.LOCK_EX)  # keeps other processes out, not other threads
-            try:
-                place, used, end = self._find(name, now)
-                ENTRY.pack_into(self._memory, place, name, end or now + expiry + 1, used + 1)
-            finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN)
+        self._take_lock()
+        try:
+            place, used, end = self._find(name, now)
+            ENTRY.pack_into(self._memory, place, name, end or now + expiry + 1, used + 1)
+        finally:
+            with suppress(ValueError):  # it was given up for killed, and the lock is free again
+                self._lock.release()
         return used + 1
+
+    def _take_lock(self) -> None:
+        if self._lock.acquire(block=False):
+            return
+        latest = time.monotonic() + LONGEST_HOLD
+        while time.monotonic() < latest:
+            time.sleep(PAUSE)
+            if self._lock.acquire(block=False):
+                return
 
     def _find(self, name: int, now: int) -> tuple[int, int, int]:
         """The place of a counter, its count, and its end: 0 for a new one."""

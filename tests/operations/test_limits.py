@@ -1,6 +1,7 @@
 """How many requests somebody may send, and what they are told about it."""
 
 import logging
+import os
 import re
 import signal
 import time
@@ -17,7 +18,7 @@ from flask.testing import FlaskClient
 from app import create_app, db
 from app.config import Config
 from app.errors import RateLimited
-from app.operations.counters import SharedCounters
+from app.operations.counters import LONGEST_HOLD, SharedCounters
 from app.operations.limits import RateLimits, open_store
 from tests.callers import register
 from tests.operations import parts
@@ -177,6 +178,24 @@ def test_memory_counts_exactly_across_forked_workers() -> None:
     for worker in workers:
         worker.join()
     assert counters.incr("everybody", 60) == 8001
+
+
+def _die_counting(counters: SharedCounters) -> None:
+    counters._take_lock()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.proves("OPS-4")
+def test_a_worker_that_is_killed_while_it_counts_stops_nobody() -> None:
+    counters = SharedCounters()
+    worker = get_context("fork").Process(target=_die_counting, args=(counters,))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL
+    assert [counters.incr("everybody", 60) for _ in range(100)] == list(range(1, 101))
+    began = time.monotonic()
+    assert counters.incr("everybody", 60) == 101
+    assert time.monotonic() - began < LONGEST_HOLD
 
 
 def test_memory_stays_as_small_as_it_was_made() -> None:
