@@ -74,7 +74,7 @@ class Config:
         production = app_env in ("staging", "production")
         data_dir = env.get("DATA_DIR", ".data", Path)
         workers = env.get("WEB_CONCURRENCY", str((os.cpu_count() or 1) + 1), _integer(1, 256))
-        threads = env.get("WEB_THREADS", "16", _integer(1, 256))
+        threads = env.get("WEB_THREADS", "20", _integer(1, 256))
         connections = min(threads, max(1, MOST_CONNECTIONS // workers))
         database_url = env.optional("DATABASE_URL", _postgresql_url)
         if app_env == "production" and database_url is None:

@@ -275,7 +275,7 @@ def test_every_program_reports_the_mistakes_and_ends(tmp_path: Path, program: li
 @pytest.mark.parametrize(
     ("environ", "connections"),
     [
-        ({"WEB_CONCURRENCY": "2"}, 16),
+        ({"WEB_CONCURRENCY": "2"}, 20),
         ({"WEB_CONCURRENCY": "2", "WEB_THREADS": "3"}, 3),
         ({"WEB_CONCURRENCY": "32"}, 2),
         ({"WEB_CONCURRENCY": "200"}, 1),
