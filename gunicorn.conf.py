@@ -60,7 +60,7 @@ def post_fork(server, worker):
     """Before the application, and with it the numbers, is made."""
     metrics.use_slot(worker.slot)
     with suppress(OSError, AttributeError):  # a sandbox may forbid it; only Linux has it
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # wakes up without pushing in
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # see specs/decisions.md
 
 
 def post_worker_init(worker):

@@ -9,8 +9,8 @@ import re
 import select
 import threading
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from time import monotonic
@@ -79,15 +79,9 @@ class Patience(threading.local):
         own = Patience.usual if self.special is None else self.special
         return max(0.0, min(own, self.deadline - monotonic()))
 
-    @contextmanager
-    def of_several(self) -> Iterator[None]:
-        """What this thread sends for others has a statement's time, however late it is itself."""
-        mine = self.deadline, self.special
-        self.deadline, self.special = monotonic() + Patience.usual, None
-        try:
-            yield
-        finally:
-            self.deadline, self.special = mine
+    def has_usual(self) -> bool:
+        """Whether this thread's request has as long as any statement."""
+        return self.deadline - monotonic() >= Patience.usual
 
 
 patience = Patience()
@@ -127,13 +121,13 @@ class Connection(psycopg.Connection[Row]):
         sent = [(statement, self._dump(statement, params)) for statement, params in calls]
         if len(sent) == 1:
             self._send(*sent[0])
-            return self._results()
+            return self._results(1)
         self.pgconn.enter_pipeline_mode()
         try:
             for each in sent:
                 self._send(*each)
             self.pgconn.pipeline_sync()
-            return self._results()
+            return self._results(len(sent))
         finally:
             if not self.closed:
                 self.pgconn.exit_pipeline_mode()
@@ -172,7 +166,7 @@ class Connection(psycopg.Connection[Row]):
     def _prepare(self, statement: Statement) -> None:
         """Makes the statement known to the server, at its first use on this connection."""
         self.pgconn.send_prepare(statement.key, statement.query)
-        self._results()
+        self._results(1)
         self._known.add(statement.name)
 
     def _dump(self, statement: Statement, params: Params) -> Sequence[Buffer | None]:
@@ -191,8 +185,8 @@ class Connection(psycopg.Connection[Row]):
         else:
             self.pgconn.send_query_params(statement.query, values)
 
-    def _results(self) -> list[PGresult]:
-        """The results of what was sent; raises the first error among them.
+    def _results(self, count: int) -> list[PGresult]:
+        """The results of so many statements; raises the first error among them.
 
         In a pipeline each statement's results end with None, and all of them with a sync. libpq
         gives a connection up on which it reads nonsense, and then has nothing but None.
@@ -216,7 +210,7 @@ class Connection(psycopg.Connection[Row]):
                 break
             else:
                 failed = failed or result
-        if not good or failed is not None or pgconn.status == ConnStatus.BAD:
+        if len(good) != count or failed is not None or pgconn.status == ConnStatus.BAD:
             raise self._failure(failed)
         return good
 

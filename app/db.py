@@ -59,7 +59,7 @@ def load(name: str) -> Statement:
 SET_UP_CONNECTION = load("operations/set_up_connection")
 ALLOW_SLOW_READER = load("operations/allow_slow_reader")
 SET_OWNER = load("operations/set_owner")
-LIMIT_LOCK_WAIT = load("operations/limit_lock_wait")
+LIMIT_GROUP = load("operations/limit_group")
 
 
 class _Thread(threading.local):
@@ -281,7 +281,7 @@ def _run(statement: Statement, params: Params, fetch: Fetch[T], *, pipelined: bo
     try:
         if thread.connection is not None:
             return _run_on(thread.connection, statement, params, fetch)
-        if pipelined:
+        if pipelined and patience.has_usual():
             return _run_in_lane(statement, params, fetch)
         return _run_alone(statement, params, fetch)
     finally:
@@ -325,7 +325,7 @@ def _run_in_lane(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
     job = Job(statement, params, fetch)
     lane = _database.reads if statement.reads_only else _database.writes
     lane.run(job, _carry)
-    if job.is_left:
+    if job.goes_alone:
         return _run_alone(statement, params, fetch)
     return job.outcome()
 
@@ -336,21 +336,19 @@ def _carry(group: Group) -> None:
         (job,) = group
         job.result = _run_alone(job.statement, job.params, job.fetch)
     else:
-        with patience.of_several():
-            _run_together(group)
+        _run_together(group)
 
 
 def _run_together(group: Group) -> None:
     """All statements of the group in one pipeline, and so in one transaction.
 
     Each writer locks its owner's ledger first: in one order for all groups they can't stop each
-    other for good, and nobody waits long for what a stranger has locked. Where one statement fails,
-    all are undone, and each shows alone what becomes of it.
+    other for good. Where one statement fails or takes long, all are undone, and each shows alone
+    what becomes of it.
     """
-    calls: list[Call] = []
     if not group[0].statement.reads_only:
         group = sorted(group, key=lambda job: str(job.params["owner_id"]))
-        calls.append((LIMIT_LOCK_WAIT, {}))
+    calls: list[Call] = [(LIMIT_GROUP, {})]
     ends = []
     for job in group:
         calls += _calls(job.statement, job.params)
@@ -359,13 +357,13 @@ def _run_together(group: Group) -> None:
         try:
             results = connection.run(*calls)
         except psycopg.Error as error:
-            _leave(group, connection, error)
+            _send_alone(group, connection, error)
             return
         for job, end in zip(group, ends, strict=True):
             job.result = job.fetch(connection, job.statement, results[end])
 
 
-def _leave(group: Group, connection: Connection, error: psycopg.Error) -> None:
+def _send_alone(group: Group, connection: Connection, error: psycopg.Error) -> None:
     """Has the jobs of a group that failed go alone; raises where some of it may have come to stay.
 
     PostgreSQL takes back what it refuses, and what could not be encoded was never sent.
@@ -374,7 +372,7 @@ def _leave(group: Group, connection: Connection, error: psycopg.Error) -> None:
     is_undone = error.sqlstate is not None or isinstance(error, psycopg.DataError)
     if not (group[0].statement.reads_only if is_lost else is_undone):
         raise error
-    if is_lost:
+    if is_lost or isinstance(error, OUTDATED):
         _pool().drain()
     for job in group:
-        job.is_left = True
+        job.goes_alone = True

@@ -2,8 +2,8 @@
 
 One group at a time is on its way in a lane. Whoever comes meanwhile waits until it is back, and all
 who wait then go as the next one: in one round trip, and one transaction. Nobody waits for a group
-to fill: who is alone goes at once, and alone. And nobody waits for long: where a group is slow to
-come back, the next one goes all the same.
+to fill: who is alone goes at once, and alone. And nobody waits long for a place: where a group is
+slow to come back, the next one goes all the same.
 """
 
 import threading
@@ -17,7 +17,7 @@ from psycopg.pq.abc import PGresult
 from app.connection import Connection, Params, Statement
 
 MOST = 32  # jobs in a group
-LONGEST_WAIT = 0.05  # seconds until the next group goes, whether or not the last is back
+LONGEST_WAIT = 0.05  # seconds for a place in a group
 
 T = TypeVar("T")
 Fetch = Callable[[Connection, Statement, PGresult], T]
@@ -26,13 +26,13 @@ Fetch = Callable[[Connection, Statement, PGresult], T]
 class Job(Generic[T]):
     """A statement that a thread waits for, and what came of it."""
 
-    __slots__ = ("_wake", "error", "fetch", "group", "is_left", "params", "result", "statement")
+    __slots__ = ("_wake", "error", "fetch", "goes_alone", "group", "params", "result", "statement")
 
     def __init__(self, statement: Statement, params: Params, fetch: Fetch[T]) -> None:
         self.statement, self.params, self.fetch = statement, params, fetch
         self.result: T
         self.error: Exception | None = None
-        self.is_left = False  # the group failed, and has left no trace of it
+        self.goes_alone = False  # its group failed, and left no trace
         self.group: Group = ()  # that its thread leads
         self._wake = threading.Lock()
         self._wake.acquire()
@@ -46,9 +46,10 @@ class Job(Generic[T]):
         self._wake.release()
 
     def outcome(self) -> T:
-        """The result; raises the error, of which each thread has a copy of its own."""
+        """The result; raises the error of its group, of which each thread has a copy."""
         if self.error is not None:
-            raise copy(self.error) from self.error
+            error, self.error = self.error, None  # which leads to all who wait, and so to this job
+            raise copy(error) from error
         return self.result
 
 
@@ -79,10 +80,11 @@ class Lane:
                     self._form_group()
             job.wait()
         if job.group:
-            self._lead(job.group, carry)
+            group, job.group = job.group, ()  # as it is in there itself
+            self._lead(group, carry)
 
     def _form_group(self) -> None:
-        """Of all who wait, perhaps nobody; to be called with the lock."""
+        """Of those who wait longest, perhaps nobody; to be called with the lock."""
         size = min(MOST, len(self._waiting))
         self._latest = [self._waiting.popleft() for _ in range(size)]
         if self._latest:
@@ -94,7 +96,7 @@ class Lane:
         try:
             carry(group)
         except Exception as error:
-            for job in group:
+            for job in group[1:]:
                 job.error = error
             raise
         finally:

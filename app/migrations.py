@@ -2,10 +2,11 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -17,7 +18,11 @@ from app import schema
 
 TABLE = "_yoyo_migration"
 LOCK = 7306086967  # any number that no other program locks in the same database
-LOCK_TIMEOUT = "5s"  # rather fail than hold up everybody who waits behind a migration
+# A change of a table waits for those who use it, and whoever comes meanwhile waits behind it: it
+# rather lets go, long before the service's own lock_timeout, and begins again.
+LOCK_TIMEOUT = "200ms"
+TRIES, PAUSE = 40, 0.3  # seconds
+ONLY_LOCK_TIMEOUT = "5s"  # of what can't begin again, as it leaves half of itself behind
 NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
 FIRST_LINES = "-- What this migration is for, in a sentence.\n-- depends: {previous}\n\n"
 
@@ -84,16 +89,35 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
             self.execute(f"SELECT pg_advisory_unlock({LOCK})")
 
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
-        with self.transaction():
-            self.execute(BECOME_OWNER)
-            migration.process_steps(self, "apply", force=force)
-            self.mark_one(migration)
+        self._change(migration, "apply", self.mark_one, force=force)
 
     def rollback_one(self, migration: Migration, force: bool = False) -> None:
-        with self.transaction():
-            self.execute(BECOME_OWNER)
-            migration.process_steps(self, "rollback", force=force)
-            self.unmark_one(migration)
+        self._change(migration, "rollback", self.unmark_one, force=force)
+
+    def _change(
+        self,
+        migration: Migration,
+        direction: str,
+        note: Callable[[Migration], None],
+        *,
+        force: bool,
+    ) -> None:
+        """A migration, from its beginning again where others hold a lock that it needs."""
+        migration.load()
+        repeats = migration.use_transactions
+        self.execute(f"SET lock_timeout = '{LOCK_TIMEOUT if repeats else ONLY_LOCK_TIMEOUT}'")
+        for tries_left in reversed(range(TRIES if repeats else 1)):
+            try:
+                with self.transaction():
+                    self.execute(BECOME_OWNER)
+                    migration.process_steps(self, direction, force=force)
+                    note(migration)
+            except psycopg.errors.LockNotAvailable:
+                if not tries_left:
+                    raise
+                sleep(PAUSE)
+            else:
+                return
 
 
 def upgrade(url: str) -> list[str]:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
+from unittest.mock import patch
 
 import psycopg
 import pytest
 from flask import Flask
 
-from app import db
-from app.connection import Connection
+from app import db, lanes
+from app.connection import Connection, Patience
 from app.fields import Uuid
 from app.lanes import Group, Job, Lane
 from app.tasks import repository
@@ -93,21 +94,30 @@ def test_who_can_not_write_now_keeps_nobody_from_it(users: list[Caller], databas
 
 
 @pytest.mark.proves("RUN-25")
-def test_a_request_late_in_its_time_takes_none_of_the_others(alice: Caller) -> None:
+def test_a_request_with_little_time_left_waits_for_nobody(alice: Caller) -> None:
     task = alice.create()
+    with held(READS), patch.object(lanes, "LONGEST_WAIT", PATIENCE):
+        db.begin_request(Patience.usual / 2)
+        found = repository.get(Uuid(alice.id), Uuid(task["id"]))
+        db.end_request()
+    assert found.version == 1
 
-    def read() -> repository.Written:
-        return repository.get(Uuid(alice.id), Uuid(task["id"]))
 
-    def late() -> repository.Written:
-        db.begin_request(0)
-        try:
-            return read()
-        finally:
-            db.end_request()
+@pytest.mark.proves("RUN-25")
+def test_a_statement_that_takes_long_holds_the_others_up_for_a_moment(alice: Caller) -> None:
+    task = {"owner_id": alice.id, "id": alice.create()["id"]}
+    slow = db.Statement("slow", "SELECT pg_sleep(%(seconds)s) AS version", reads_only=True)
+    ends = []
 
-    for each in together(READS, late, read):
-        assert each.result().version == 1
+    def run(statement: db.Statement, params: dict[str, str]) -> None:
+        assert db.fetch_one(statement, params, pipelined=True) is not None
+        ends.append((monotonic(), statement.name))
+
+    calls = [(ANYTHING, task), (slow, {"seconds": "1"}), (ANYTHING, task)]
+    for each in together(READS, *(partial(run, *call) for call in calls)):
+        each.result()
+    assert [name for _, name in ends] == [ANYTHING.name, ANYTHING.name, "slow"]
+    assert ends[1][0] < ends[2][0] - 0.7
 
 
 @pytest.mark.proves("RUN-25")

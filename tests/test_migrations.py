@@ -5,8 +5,10 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -204,6 +206,10 @@ from app import migrations, schema
 schema.DIRECTORY = Path(sys.argv[1])
 print(migrations.upgrade(sys.argv[2]))
 """
+WAITING = """
+    SELECT FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
 SLEEPING = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = %s"
 
 
@@ -243,6 +249,75 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(
         migrations.upgrade(empty_database_url)
     assert tables(empty_database_url) == set()
     assert migrations.status(empty_database_url) == {"0001.bad": False}
+
+
+ADD_COLUMN = "ALTER TABLE used ADD COLUMN later text;\n"
+
+
+@pytest.fixture
+def used_table(
+    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[psycopg.Connection]:
+    """A connection in whose transaction a table is used that a migration wants to change."""
+    (tmp_path / "0001.later.sql").write_text(ADD_COLUMN)
+    monkeypatch.setattr(schema, "DIRECTORY", tmp_path)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("CREATE TABLE used ()")
+        connection.commit()
+        connection.execute("SELECT FROM used")
+        yield connection
+
+
+@pytest.mark.proves("MIG-7")
+def test_nobody_waits_long_behind_a_migration_that_waits_itself(
+    used_table: psycopg.Connection, empty_database_url: str
+) -> None:
+    waits = []
+    with (
+        ThreadPoolExecutor(1) as thread,
+        psycopg.connect(empty_database_url, autocommit=True) as other,
+    ):
+        migrating = thread.submit(migrations.upgrade, empty_database_url)
+        for _ in range(3):  # as many tries of the migration's
+            until(lambda: other.execute(WAITING).rowcount == 1)
+            began = monotonic()
+            other.execute("SELECT FROM used")
+            waits.append(monotonic() - began)
+        assert not migrating.done()
+        used_table.rollback()
+        assert migrating.result(30) == ["0001.later"]
+        other.execute("SELECT later FROM used")
+    assert max(waits) < 1
+
+
+@pytest.mark.proves("MIG-7")
+def test_a_migration_that_gets_no_lock_fails_and_leaves_nothing_of_itself(
+    used_table: psycopg.Connection, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "TRIES", 2)
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        migrations.upgrade(empty_database_url)
+    used_table.rollback()
+    assert migrations.status(empty_database_url) == {"0001.later": False}
+    assert migrations.upgrade(empty_database_url) == ["0001.later"]
+
+
+@pytest.mark.proves("MIG-7")
+def test_a_migration_without_a_transaction_waits_as_it_can_not_begin_again(
+    used_table: psycopg.Connection, empty_database_url: str, tmp_path: Path
+) -> None:
+    text = "-- transactional: false\nCREATE INDEX CONCURRENTLY used_index ON used ((1));\n"
+    (tmp_path / "0001.later.sql").write_text(text)
+    used_table.execute("LOCK TABLE used IN ROW EXCLUSIVE MODE")
+    with (
+        ThreadPoolExecutor(1) as thread,
+        psycopg.connect(empty_database_url, autocommit=True) as other,
+    ):
+        migrating = thread.submit(migrations.upgrade, empty_database_url)
+        waiting = f"{WAITING} AND clock_timestamp() - query_start > interval '0.4 s'"
+        until(lambda: migrating.done() or other.execute(waiting).rowcount == 1)
+        used_table.rollback()
+        assert migrating.result(30) == ["0001.later"]
 
 
 @pytest.mark.proves("MIG-5")

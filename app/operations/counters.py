@@ -11,15 +11,16 @@ from functools import lru_cache
 ENTRY = struct.Struct("<QLL")  # what is counted (a hash), when that is forgotten, how many so far
 PLACES = 1 << 16
 NEIGHBOURS = 16  # places that a counter can be in
-PAUSE = 50e-6  # seconds between looks whether the lock is free
-LONGEST_HOLD = 0.1  # seconds; it takes microseconds, so that whoever has it then was killed
+PAUSE = 50e-6  # seconds between tries to take the lock
+TRIES = 1000  # far longer than it is ever held: whoever has it by then was killed, or stopped
 
 
 class SharedCounters:
     """A hash table in shared memory, under a lock that a killed process can't keep.
 
     The lock is taken and left without a system call that would let other threads go on meanwhile:
-    the thread would wait for the interpreter, and all other processes for the thread.
+    the thread would wait for the interpreter, and all other processes for the thread. Only what a
+    process counts that was stopped with the lock, and goes on later, may come out wrong.
     """
 
     base_exceptions: type[Exception] | tuple[type[Exception], ...] = OSError
@@ -41,18 +42,15 @@ class SharedCounters:
             place, used, end = self._find(name, now)
             ENTRY.pack_into(self._memory, place, name, end or now + expiry + 1, used + 1)
         finally:
-            with suppress(ValueError):  # it was given up for killed, and the lock is free again
+            with suppress(ValueError):  # others gave this process up, and have left the lock
                 self._lock.release()
         return used + 1
 
     def _take_lock(self) -> None:
-        if self._lock.acquire(block=False):
-            return
-        latest = time.monotonic() + LONGEST_HOLD
-        while time.monotonic() < latest:
-            time.sleep(PAUSE)
+        for _ in range(TRIES):
             if self._lock.acquire(block=False):
                 return
+            time.sleep(PAUSE)
 
     def _find(self, name: int, now: int) -> tuple[int, int, int]:
         """The place of a counter, its count, and its end: 0 for a new one."""

@@ -20,7 +20,7 @@ from tests.groups import READS, WRITES, together
 STATEMENT = re.compile(r" LOG:  (?:statement|execute [^:]*): (?:/\* (sql/\S+) \*/)?(.*)")
 ENDED_SESSIONS = "sql/auth/list_ended_sessions.sql"  # read once a second, whatever is asked
 SET_OWNER = "sql/operations/set_owner.sql"
-LIMIT_LOCK_WAIT = "sql/operations/limit_lock_wait.sql"
+LIMIT_GROUP = "sql/operations/limit_group.sql"
 
 
 @dataclass
@@ -150,8 +150,7 @@ def test_requests_that_come_together_are_one_round_trip(account: Account, kind: 
 
     run()  # a group's own statement is to be prepared, too
     beside = [SET_OWNER] if account.row_security == "on" else []
-    first = [] if kind == "get" else [LIMIT_LOCK_WAIT]
-    expected = first + [*beside, f"sql/tasks/{file}.sql"] * 3
+    expected = [LIMIT_GROUP] + [*beside, f"sql/tasks/{file}.sql"] * 3
     assert account.cost_of(run, 200) == (expected, 1)
 
 
