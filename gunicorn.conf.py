@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from contextlib import suppress
 from logging.config import dictConfig
 from pathlib import Path
 
@@ -59,8 +58,6 @@ def pre_fork(server, worker):
 def post_fork(server, worker):
     """Before the application, and with it the numbers, is made."""
     metrics.use_slot(worker.slot)
-    with suppress(OSError, AttributeError):  # a sandbox may forbid it; only Linux has it
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # see specs/decisions.md
 
 
 def post_worker_init(worker):
