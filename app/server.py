@@ -88,6 +88,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         self._listeners: dict[int, socket.socket] = {}
         self._poll = select.epoll()
         self._stopping = threading.Event()
+        self._accepting = threading.Lock()
         super().init_process()
 
     def run(self) -> None:
@@ -134,7 +135,13 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
     def _on_event(self, descriptor: int) -> None:
         listener = self._listeners.get(descriptor)
         if listener is not None:
-            self._accept(listener)
+            if self._accepting.acquire(
+                blocking=False
+            ):  # one thread, so that all count what it took
+                try:
+                    self._accept(listener)
+                finally:
+                    self._accepting.release()
             return
         connection = self._connections[descriptor]
         if self._head_is_here(connection):
