@@ -316,8 +316,12 @@ def _run_alone(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
 
 def _is_safe_again(connection: Connection, statement: Statement, error: psycopg.Error) -> bool:
     """Whether the statement has done nothing yet, and may fare better elsewhere."""
-    is_lost = connection.broken or error.sqlstate in SHUTDOWNS
-    return isinstance(error, UNPREPARED) or (statement.reads_only and is_lost)
+    return isinstance(error, UNPREPARED) or (statement.reads_only and _is_lost(connection, error))
+
+
+def _is_lost(connection: Connection, error: psycopg.Error) -> bool:
+    """Whether the connection ended before all that was sent on it was answered."""
+    return connection.broken or error.sqlstate in SHUTDOWNS
 
 
 def _run_in_lane(statement: Statement, params: Params, fetch: Fetch[T]) -> T:
@@ -368,7 +372,7 @@ def _send_alone(group: Group, connection: Connection, error: psycopg.Error) -> N
 
     PostgreSQL takes back what it refuses, and what could not be encoded was never sent.
     """
-    is_lost = connection.broken or error.sqlstate in SHUTDOWNS
+    is_lost = _is_lost(connection, error)
     is_undone = error.sqlstate is not None or isinstance(error, psycopg.DataError)
     if not (group[0].statement.reads_only if is_lost else is_undone):
         raise error

@@ -135,19 +135,21 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
     def _on_event(self, descriptor: int) -> None:
         listener = self._listeners.get(descriptor)
         if listener is not None:
-            if self._accepting.acquire(
-                blocking=False
-            ):  # one thread, so that all count what it took
-                try:
-                    self._accept(listener)
-                finally:
-                    self._accepting.release()
+            self._accept_alone(listener)
             return
         connection = self._connections[descriptor]
         if self._head_is_here(connection):
             self._answer(connection)
         else:
             self._poll.modify(descriptor, READABLE_ONCE)
+
+    def _accept_alone(self, listener: socket.socket) -> None:
+        """One thread takes clients in at a time: the others would not know yet how many it took."""
+        if self._accepting.acquire(blocking=False):
+            try:
+                self._accept(listener)
+            finally:
+                self._accepting.release()
 
     def _accept(self, listener: socket.socket) -> None:
         """Takes in several clients: until the next turn all who are here are served once.
