@@ -88,7 +88,6 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         self._listeners: dict[int, socket.socket] = {}
         self._poll = select.epoll()
         self._stopping = threading.Event()
-        self._accepting = threading.Lock()
         super().init_process()
 
     def run(self) -> None:
@@ -97,7 +96,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         for listener in self.sockets:
             listener.setblocking(False)
             self._listeners[listener.fileno()] = listener
-            self._poll.register(listener, select.EPOLLIN)  # for every worker: one may be stuck
+            self._poll.register(listener, READABLE_ONCE)  # for every worker: one may be stuck
         for _ in range(self.cfg.threads):
             threading.Thread(target=self._serve, daemon=True).start()
         _serving.release()
@@ -105,7 +104,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             self.notify()
             self._end_late(time.monotonic())
             for listener in self.sockets:
-                self._poll.modify(listener, select.EPOLLIN)
+                self._poll.modify(listener, READABLE_ONCE)
         self._await_successors()
         self._finish()
 
@@ -133,9 +132,8 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
                     self.log.exception("A connection was lost on our side")
 
     def _on_event(self, descriptor: int) -> None:
-        listener = self._listeners.get(descriptor)
-        if listener is not None:
-            self._accept_alone(listener)
+        if descriptor in self._listeners:
+            self._accept(descriptor)
             return
         connection = self._connections[descriptor]
         if self._head_is_here(connection):
@@ -143,36 +141,30 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         else:
             self._poll.modify(descriptor, READABLE_ONCE)
 
-    def _accept_alone(self, listener: socket.socket) -> None:
-        """One thread takes clients in at a time: the others would not know yet how many it took."""
-        if self._accepting.acquire(blocking=False):
-            try:
-                self._accept(listener)
-            finally:
-                self._accepting.release()
-
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, descriptor: int) -> None:
         """Takes in several clients: until the next turn all who are here are served once.
 
-        Others, who have fewer, come first: a crowd on one worker would leave the others idle. Where
-        there is no room for another client, nobody is told of new ones until the next tick.
+        Others, who have fewer, come first: a crowd on one worker would leave the others idle. No
+        second thread of this one hears of new clients meanwhile; where there is no room for
+        another, none does until the next tick.
         """
-        for _ in range(ACCEPTS):
-            if _clients[self.slot] > min(_clients[:]):
-                self._poll.modify(listener, 0)
-                time.sleep(HEAD_START)
-                with contextlib.suppress(OSError):  # this worker has begun to stop
-                    self._poll.modify(listener, select.EPOLLIN)
-            try:
+        listener, has_room = self._listeners[descriptor], True
+        try:
+            for _ in range(ACCEPTS):
+                if _clients[self.slot] > min(_clients[:]):
+                    time.sleep(HEAD_START)
                 client, address = listener.accept()
-            except (BlockingIOError, ConnectionAbortedError):  # others were quicker, or it gave up
-                return
-            except OSError as error:
-                if error.errno in EXHAUSTED:
-                    self._poll.modify(listener, 0)
-                raise
-            self._welcome(client, address, listener)
-            self._count_clients()
+                self._welcome(client, address, listener)
+                self._count_clients()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # others were quicker, or it gave up
+        except OSError as error:
+            has_room = error.errno not in EXHAUSTED
+            raise
+        finally:
+            if has_room:
+                with contextlib.suppress(OSError):  # this worker has begun to stop
+                    self._poll.modify(descriptor, READABLE_ONCE)
 
     def _count_clients(self) -> None:
         if self.alive:
