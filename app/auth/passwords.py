@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import os
 import re
+import secrets
 import sys
 import threading
 import unicodedata
@@ -18,9 +19,11 @@ import bcrypt
 from app.errors import Unavailable
 
 SHORTEST, LONGEST = 8, 256  # characters
-PATIENCE = 1.0  # seconds that a request waits for its turn to hash
+PLACES = 3  # for who hashes and who waits: a fourth would wait in vain where all workers hash
+PATIENCE = 2.0  # seconds that a request waits for its turn to hash
+LATEST_RETRY = 3  # seconds, from one: those who are refused together come back one by one
 LABEL = b"ownrow password v1"  # keeps these digests from matching any other system's
-NICENESS = 10  # of hashing: a tenth of a busy core, and all of an idle one
+NICENESS = 10  # of hashing: a tenth of a busy CPU, and all of an idle one
 # Costs that are worth waiting for; a row that claims more is broken or an attack on our time.
 # The 22nd character of a salt has four spare bits, which bcrypt wants to be zero.
 BCRYPT_HASH = re.compile(r"\$2b\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
@@ -30,10 +33,10 @@ class Passwords:
     """Hashes and verifies on one low-priority thread; refuses work rather than queue it long."""
 
     def __init__(self, cost: int, threads: int) -> None:
-        """`threads` serve requests in this process; half of them may be busy with passwords."""
+        """`threads` serve requests in this process: at most half may be busy with passwords."""
         self._cost = cost
         self._nobody = bcrypt.gensalt(cost).decode() + "." * 31  # the hash of no password
-        self._seats = threading.BoundedSemaphore(max(1, threads // 2))
+        self._seats = threading.BoundedSemaphore(max(1, min(PLACES, threads // 2)))
         self._is_mine = threading.Lock()
         self._hasher = ThreadPoolExecutor(1, "bcrypt", initializer=_step_back)
 
@@ -41,10 +44,10 @@ class Passwords:
     def turn(self) -> Iterator[None]:
         """The caller's turn to hash; Unavailable where too many wait, or it does not come soon."""
         if not self._seats.acquire(blocking=False):
-            raise Unavailable
+            raise _busy()
         try:
             if not self._is_mine.acquire(timeout=PATIENCE):
-                raise Unavailable
+                raise _busy()
             try:
                 yield
             finally:
@@ -55,7 +58,7 @@ class Passwords:
     def require_room(self) -> None:
         """Raises Unavailable while everyone who may wait for a turn does: before other work."""
         if not self._seats.acquire(blocking=False):
-            raise Unavailable
+            raise _busy()
         self._seats.release()
 
     def hash(self, password: str) -> str:
@@ -93,7 +96,18 @@ def _digest(password: str) -> bytes:
     return base64.b64encode(hmac.digest(LABEL, text, hashlib.sha256))
 
 
+def _busy() -> Unavailable:
+    return Unavailable(1 + secrets.randbelow(LATEST_RETRY))
+
+
 def _step_back() -> None:
-    """Lets request threads go first; Linux alone has a priority for each thread."""
+    """Lets other threads go first, and leaves them one CPU that never hashes.
+
+    The priority alone is no help to who wakes up where all CPUs hash: that waits for the next tick
+    of the clock, 4 ms. Linux alone has a priority and CPUs for each thread.
+    """
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        _, *others = sorted(os.sched_getaffinity(0))
+        if others:
+            os.sched_setaffinity(0, others)

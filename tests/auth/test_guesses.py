@@ -259,7 +259,7 @@ def test_a_try_that_could_not_be_made_is_no_guess(
     with app.extensions["passwords"].turn():
         answer = log_in(app.test_client(), alice.email, PASSWORD)
         assert error(answer) == (503, "UNAVAILABLE")
-        assert answer.headers["Retry-After"] == "1"
+        assert 1 <= int(answer.headers["Retry-After"]) <= 3
     assert run(database_url, "SELECT max(failures) FROM guesses") == [(0,)]
     assert log_in(app.test_client(), alice.email, PASSWORD).status_code == 200
 
@@ -274,7 +274,7 @@ def test_while_all_places_are_taken_a_log_in_is_refused_before_any_other_work(
     with app.extensions["passwords"].turn():
         answer = log_in(app.test_client(), alice.email, PASSWORD)
     assert error(answer) == (503, "UNAVAILABLE")
-    assert answer.headers["Retry-After"] == "1"
+    assert 1 <= int(answer.headers["Retry-After"]) <= 3
     assert count(database_url, "guesses") == before
 
 
@@ -314,14 +314,17 @@ def test_of_twenty_guesses_at_once_exactly_five_are_tried(
     account: str, database_url: str, tmp_path: Path
 ) -> None:
     email = f"{uuid4().hex}@example.com"
-    with serving(database_url, tmp_path, WEB_THREADS="16") as server:
+    with serving(database_url, tmp_path) as server:
         if account == "known":
             body = {"email": email, "password": PASSWORD}
             assert server.request("POST", "/api/auth/register", body).status == 201
 
         def try_it(number: int) -> int:
+            """Until there is room for it: nothing was counted before."""
             body = {"email": email, "password": f"wrong {number}"}
-            return server.request("POST", "/api/auth/login", body).status
+            while (status := server.request("POST", "/api/auth/login", body).status) == 503:
+                pass
+            return status
 
         with ThreadPoolExecutor(20) as threads:
             answers = Counter(threads.map(try_it, range(20)))

@@ -1,8 +1,11 @@
 """Passwords: any Unicode, never cut, hashed at a bounded rate."""
 
+import os
+import sys
 import time
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import bcrypt
@@ -10,7 +13,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
-from app.auth.passwords import PATIENCE, Passwords
+from app.auth.passwords import PATIENCE, PLACES, Passwords
 from app.errors import Unavailable
 from tests.auth.database import count, run
 from tests.callers import PASSWORD, Caller, broken_fields, data, error
@@ -19,6 +22,7 @@ from tests.processes import until
 EMAIL = "alice@example.com"
 NEW_PASSWORD = "other quiet rivers"
 COST = 4
+CPUS = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 0
 
 
 def sign_up(client: FlaskClient, password: Any, email: str = EMAIL) -> Any:
@@ -185,7 +189,7 @@ def test_an_unknown_e_mail_costs_a_hash_like_a_known_one() -> None:
 
 @pytest.mark.proves("AUTH-21")
 def test_hashing_refuses_work_that_would_wait_long() -> None:
-    passwords = Passwords(COST, 4)  # two of which may be busy with passwords
+    passwords = Passwords(COST, 20)
 
     def wait_in_vain(_: int) -> float:
         began = time.monotonic()
@@ -193,12 +197,49 @@ def test_hashing_refuses_work_that_would_wait_long() -> None:
             pass
         return time.monotonic() - began
 
-    with passwords.turn(), ThreadPoolExecutor(2) as threads:
-        refused, tired = sorted(threads.map(wait_in_vain, range(2)))
+    with passwords.turn(), ThreadPoolExecutor(PLACES) as threads:
+        refused, *tired = sorted(threads.map(wait_in_vain, range(PLACES)))
     assert refused < PATIENCE / 2
-    assert PATIENCE <= tired < 2 * PATIENCE
+    assert len(tired) == PLACES - 1
+    assert all(PATIENCE <= seconds < 2 * PATIENCE for seconds in tired)
     with passwords.turn():
         assert passwords.hash(PASSWORD)
+
+
+@pytest.mark.proves("AUTH-21")
+def test_no_more_than_half_of_the_threads_are_busy_with_passwords() -> None:
+    passwords = Passwords(COST, 2)
+    with passwords.turn(), pytest.raises(Unavailable):
+        passwords.require_room()
+
+
+@pytest.mark.proves("AUTH-21")
+def test_those_who_are_refused_together_are_told_to_come_back_one_by_one() -> None:
+    passwords = Passwords(COST, 2)
+    told = set()
+    with passwords.turn():
+        for _ in range(100):
+            with pytest.raises(Unavailable) as refusal:
+                passwords.require_room()
+            told.add(refusal.value.headers["Retry-After"])
+    assert told == {"1", "2", "3"}
+
+
+@pytest.mark.proves("AUTH-21")
+@pytest.mark.skipif(CPUS < 2, reason="takes two CPUs, and Linux, which has some for each thread")
+def test_one_cpu_never_hashes() -> None:
+    before = threads_here()
+    passwords = Passwords(COST, 2)
+    with passwords.turn():
+        passwords.hash(PASSWORD)
+    (hasher,) = threads_here() - before
+    allowed = os.sched_getaffinity(0)
+    assert os.sched_getaffinity(hasher) == allowed - {min(allowed)}
+    assert os.getpriority(os.PRIO_PROCESS, hasher) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def threads_here() -> set[int]:
+    return {int(each.name) for each in Path("/proc/self/task").iterdir()}
 
 
 # --- changing it --------------------------------------------------------------------------------
