@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from yoyo import read_migrations
@@ -48,6 +48,8 @@ FROM pg_class
 WHERE relforcerowsecurity AND relnamespace = 'public'::regnamespace AND relrowsecurity <> %(on)s
 ORDER BY oid
 """
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 logging.getLogger("yoyo").setLevel(logging.WARNING)  # each step is of no interest
@@ -106,18 +108,17 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
         migration.load()
         repeats = migration.use_transactions
         self.execute(f"SET lock_timeout = '{LOCK_TIMEOUT if repeats else ONLY_LOCK_TIMEOUT}'")
-        for tries_left in reversed(range(TRIES if repeats else 1)):
-            try:
-                with self.transaction():
-                    self.execute(BECOME_OWNER)
-                    migration.process_steps(self, direction, force=force)
-                    note(migration)
-            except psycopg.errors.LockNotAvailable:
-                if not tries_left:
-                    raise
-                sleep(PAUSE)
-            else:
-                return
+
+        def once() -> None:
+            with self.transaction():
+                self.execute(BECOME_OWNER)
+                migration.process_steps(self, direction, force=force)
+                note(migration)
+
+        if repeats:
+            _try_for_locks(once)
+        else:
+            once()
 
 
 def upgrade(url: str) -> list[str]:
@@ -146,12 +147,18 @@ def status(url: str) -> dict[str, bool]:
 
 def switch_row_security(url: str, *, on: bool) -> bool:
     """Puts the policies of 0005 in force, or out of it; returns whether that was a change."""
-    with psycopg.connect(url, application_name="ownrow migration") as connection:
-        connection.execute(BECOME_OWNER)
-        tables = connection.execute(SWITCHED_TABLES, {"on": on}).fetchall()
-        for (statement,) in tables:
-            connection.execute(statement)
-    return bool(tables)
+    with psycopg.connect(url, autocommit=True, application_name="ownrow migration") as connection:
+        connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+
+        def once() -> bool:
+            with connection.transaction():
+                connection.execute(BECOME_OWNER)
+                tables = connection.execute(SWITCHED_TABLES, {"on": on}).fetchall()
+                for (statement,) in tables:
+                    connection.execute(statement)
+            return bool(tables)
+
+        return _try_for_locks(once)
 
 
 def new(name: str) -> tuple[Path, Path]:
@@ -164,6 +171,16 @@ def new(name: str) -> tuple[Path, Path]:
     file.write_text(FIRST_LINES.format(previous=previous))
     undo.write_text("")
     return file, undo
+
+
+def _try_for_locks(change: Callable[[], T]) -> T:
+    """What the change returns, once nobody holds a lock that it needs; for a whole transaction."""
+    for _ in range(TRIES - 1):
+        try:
+            return change()
+        except psycopg.errors.LockNotAvailable:
+            sleep(PAUSE)
+    return change()
 
 
 def _migrations() -> MigrationList:

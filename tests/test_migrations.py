@@ -291,6 +291,27 @@ def test_nobody_waits_long_behind_a_migration_that_waits_itself(
 
 
 @pytest.mark.proves("MIG-7")
+def test_nobody_waits_long_behind_a_switch_of_row_security(database_url: str) -> None:
+    waits = []
+    with (
+        ThreadPoolExecutor(1) as thread,
+        psycopg.connect(database_url) as holder,
+        psycopg.connect(database_url, autocommit=True, options="-c lock_timeout=5s") as other,
+    ):
+        holder.execute("SELECT FROM tasks")
+        switching = thread.submit(migrations.switch_row_security, database_url, on=True)
+        for _ in range(3):  # as many tries of it
+            until(lambda: other.execute(WAITING).rowcount == 1)
+            began = monotonic()
+            other.execute("SELECT FROM tasks")
+            waits.append(monotonic() - began)
+        assert not switching.done()
+        holder.rollback()
+        assert switching.result(30)
+    assert max(waits) < 1
+
+
+@pytest.mark.proves("MIG-7")
 def test_a_migration_that_gets_no_lock_fails_and_leaves_nothing_of_itself(
     used_table: psycopg.Connection, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
