@@ -15,6 +15,7 @@ import psycopg
 
 from app import child, embedded, migrations
 from app.config import Config, ConfigError
+from app.errors import cause
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -77,7 +78,7 @@ def migrate(config: Config, url: str) -> None:
         applied = migrations.upgrade(url)
         migrations.switch_row_security(url, on=config.db_row_security)
     except psycopg.Error as error:
-        raise LaunchError(f"the migrations can't be applied: {error}") from error
+        raise LaunchError(f"the migrations can't be applied: {cause(error)}") from error
     for migration in applied:
         say(f"Applied migration {migration}")
 
