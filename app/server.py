@@ -88,6 +88,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         self._listeners: dict[int, socket.socket] = {}
         self._poll = select.epoll()
         self._stopping = threading.Event()
+        self._listening = threading.Lock()  # held by who uses or closes a listener
         super().init_process()
 
     def run(self) -> None:
@@ -153,8 +154,11 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             for _ in range(ACCEPTS):
                 if _clients[self.slot] > min(_clients[:]):
                     time.sleep(HEAD_START)
-                client, address = listener.accept()
-                self._welcome(client, address, listener)
+                with self._listening:
+                    if not self.alive:
+                        return
+                    client, address = listener.accept()
+                    self._welcome(client, address, listener)
                 self._count_clients()
         except (BlockingIOError, ConnectionAbortedError):
             return  # others were quicker, or it gave up
@@ -294,9 +298,10 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
 
     def _finish(self) -> None:
         leave(self.slot)
-        for listener in self._listeners.values():
-            self._poll.unregister(listener)
-            listener.close()
+        with self._listening:
+            for listener in self._listeners.values():
+                self._poll.unregister(listener)
+                listener.close()
         began = time.monotonic()
         deadline = began + self.cfg.graceful_timeout
         while (self._connections or self._answering) and time.monotonic() < deadline:

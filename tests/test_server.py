@@ -1,6 +1,8 @@
 """What gunicorn answers by itself is in the envelope, and no client can hold a thread."""
 
+import os
 import re
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -416,6 +418,23 @@ def test_a_crowd_is_shared_by_the_workers(served_database_url: str, tmp_path: Pa
         found = shares(server)
     assert sum(found) == before + CROWD
     assert min(found) > CROWD / 3 / 2
+
+
+def test_a_worker_may_end_while_it_takes_clients_in(
+    served_database_url: str, tmp_path: Path
+) -> None:
+    """The other one has fewer and sleeps, so that the first takes a moment for each."""
+    with serving(served_database_url, tmp_path) as server, ExitStack() as clients:
+        until_all_serve(server, clients)
+        stuck, ending = children(server.process.pid)
+        with frozen(stuck):
+            until(lambda: is_stopped(stuck))
+            for _ in range(20):
+                clients.enter_context(server.connect())
+            os.kill(ending, signal.SIGTERM)
+            until(lambda: ending not in children(server.process.pid))
+        log = server.log.read_text()
+    assert " ERROR " not in log
 
 
 @pytest.mark.proves("OPS-64")
