@@ -37,6 +37,7 @@ LONGEST_HEAD = 128 * 1024  # bytes; the parser refuses what it has to refuse lon
 READABLE_ONCE = select.EPOLLIN | select.EPOLLONESHOT
 ACCEPTS = 8  # clients at a time, of a crowd that comes at once
 HEAD_START = 0.01  # seconds that other workers have for a new client, where they have fewer
+GLANCE = 0.001  # seconds between looks at whether they still have
 TICK = 1.0  # seconds between looks at what time has run out for
 CODINGS = ("chunked", "identity")
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -152,8 +153,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         listener, has_room = self._listeners[descriptor], True
         try:
             for _ in range(ACCEPTS):
-                if _clients[self.slot] > min(_clients[:]):
-                    time.sleep(HEAD_START)
+                self._give_way()
                 with self._listening:
                     if not self.alive:
                         return
@@ -169,6 +169,12 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             if has_room:
                 with contextlib.suppress(OSError):  # this worker has begun to stop
                     self._poll.modify(descriptor, READABLE_ONCE)
+
+    def _give_way(self) -> None:
+        """Leaves the next client to those who have fewer, until they have as many, or too long."""
+        latest = time.monotonic() + HEAD_START
+        while _clients[self.slot] > min(_clients[:]) and time.monotonic() < latest:
+            time.sleep(GLANCE)
 
     def _count_clients(self) -> None:
         if self.alive:
