@@ -87,6 +87,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         self._connections: dict[int, _Connection] = {}
         self._answering: set[_Connection] = set()
         self._listeners: dict[int, socket.socket] = {}
+        self._without_room: set[int] = set()  # listeners whose next client there is no room for
         self._poll = select.epoll()
         self._stopping = threading.Event()
         self._listening = threading.Lock()  # held by who uses or closes a listener
@@ -105,8 +106,8 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         while not self._stopping.wait(TICK) and self.is_parent_alive():
             self.notify()
             self._end_late(time.monotonic())
-            for listener in self.sockets:
-                self._poll.modify(listener, READABLE_ONCE)
+            while self._without_room:
+                self._poll.modify(self._without_room.pop(), READABLE_ONCE)
         self._await_successors()
         self._finish()
 
@@ -150,7 +151,7 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         second thread of this one hears of new clients meanwhile; where there is no room for
         another, none does until the next tick.
         """
-        listener, has_room = self._listeners[descriptor], True
+        listener = self._listeners[descriptor]
         try:
             for _ in range(ACCEPTS):
                 self._give_way()
@@ -163,10 +164,11 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
         except (BlockingIOError, ConnectionAbortedError):
             return  # others were quicker, or it gave up
         except OSError as error:
-            has_room = error.errno not in EXHAUSTED
+            if error.errno in EXHAUSTED:
+                self._without_room.add(descriptor)
             raise
         finally:
-            if has_room:
+            if descriptor not in self._without_room:
                 with contextlib.suppress(OSError):  # this worker has begun to stop
                     self._poll.modify(descriptor, READABLE_ONCE)
 
@@ -177,8 +179,9 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             time.sleep(GLANCE)
 
     def _count_clients(self) -> None:
-        if self.alive:
-            _clients[self.slot] = len(self._connections) + len(self._answering)
+        _clients[self.slot] = len(self._connections) + len(self._answering)
+        if not self.alive:  # it has left already, perhaps just now
+            leave(self.slot)
 
     def _welcome(self, client: socket.socket, address: Any, listener: socket.socket) -> None:
         connection = _Connection(self.cfg, client, address, listener.getsockname())
@@ -222,12 +225,13 @@ class EnvelopeWorker(ThreadWorker):  # type: ignore[misc]
             keep = self._answer_all(connection)
             if keep:
                 self._connections[descriptor] = connection
-                self._poll.modify(descriptor, READABLE_ONCE)
             elif connection.sock.fileno() >= 0:
                 connection.close(graceful=True)
         finally:
             self._answering.discard(connection)
-            if not keep:
+            if keep:  # last of all: now another thread may answer the next request
+                self._poll.modify(descriptor, READABLE_ONCE)
+            else:
                 self._count_clients()
 
     def _answer_all(self, connection: _Connection) -> bool:

@@ -292,6 +292,7 @@ def test_nobody_waits_long_behind_a_migration_that_waits_itself(
 
 @pytest.mark.proves("MIG-7")
 def test_nobody_waits_long_behind_a_switch_of_row_security(database_url: str) -> None:
+    migrations.switch_row_security(database_url, on=False)
     waits = []
     with (
         ThreadPoolExecutor(1) as thread,

@@ -423,7 +423,7 @@ def test_a_crowd_is_shared_by_the_workers(served_database_url: str, tmp_path: Pa
 def test_a_worker_may_end_while_it_takes_clients_in(
     served_database_url: str, tmp_path: Path
 ) -> None:
-    """The other one has fewer and sleeps, so that the first takes a moment for each."""
+    """The stuck one has fewer, so that the ending one takes a moment for each."""
     with serving(served_database_url, tmp_path) as server, ExitStack() as clients:
         until_all_serve(server, clients)
         stuck, ending = children(server.process.pid)

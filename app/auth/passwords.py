@@ -11,7 +11,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import bcrypt
@@ -19,7 +19,7 @@ import bcrypt
 from app.errors import Unavailable
 
 SHORTEST, LONGEST = 8, 256  # characters
-PLACES = 3  # for who hashes and who waits: a fourth would wait in vain where all workers hash
+PLACES = 3  # for who hashes and who waits: no more than get their turn in time
 PATIENCE = 2.0  # seconds that a request waits for its turn to hash
 LATEST_RETRY = 3  # seconds, from one: those who are refused together come back one by one
 LABEL = b"ownrow password v1"  # keeps these digests from matching any other system's
@@ -110,4 +110,5 @@ def _step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         _, *others = sorted(os.sched_getaffinity(0))
         if others:
-            os.sched_setaffinity(0, others)
+            with suppress(OSError):  # nothing depends on it, and here it would end all log-ins
+                os.sched_setaffinity(0, others)
