@@ -55,6 +55,11 @@ def children(pid: int) -> list[int]:
     return [int(each) for each in told(pid, f"task/{pid}/children").split()]
 
 
+def thread_ids(pid: int) -> set[int]:
+    """Of all its threads."""
+    return {int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()}
+
+
 def is_gone(pid: int) -> bool:
     """Ended, although perhaps not yet collected by the process that adopted it."""
     return _state(told(pid, "stat")) in {"", "Z"}
@@ -62,8 +67,7 @@ def is_gone(pid: int) -> bool:
 
 def is_stopped(pid: int) -> bool:
     """Whether SIGSTOP has reached every thread; until then one may still take work on."""
-    threads = [task.name for task in Path(f"/proc/{pid}/task").iterdir()]
-    return {_state(told(pid, f"task/{thread}/stat")) for thread in threads} <= {"", "T"}
+    return {_state(told(pid, f"task/{each}/stat")) for each in thread_ids(pid)} <= {"", "T"}
 
 
 def _state(stat: bytes) -> str:

@@ -36,30 +36,35 @@ class Passwords:
         """`threads` serve requests in this process: at most half may be busy with passwords."""
         self._cost = cost
         self._nobody = bcrypt.gensalt(cost).decode() + "." * 31  # the hash of no password
-        self._seats = threading.BoundedSemaphore(max(1, min(PLACES, threads // 2)))
+        self._places = threading.BoundedSemaphore(max(1, min(PLACES, threads // 2)))
         self._is_mine = threading.Lock()
         self._hasher = ThreadPoolExecutor(1, "bcrypt", initializer=_step_back)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """The caller's turn to hash; Unavailable where too many wait, or it does not come soon."""
-        if not self._seats.acquire(blocking=False):
+    def _place(self) -> Iterator[None]:
+        """One of the places; Unavailable while all are taken."""
+        if not self._places.acquire(blocking=False):
             raise _busy()
         try:
+            yield
+        finally:
+            self._places.release()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The caller's turn to hash; Unavailable where too many wait, or it does not come soon."""
+        with self._place():
             if not self._is_mine.acquire(timeout=PATIENCE):
                 raise _busy()
             try:
                 yield
             finally:
                 self._is_mine.release()
-        finally:
-            self._seats.release()
 
     def require_room(self) -> None:
         """Raises Unavailable while everyone who may wait for a turn does: before other work."""
-        if not self._seats.acquire(blocking=False):
-            raise _busy()
-        self._seats.release()
+        with self._place():
+            pass
 
     def hash(self, password: str) -> str:
         """A new salted hash; to be called in turn()."""

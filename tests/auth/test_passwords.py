@@ -5,7 +5,6 @@ import sys
 import time
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import bcrypt
@@ -17,7 +16,7 @@ from app.auth.passwords import NICENESS, PATIENCE, PLACES, Passwords
 from app.errors import Unavailable
 from tests.auth.database import count, run
 from tests.callers import PASSWORD, Caller, broken_fields, data, error
-from tests.processes import until
+from tests.processes import thread_ids, until
 
 EMAIL = "alice@example.com"
 NEW_PASSWORD = "other quiet rivers"
@@ -228,18 +227,14 @@ def test_those_who_are_refused_together_are_told_to_come_back_one_by_one() -> No
 @pytest.mark.proves("AUTH-21")
 @pytest.mark.skipif(CPUS < 2, reason="takes two CPUs, and Linux, which has some for each thread")
 def test_one_cpu_never_hashes() -> None:
-    before = threads_here()
+    before = thread_ids(os.getpid())
     passwords = Passwords(COST, 2)
     with passwords.turn():
         passwords.hash(PASSWORD)
-    begun = threads_here() - before
+    begun = thread_ids(os.getpid()) - before
     (hasher,) = (each for each in begun if os.getpriority(os.PRIO_PROCESS, each) == NICENESS)
     allowed = os.sched_getaffinity(0)
     assert os.sched_getaffinity(hasher) == allowed - {min(allowed)}
-
-
-def threads_here() -> set[int]:
-    return {int(each.name) for each in Path("/proc/self/task").iterdir()}
 
 
 # --- changing it --------------------------------------------------------------------------------
