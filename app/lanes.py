@@ -4,12 +4,16 @@ One group at a time is on its way in a lane. Whoever comes meanwhile waits until
 who wait then go as the next one: in one round trip, and one transaction. Nobody waits for a group
 to fill: who is alone goes at once, and alone. And nobody waits long for a place: where a group is
 slow to come back, the next one goes all the same.
+
+When a group is back its threads wake each other one by one: all at once they would take turns in
+waiting for the interpreter, which only one of them can have.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from copy import copy
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 from psycopg.pq.abc import PGresult
@@ -26,7 +30,17 @@ Fetch = Callable[[Connection, Statement, PGresult], T]
 class Job(Generic[T]):
     """A statement that a thread waits for, and what came of it."""
 
-    __slots__ = ("_wake", "error", "fetch", "goes_alone", "group", "params", "result", "statement")
+    __slots__ = (
+        "_wake",
+        "error",
+        "fetch",
+        "goes_alone",
+        "group",
+        "next",
+        "params",
+        "result",
+        "statement",
+    )
 
     def __init__(self, statement: Statement, params: Params, fetch: Fetch[T]) -> None:
         self.statement, self.params, self.fetch = statement, params, fetch
@@ -34,6 +48,7 @@ class Job(Generic[T]):
         self.error: Exception | None = None
         self.goes_alone = False  # its group failed, and left no trace
         self.group: Group = ()  # that its thread leads
+        self.next: Job[Any] | None = None  # the one that its thread wakes
         self._wake = threading.Lock()
         self._wake.acquire()
 
@@ -79,9 +94,13 @@ class Lane:
                 if job in self._waiting:
                     self._form_group()
             job.wait()
-        if job.group:
-            group, job.group = job.group, ()  # as it is in there itself
-            self._lead(group, carry)
+        try:
+            if job.group:
+                group, job.group = job.group, ()  # as it is in there itself
+                self._lead(group, carry)
+        finally:
+            if job.next is not None:
+                job.next.wake()
 
     def _form_group(self) -> None:
         """Of those who wait longest, perhaps nobody; to be called with the lock."""
@@ -103,5 +122,5 @@ class Lane:
             with self._lock:
                 if self._latest is group:
                     self._form_group()
-            for job in group[1:]:
-                job.wake()
+            for job, following in pairwise(group):
+                job.next = following
