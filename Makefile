@@ -7,8 +7,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INTERPRETERS := $(or $(PYTHON),python3.13 python3.14 python3.12 python3.11 python3)
 
-# A venv whose interpreter is gone, whose installation was interrupted, or which was made with
-# another interpreter than the one asked for now is built anew.
+# The venv is rebuilt if its interpreter is missing, if an installation was interrupted, or if
+# PYTHON names another interpreter.
 STALE := $(shell test -e $(VENV)/.created || exit 0; \
 	test ! -e $(VENV)/.installing \
 	&& $(PY) -c '' 2>/dev/null \
@@ -23,14 +23,14 @@ BENCHMARKING := $(addprefix $(VENV)/.installed/,requirements.txt requirements-em
 CONTRACT_TOOLS := tests/contract/tools
 MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 
-# Tests start hundreds of processes: without its bytecode each would compile the application anew.
+# Tests start hundreds of processes; without bytecode each of them would compile the application.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run backup restore test image faults soak check contract specs mutants trace fuzz format requirements
-.PHONY: bench bench-growth bench-duties clean rebuild
+.PHONY: bench bench-growth bench-duties bench-layers clean rebuild
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=...] [ARGS=...]"
@@ -38,56 +38,60 @@ help: ## list the targets
 		printf '%-20s %s\n' "$$target" "$$text"; done
 
 run: $(SERVING) ## serve on http://127.0.0.1:8000 with a PostgreSQL of its own, or on DATABASE_URL
-	@$(PY) -m app.run
+	@$(PY) -m app.devdb.run
 
 backup: $(SERVING) ## write the database of DATA_DIR to a file: FILE=... or one named by the time
-	@$(PY) -m app.operations.backup backup $(FILE)
+	@$(PY) -m app.devdb.backup backup $(FILE)
 
 restore: $(SERVING) ## replace the database of DATA_DIR by a backup: FILE=...
-	@$(PY) -m app.operations.backup restore $(FILE)
+	@$(PY) -m app.devdb.backup restore $(FILE)
 
 test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DATABASE_URL
-	@$(PY) -m compileall -q app  # a hundred processes import it, perhaps told to write no bytecode
+	@$(PY) -m compileall -q app  # a hundred processes import it
 	$(PY) -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal --cov $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 
-image: $(DEVELOPING) ## carry out the Dockerfile without Docker, and serve from what that makes
+image: $(DEVELOPING) ## build the image's file system from the Dockerfile, without Docker, and serve from it
 	IMAGE=1 $(PY) -m pytest tests/deploy/image $(ARGS)
 
-faults: $(DEVELOPING) ## kill, freeze and overrun it for 15 minutes; SHORT=1 for 4
+faults: $(DEVELOPING) ## inject faults under load for 15 minutes; SHORT=1 for 4
 	FAULTS=$(if $(SHORT),short,full) timeout --foreground --signal=INT 15m $(PY) -m pytest tests/faults $(ARGS)
 
-soak: $(DEVELOPING) ## an hour of load, to see that nothing grows; SHORT=1 for 10 minutes
+soak: $(DEVELOPING) ## an hour of load: memory, descriptors and connections must not grow; SHORT=1 for 10 minutes
 	FAULTS=full SOAK_SECONDS=$(if $(SHORT),600,3600) $(PY) -m pytest tests/faults/test_soak.py $(ARGS)
 
-bench: $(BENCHMARKING) ## measure the service beside what PostgreSQL does with the same SQL; needs wrk
+bench: $(BENCHMARKING) ## measure the service beside PostgreSQL alone with the same SQL; needs wrk
 	@$(PY) -m benchmarks.bench $(ARGS)
 
-bench-growth: $(BENCHMARKING) ## time calls with up to 1,000,000 tasks and 10,000,000 of others
+bench-growth: $(BENCHMARKING) ## time calls with up to 1,000,000 tasks of one user and 10,000,000 of others
 	@$(PY) -m benchmarks.growth $(if $(OTHERS),--others $(OTHERS)) $(ARGS)
 
-bench-duties: $(BENCHMARKING) ## measure what logs, limits, ledger and the like cost; needs wrk, Redis
+bench-duties: $(BENCHMARKING) ## measure the cost of logs, limits, ledger and others; needs wrk, Redis
 	@$(PY) -m benchmarks.duties $(ARGS)
+
+bench-layers: $(BENCHMARKING) ## measure the gain of each optimisation over a stock Flask on gthread; needs wrk
+	@$(PY) -m benchmarks.layers $(ARGS)
 
 check: $(DEVELOPING) ## lint and type-check Python and SQL
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 	$(PY) -m sqlfluff lint --disable-progress-bar sql migrations
 	$(VENV)/bin/squawk $(MIGRATIONS)
 
 contract: $(DEVELOPING) $(CONTRACT_TOOLS)/node_modules/.package-lock.json ## install npm's linters, then test specs/
 	$(PY) -m pytest tests/contract $(ARGS)
 
-specs: $(DEVELOPING) ## write the tables of specs/*.md from the schema and the contract
-	WRITE_SPECS=1 $(PY) -m pytest --quiet tests/test_generated.py
+specs: $(DEVELOPING) ## write the generated parts of specs/*.md and CONTRIBUTING.md
+	WRITE_SPECS=1 $(PY) -m pytest --quiet tests/test_generated.py tests/test_architecture.py
 
-mutants: $(DEVELOPING) ## take each ownership predicate out of sql/ and see the tests notice
-	$(PY) -m pytest tests/audit/test_twins.py tests/audit/test_row_security.py $(ARGS)
+mutants: $(DEVELOPING) ## remove each ownership predicate from sql/, and require that a test fails
+	$(PY) -m pytest tests/audit/test_id_collisions.py tests/audit/test_row_security.py $(ARGS)
 
-trace: $(DEVELOPING) ## print which test proves which requirement of specs/
-	$(PY) -m tests.trace
+trace: $(DEVELOPING) ## print the tests of each requirement in specs/
+	$(PY) -m tests.support.trace
 
-fuzz: $(DEVELOPING) ## search ten minutes, or SECONDS=..., for answers that specs/openapi.yaml lacks; SEED=... repeats
+fuzz: $(DEVELOPING) ## search 10 minutes, or SECONDS=..., for responses that specs/openapi.yaml lacks; SEED=... repeats
 	FUZZ_SECONDS=$(or $(SECONDS),600) FUZZ_SEED=$(SEED) $(PY) -m pytest tests/contract/fuzz $(ARGS)
 
 format: $(DEVELOPING) ## format Python and SQL
@@ -95,7 +99,7 @@ format: $(DEVELOPING) ## format Python and SQL
 	$(PY) -m ruff format .
 	$(PY) -m sqlfluff format --disable-progress-bar sql migrations
 
-requirements: $(DEVELOPING) ## pin requirements*.in with hashes; ARGS=--upgrade takes the newest
+requirements: $(DEVELOPING) ## pin requirements*.in with hashes; ARGS=--upgrade for the newest versions
 	$(call pin,requirements)
 	$(call pin,requirements-embedded)
 	$(call pin,requirements-dev)
@@ -135,8 +139,7 @@ $(VENV)/.created: $(STALE)
 	fi; \
 	exit 1
 
-# pip's own output is a hundred long lines: each package becomes a short one, and whatever is
-# not progress is shown as it is.
+# Shortens pip's output to one line per package; warnings and errors are shown unchanged.
 $(VENV)/.installed/%: % $(VENV)/.created
 	@echo "Installing $<"
 	@mkdir -p $(@D) && touch $(VENV)/.installing

@@ -6,7 +6,7 @@ from logging.config import dictConfig
 
 from app import create_app
 from app.config import Config, ConfigError
-from app.operations import logs
+from app.observability import logs
 
 try:
     config = Config.from_env(os.environ)

@@ -1,4 +1,4 @@
-"""Ownrow: a todo service in which every row has an owner, and every statement says so."""
+"""Ownrow: a todo service in which every row has an owner, and every statement names it."""
 
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,10 @@ __version__ = "1.0.0"
 
 
 def create_app(config: "Config") -> "Flask":
-    """The WSGI application; connects to nothing until the pool is opened.
+    """The WSGI application (PEP 3333); it connects to nothing before the first request.
 
-    A launcher of this package imports none of what that takes.
+    Importing this package alone imports none of the application: launchers start quickly.
     """
-    from app import assembly
+    from app import factory
 
-    return assembly.assemble(config)
+    return factory.create_app(config)

@@ -48,6 +48,7 @@ class Config:
     db_row_security: bool
     db_pool_size: int
     db_statement_timeout_ms: int
+    db_group_commit: bool
     jwt_secrets: Mapping[str, str] = field(repr=False)
     jwt_issuer: str
     jwt_audience: str
@@ -91,6 +92,7 @@ class Config:
             db_statement_timeout_ms=env.get(
                 "DB_STATEMENT_TIMEOUT_MS", "2000", _integer(100, 60000)
             ),
+            db_group_commit=env.get("DB_GROUP_COMMIT", "on", _switch),
             jwt_secrets=_jwt_secrets(env, production, data_dir),
             jwt_issuer=env.get("JWT_ISSUER", "todo-api", _text),
             jwt_audience=env.get("JWT_AUDIENCE", "todo-api", _text),

@@ -1,11 +1,7 @@
-"""What can go wrong, as the client sees it: the AppError family, and what becomes one."""
+"""The AppError family: every answer other than success, with its status, code and message."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
-
-import psycopg
-from gunicorn.http import errors as http
-from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 Detail = Mapping[str, str]
 
@@ -31,6 +27,8 @@ class AppError(Exception):
 
 
 class BadRequest(AppError):
+    """Not HTTP, not JSON, or a cursor of another list."""
+
     status, code = 400, "BAD_REQUEST"
     message = "The request can't be read"
 
@@ -47,31 +45,43 @@ class Unauthenticated(AppError):
 
 
 class InvalidCredentials(AppError):
+    """An unknown e-mail, a wrong password or a disabled account."""
+
     status, code = 401, "INVALID_CREDENTIALS"
     message = "E-mail or password is wrong"
 
 
 class Forbidden(AppError):
+    """The path's {user_id} is not the token's user."""
+
     status, code = 403, "FORBIDDEN"
     message = "The path names another user than the token"
 
 
 class NotFound(AppError):
+    """No such route, or no such thing of this owner."""
+
     status, code = 404, "NOT_FOUND"
     message = "There is nothing here"
 
 
 class MethodNotAllowed(AppError):
+    """A method that the route does not take; Allow names the others."""
+
     status, code = 405, "METHOD_NOT_ALLOWED"
     message = "This address does not take that method"
 
 
 class EmailTaken(AppError):
+    """There is an account with that e-mail key."""
+
     status, code = 409, "EMAIL_TAKEN"
     message = "There is an account with this e-mail already"
 
 
 class IdempotencyInFlight(AppError):
+    """The request that first used the key still runs."""
+
     status, code = 409, "IDEMPOTENCY_IN_FLIGHT"
     message = "The first request with this Idempotency-Key is still running; try again in a moment"
 
@@ -80,31 +90,43 @@ class IdempotencyInFlight(AppError):
 
 
 class SyncTokenExpired(AppError):
+    """The ledger no longer reaches back to the position, or not yet up to it."""
+
     status, code = 410, "SYNC_TOKEN_EXPIRED"
     message = "The ledger does not hold the changes since that version; start again from since=0"
 
 
 class PreconditionFailed(AppError):
+    """If-Match names another version."""
+
     status, code = 412, "PRECONDITION_FAILED"
     message = "It has another version than you named; read it again and send its ETag as If-Match"
 
 
 class RequestTimeout(AppError):
+    """The request did not arrive within its time."""
+
     status, code = 408, "REQUEST_TIMEOUT"
     message = "The request did not arrive in time"
 
 
 class PayloadTooLarge(AppError):
+    """The body is longer than the route takes."""
+
     status, code = 413, "PAYLOAD_TOO_LARGE"
     message = "The body is too large"
 
 
 class UriTooLong(AppError):
+    """The request target is longer than the server takes."""
+
     status, code = 414, "URI_TOO_LONG"
     message = "The request line is too long"
 
 
 class UnsupportedMediaType(AppError):
+    """The body is not declared as JSON."""
+
     status, code = 415, "UNSUPPORTED_MEDIA_TYPE"
     message = "Send the body as Content-Type: application/json, without Content-Encoding"
 
@@ -117,11 +139,15 @@ class ValidationFailed(AppError):
 
 
 class IdempotencyMismatch(AppError):
+    """The key was used with another request."""
+
     status, code = 422, "IDEMPOTENCY_MISMATCH"
     message = "This Idempotency-Key was used for another request; use a new one"
 
 
 class RateLimited(AppError):
+    """The quota is used up, or a log-in is throttled."""
+
     status, code = 429, "RATE_LIMITED"
     message = "Too many requests; try again later"
 
@@ -131,20 +157,26 @@ class RateLimited(AppError):
 
 
 class HeadersTooLarge(AppError):
+    """A header is too long, or there are too many."""
+
     status, code = 431, "HEADERS_TOO_LARGE"
     message = "The request's headers are too large"
 
 
 class Internal(AppError):
-    pass
+    """A defect of the service; the log has its cause, the answer has not."""
 
 
 class NotImplementedHere(AppError):
+    """A method or transfer coding that the server does not know."""
+
     status, code = 501, "NOT_IMPLEMENTED"
     message = "The server does not know this method or transfer encoding"
 
 
 class Unavailable(AppError):
+    """A dependency is away or busy; the request may be repeated."""
+
     status, code = 503, "UNAVAILABLE"
     message = "The service is busy or a part of it is away; try again"
 
@@ -180,56 +212,3 @@ HTTP_ERRORS: Mapping[int, type[AppError]] = {
         Unavailable,
     )
 }
-
-CONSTRAINTS: Mapping[str, Callable[[], AppError]] = {
-    "idempotency_keys_pkey": IdempotencyInFlight,
-}
-
-# SQLSTATEs and classes of them (https://www.postgresql.org/docs/current/errcodes-appendix.html)
-# that say "not now" rather than "never".
-UNAVAILABLE_STATES = (
-    "08",  # the connection is gone
-    "0A000",  # a prepared statement whose result a migration has changed
-    "53",  # out of connections, memory or disk
-    "57",  # cancelled by a deadline, or shutting down
-    "58",  # the server's own files
-    "25006",  # read-only after a failover
-    "25P03",  # idle inside a transaction for too long
-    "26000",  # a prepared statement that the connection has no longer
-    "40001",  # serialisation failure
-    "40P01",  # deadlock
-    "55P03",  # lock not granted in time
-)
-
-
-def from_database(error: psycopg.Error) -> AppError:
-    """What the client is told of a failed statement."""
-    if isinstance(error, PoolTimeout | PoolClosed | TooManyRequests):
-        return Unavailable()
-    if error.sqlstate is None:
-        return Unavailable() if isinstance(error, psycopg.OperationalError) else Internal()
-    if error.sqlstate.startswith(UNAVAILABLE_STATES):
-        return Unavailable()
-    return CONSTRAINTS.get(error.diag.constraint_name or "", Internal)()
-
-
-def cause(error: psycopg.Error) -> str:
-    """What libpq or PostgreSQL says, on one line for an operator; it has no password in it."""
-    return " ".join(str(error).split())
-
-
-# What gunicorn's parser raises while it reads a request; all others are a BadRequest.
-PARSER_ERRORS: Mapping[type[Exception], type[AppError]] = {
-    http.UnsupportedTransferCoding: NotImplementedHere,
-    http.LimitRequestLine: UriTooLong,
-    http.LimitRequestHeaders: HeadersTooLarge,
-    http.ConfigurationProblem: Internal,
-    http.InvalidResponseHeader: Internal,
-    http.InvalidResponseHeaderName: Internal,
-}
-
-
-def from_gunicorn(error: Exception) -> AppError:
-    """What the client is told when its request can't be read off the connection."""
-    is_readable = not isinstance(error, http.ParseException | http.NoMoreData)
-    return PARSER_ERRORS.get(type(error), Internal if is_readable else BadRequest)()

@@ -1,5 +1,5 @@
-"""How fast it is, and what that costs; `make bench`, `make bench-growth`, `make bench-duties`.
+"""Benchmarks: `make bench`, `make bench-duties`, `make bench-growth` and `make bench-layers`.
 
-stage.py starts what is measured, load.py puts it under load and reads the figures; then there is a
-module per command. batch.py, login_storm.py and login_timing.py measure a server that runs already.
+stage.py starts the measured processes, load.py puts them under load and measures; each command has
+a module. batch.py, login_storm.py and login_timing.py measure a running server.
 """

@@ -1,7 +1,7 @@
-"""How much cheaper are tasks by the hundred? usage: batch.py URL
+"""Tasks created by batches of 100, beside one per request; usage: batch.py URL
 
-Clients with an account each create tasks, one per request and a hundred per batch in turn, so that
-neighbours disturb both alike. Prints the tasks per second of both, and how many times that is.
+Each client has an account. Single and batched creations take turns. Prints the tasks per second of
+both, and their ratio.
 """
 
 import http.client
@@ -21,7 +21,7 @@ TASK = {"title": "Buy oat milk on the way home", "description": "Two litres, the
 
 
 class Client:
-    """An account and a connection that is kept."""
+    """An account and its connection."""
 
     def __init__(self, server: str) -> None:
         self.connection = http.client.HTTPConnection(server, timeout=30)
@@ -32,6 +32,7 @@ class Client:
         self.headers["Authorization"] = f"Bearer {session['access_token']}"
 
     def post(self, path: str, body: str) -> bytes:
+        """The response's body; AssertionError where it is an error."""
         self.connection.request("POST", path, body, self.headers)
         response = self.connection.getresponse()
         answer = response.read()
@@ -40,7 +41,7 @@ class Client:
 
 
 def rate(clients: list[Client], path: str, body: str, tasks: int) -> float:
-    """Tasks per second of all clients together, each sending one request after the other."""
+    """Tasks per second of all clients together, each with one request at a time."""
     counts = [0] * len(clients)
 
     def run(number: int) -> None:
@@ -59,6 +60,7 @@ def rate(clients: list[Client], path: str, body: str, tasks: int) -> float:
 
 
 def main(url: str) -> None:
+    """Prints a line for 1 and for 4 clients."""
     single = json.dumps(TASK)
     batch = json.dumps({"operations": [{"op": "create", **TASK}] * SIZE})
     for count in (1, 4):
@@ -68,7 +70,7 @@ def main(url: str) -> None:
             singles.append(rate(clients, "/api/me/tasks", single, 1))
             batches.append(rate(clients, "/api/me/tasks/batch", batch, SIZE))
         one, many = statistics.median(singles), statistics.median(batches)
-        print(f"{count} clients: {one:,.0f}/s singly, {many:,.0f}/s in batches: {many / one:.1f} x")
+        print(f"{count} clients: {one:,.0f}/s single, {many:,.0f}/s in batches: {many / one:.1f} x")
 
 
 if __name__ == "__main__":

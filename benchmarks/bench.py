@@ -1,7 +1,7 @@
-"""`make bench`: the service under load, beside what PostgreSQL does with the same SQL alone.
+"""`make bench`: the service under load, beside PostgreSQL alone with the same SQL.
 
-In every round both get a fresh copy of the seeded database, and the service is started anew. They
-take turns, and in the next round the other one begins: what is compared was measured within the
+In every round both get a fresh copy of the seeded database, and the service is restarted. They
+take turns, and every other round begins with the other one: a ratio compares measurements of the
 same seconds. Prints medians of the rounds with the lowest and highest, and draws a chart.
 """
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import chart, load, stage
-from benchmarks.load import WORKLOADS, Figures, spread
+from benchmarks.load import WORKLOADS, Measurement, spread
 from benchmarks.stage import SEEDED, Postgres
 
 CHART = Path(__file__).with_name("bench.svg")
-WARM_UPS, WARM_UP = 3, 1  # seconds; new connections each time, so that every worker gets its share
+WARM_UPS, WARM_UP = 3, 1  # seconds; with new connections, so that all workers get some
 
-Measure = Callable[[str, int], Figures]
-Rounds = dict[tuple[str, str], list[Figures]]
+Measure = Callable[[str, int], Measurement]
+Rounds = dict[tuple[str, str], list[Measurement]]  # by what was measured, and the load
 
 
 def main() -> int:
@@ -41,27 +41,27 @@ def main() -> int:
     place = f"{os.cpu_count()} cores, PostgreSQL {version}"
     print(f"{place}, {load.CONNECTIONS} connections, {options.rounds} x {options.seconds} s\n")
     print(table(rounds))
-    print("\n" + load.disturbance(each for runs in rounds.values() for each in runs))
+    print("\n" + load.other_programs(each for runs in rounds.values() for each in runs))
     options.chart.write_text(chart.draw([bar(rounds, name) for name in WORKLOADS], place))
     print(f"The chart is in {os.path.relpath(options.chart)}")
-    return 1 if sum(figures.errors for runs in rounds.values() for figures in runs) else 0
+    return 1 if any(run.errors for runs in rounds.values() for run in runs) else 0
 
 
 def measure(postgres: Postgres, folder: Path, rounds: int, seconds: int) -> Rounds:
-    """The figures of each round, by who was measured and the load."""
+    """Measures the service and pgbench with each load in `rounds` rounds."""
     requests = load.requests(stage.seeded_users(postgres))
     load.write_requests(requests, folder)
     found: Rounds = {}
     for number in range(rounds):
         with both(postgres, folder, requests) as measures:
             order = list(measures.items())[:: -1 if number % 2 else 1]
-            postgres.settle()
+            postgres.checkpoint()
             for workload in WORKLOADS:
                 for name, run in order:
-                    figures = run(workload, seconds)
-                    found.setdefault((name, workload), []).append(figures)
+                    measured = run(workload, seconds)
+                    found.setdefault((name, workload), []).append(measured)
                     note = f"round {number + 1} of {rounds}: {workload}, {name}"
-                    print(f"{note}: {figures.rate:,.0f}/s", file=sys.stderr, flush=True)
+                    print(f"{note}: {measured.rate:,.0f}/s", file=sys.stderr, flush=True)
     return found
 
 
@@ -69,7 +69,7 @@ def measure(postgres: Postgres, folder: Path, rounds: int, seconds: int) -> Roun
 def both(
     postgres: Postgres, folder: Path, requests: dict[str, list[bytes]]
 ) -> Iterator[dict[str, Measure]]:
-    """The service and pgbench, each warm and on a database of its own."""
+    """The service and pgbench, warmed up, each with its own database."""
     for name in ("service", "pgbench"):
         postgres.create(name, SEEDED)
     with stage.service(postgres.url("service"), folder / "service") as service:
@@ -77,12 +77,12 @@ def both(
         load.probe(service, requests)
         variables = load.write_transactions(alone, load.statements(service), folder)
 
-        def serve(workload: str, seconds: int) -> Figures:
-            parts = {"server": service.pid, "postgres": postgres.pid}
+        def serve(workload: str, seconds: int) -> Measurement:
+            processes = {"server": service.pid, "postgres": postgres.pid}
             run = partial(load.wrk, service, folder, workload, seconds)
-            return load.measure(run, parts)
+            return load.measure(run, processes)
 
-        def query(workload: str, seconds: int) -> Figures:
+        def query(workload: str, seconds: int) -> Measurement:
             run = partial(load.pgbench, alone, folder, variables, workload, seconds)
             return load.measure(run, {"postgres": postgres.pid})
 
@@ -99,6 +99,7 @@ HEADER = [
 
 
 def table(rounds: Rounds) -> str:
+    """A row for each load, in Markdown."""
     rows = []
     for workload in WORKLOADS:
         served, queried = rounds["service", workload], rounds["pgbench", workload]
@@ -123,12 +124,13 @@ def table(rounds: Rounds) -> str:
 
 
 def shares(rounds: Rounds, workload: str) -> list[float]:
-    """What part of pgbench's rate the service reaches, round by round."""
+    """The service's rate divided by pgbench's, in each round."""
     pairs = zip(rounds["service", workload], rounds["pgbench", workload], strict=True)
     return [served.rate / queried.rate for served, queried in pairs]
 
 
 def bar(rounds: Rounds, workload: str) -> chart.Bar:
+    """The load's bar of the chart."""
     served = rounds["service", workload]
     return chart.Bar(
         workload,

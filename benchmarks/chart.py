@@ -1,4 +1,4 @@
-"""A bar chart as SVG: small, without a library, and readable on light and dark pages."""
+"""A bar chart as SVG, for light and dark pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ text { font: 13px system-ui, sans-serif; fill: #24292f }
 
 @dataclass(frozen=True)
 class Bar:
-    """One load: the service's share of PostgreSQL's own limit, and what to say beside it."""
+    """One load: the service's share of the rate of PostgreSQL alone, and a note beside it."""
 
     name: str
     share: float
@@ -25,13 +25,13 @@ class Bar:
 
 
 def draw(bars: Sequence[Bar], place: str) -> str:
-    """The chart; `place` says what it was measured on."""
-    title = "Share of what PostgreSQL alone does with the same SQL"
+    """The chart; `place` describes the machine."""
+    title = "Share of the rate of PostgreSQL alone with the same SQL"
     width, height = WIDTH - LEFT - RIGHT, TOP + ROW * len(bars) + 6
-    told = ", ".join(f"{bar.name} {bar.share:.0%} ({bar.note})" for bar in bars)
+    summary = ", ".join(f"{bar.name} {bar.share:.0%} ({bar.note})" for bar in bars)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
-        f"<title>{escape(f'{title}: {told}')}</title>",
+        f"<title>{escape(f'{title}: {summary}')}</title>",
         f"<style>{STYLE}</style>",
         f'<text x="0" y="16">{escape(title)}</text>',
         f'<text x="0" y="34" class="small">{escape(place)}</text>',

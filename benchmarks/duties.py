@@ -1,10 +1,9 @@
-"""`make bench-duties`: what each duty of the service costs on the mix.
+"""`make bench-duties`: the cost of each duty (logs, limits, ledger and the like) on the mix.
 
-There is a server with all duties, one for each duty that lacks just that, and one without any. All
-stay up, and take turns in many short rounds: what is compared was measured within seconds. Where
-there is no setting for a duty, duties_wsgi.py leaves it out; what PostgreSQL does for row security
-and the ledger is left out in databases of their own. Prints medians of the rounds, and what every
-round says about a server beside the one with all duties, with the lowest and highest.
+One server has all duties, one server for each duty lacks just that one, and one has none. All run
+at the same time and take turns in many short rounds. duties_wsgi.py leaves out the duties without
+a setting; PostgreSQL's part of row security and the ledger is left out in separate databases.
+Prints medians of the rounds, and ratios within each round to the server with all duties.
 """
 
 import argparse
@@ -14,26 +13,25 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from statistics import median
 from uuid import UUID
 
-from app import embedded, migrations
-from app.auth.tokens import AccessTokens
+from app import devdb
+from app.auth.access_tokens import AccessTokens
 from app.config import Config
-from app.fields import Uuid
+from app.db import migrations
+from app.values import Uuid
 from benchmarks import load, stage
-from benchmarks.load import Figures, spread
-from benchmarks.stage import PATIENCE, SEEDED, Postgres, Service
+from benchmarks.patches import LEFT_OUT
+from benchmarks.stage import SEEDED, TIMEOUT, Postgres, Service
 
 WITHOUT_LEDGER = Path(__file__).with_name("without_ledger.sql")
 APPLICATION = "benchmarks.duties_wsgi:app"
-ALL = "all duties"
-WARM_UP = 3  # seconds
+NOTHING = "nothing"
 TOKENS = 1000
 
 NO_RATE_LIMIT = {"RATE_LIMIT": "off"}
@@ -42,7 +40,7 @@ NO_LOGS = {"LOG_LEVEL": "warning"}
 
 @dataclass(frozen=True)
 class Variant:
-    """A service without some duties: by settings, by duties_wsgi.py, or by its database."""
+    """A service without some duties, by settings, by duties_wsgi.py or by its database."""
 
     settings: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
@@ -51,11 +49,12 @@ class Variant:
 
     @property
     def database(self) -> str:
+        """The name of the database, which variants of the same kind share."""
         return f"ledger_{self.has_ledger}_security_{self.has_row_security}".lower()
 
 
 VARIANTS = {
-    ALL: Variant(),
+    NOTHING: Variant(),
     "JWT": Variant(left_out=("jwt",)),
     "session check": Variant(left_out=("sessions",)),
     "ledger": Variant(has_ledger=False),
@@ -70,8 +69,6 @@ VARIANTS = {
         has_row_security=False,
     ),
 }
-
-Rounds = dict[str, list[Figures]]
 
 
 def main() -> int:
@@ -92,31 +89,27 @@ def main() -> int:
         for variant in VARIANTS.values():
             make_database(postgres, variant)
         with ExitStack() as stack:
-            services = {
-                name: stack.enter_context(serve(postgres, store, folder / name, variant))
-                for name, variant in VARIANTS.items()
-            }
-            for name, service in services.items():
-                load.probe(service, requests)
-                load.wrk(service, folder, "mix", WARM_UP)
-                require_left_out(folder / name, VARIANTS[name])
-            parts = {"postgres": postgres.pid, "redis": store_pid}
-            rounds = measure(services, parts, folder, options.rounds, options.seconds)
+            services = {}
+            for name, variant in VARIANTS.items():
+                running = serve(postgres, store, folder / name, variant)
+                services[name] = stack.enter_context(running)
+                load.warm_up(services[name], requests, folder)
+            processes = {"postgres": postgres.pid, "redis": store_pid}
+            rounds = load.take_turns(services, processes, folder, options.rounds, options.seconds)
     place = f"{os.cpu_count()} cores, {load.CONNECTIONS} connections"
     print(f"{place}, {options.rounds} rounds x {options.seconds} s of the mix\n")
-    print(table(rounds))
-    print(
-        f"\nRedis itself: {median(each.cpu['redis'] for each in rounds[ALL]):.3f} ms per request."
-    )
+    print(load.comparison("without", rounds, {"of all duties": NOTHING}))
+    redis_ms = median(run.cpu["redis"] for run in rounds[NOTHING])
+    print(f"\nRedis itself: {redis_ms:.3f} ms per request.")
     print(f"A token that a worker has not seen yet: {verification_ms():.3f} ms of its CPU.")
-    return 1 if sum(figures.errors for runs in rounds.values() for figures in runs) else 0
+    return 1 if any(run.errors for runs in rounds.values() for run in runs) else 0
 
 
 def make_database(postgres: Postgres, variant: Variant) -> None:
-    """A copy of the seeded database, as the variant has it."""
+    """Creates the variant's database from the seeded one."""
     postgres.create(variant.database, SEEDED)
     migrations.switch_row_security(
-        postgres.url(variant.database, embedded.SUPERUSER), on=variant.has_row_security
+        postgres.url(variant.database, devdb.SUPERUSER), on=variant.has_row_security
     )
     if not variant.has_ledger:
         with postgres.connect(variant.database) as connection:
@@ -125,11 +118,12 @@ def make_database(postgres: Postgres, variant: Variant) -> None:
 
 @contextmanager
 def serve(postgres: Postgres, store: str, folder: Path, variant: Variant) -> Iterator[Service]:
+    """Starts the variant's service; `store` is the URL of the rate limit's counters."""
     settings = {
         "RATE_LIMIT_STORAGE_URL": store,
         "DB_ROW_SECURITY": "on" if variant.has_row_security else "off",
-        "LEFT_OUT": ",".join(variant.left_out),
-        "PYTHONHASHSEED": "0",  # chance shall not make one server's dictionaries quicker
+        LEFT_OUT: ",".join(variant.left_out),
+        **stage.SAME_HASHES,
         **variant.settings,
     }
     url = postgres.url(variant.database)
@@ -137,15 +131,9 @@ def serve(postgres: Postgres, store: str, folder: Path, variant: Variant) -> Ite
         yield service
 
 
-def require_left_out(folder: Path, variant: Variant) -> None:
-    for duty in variant.left_out:
-        if not (folder / duty).exists():
-            sys.exit(f"the service no longer does {duty} where duties_wsgi.py leaves it out")
-
-
 @contextmanager
 def redis() -> Iterator[tuple[str, int]]:
-    """A Redis (or Valkey) without any data: its address, and its process."""
+    """Starts an empty Redis (or Valkey); its URL and its process id."""
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
         sys.exit("Redis is not installed: apt-get install redis-server")
@@ -161,7 +149,7 @@ def redis() -> Iterator[tuple[str, int]]:
 
 
 def _await_listener(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -173,50 +161,8 @@ def _await_listener(port: int, process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def measure(
-    services: Mapping[str, Service],
-    parts: Mapping[str, int],
-    folder: Path,
-    rounds: int,
-    seconds: int,
-) -> Rounds:
-    found: Rounds = {}
-    for number in range(rounds):
-        for name in list(services)[:: -1 if number % 2 else 1]:
-            service = services[name]
-            run = partial(load.wrk, service, folder, "mix", seconds)
-            figures = load.measure(run, {"server": service.pid, **parts})
-            found.setdefault(name, []).append(figures)
-        print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-    return found
-
-
-BESIDE = "of all duties"
-HEADER = [
-    *("without", "requests/s", BESIDE, "server CPU ms", BESIDE),
-    *("PostgreSQL CPU ms", BESIDE, "errors"),
-]
-COLUMNS: Sequence[tuple[str, Callable[[Figures], float]]] = (
-    (",.0f", lambda each: each.rate),
-    (".3f", lambda each: each.cpu["server"]),
-    (".3f", lambda each: each.cpu["postgres"]),
-)
-
-
-def table(rounds: Rounds) -> str:
-    rows = []
-    for name, runs in rounds.items():
-        row = ["nothing" if name == ALL else name]
-        for form, read in COLUMNS:
-            values, bases = ([read(each) for each in of] for of in (runs, rounds[ALL]))
-            ratios = [value / base for value, base in zip(values, bases, strict=True)]
-            row += [format(median(values), form), spread(ratios, ".0%")]
-        rows.append([*row, str(sum(each.errors for each in runs))])
-    return load.table(HEADER, rows)
-
-
 def verification_ms() -> float:
-    """CPU of checking one token for the first time."""
+    """Milliseconds of CPU for verifying a token that is not in the cache."""
     environ = {**stage.PRODUCTION, "DATABASE_URL": "postgresql://"}
     verifier = AccessTokens(Config.from_env(environ))
     made = [verifier.issue(*[Uuid(str(UUID(int=n)))] * 2) for n in range(TOKENS)]

@@ -1,10 +1,9 @@
-"""`make bench-growth`: do calls take longer with more tasks, one's own or those of others?
+"""`make bench-growth`: the time of a call as the tasks of its owner, or of other owners, increase.
 
-Calls of app/tasks/repository.py, which is the service without HTTP: one client on one connection,
-so that nothing but the statements can grow. Owners of 1,000 to 1,000,000 tasks are called in turns,
-and so are two databases: one has nobody else, the other has the rows of others, too. Prints medians
-in milliseconds, and ends with 1 where a call that should not grow takes more than FLAT times as
-long in one place as in another.
+Calls of the repositories, without HTTP, by one client on one connection: only the time of the
+statements can grow. The calls for owners of 1,000 to 1,000,000 tasks take turns, and so do two
+databases, one without and one with the rows of other owners. Prints medians in milliseconds; the
+exit status is 1 where a call takes more than FLAT times as long in one case as in another.
 """
 
 import argparse
@@ -24,17 +23,17 @@ import orjson
 
 from app import db
 from app.config import Config
-from app.fields import Uuid
+from app.ledger import repository as ledger
 from app.tasks import repository
-from app.tasks.pages import Kept, Page, Pages
-from app.web import Origin
+from app.tasks.page_cache import CachedPage, PageCache
+from app.values import Origin, Page, Uuid
 from benchmarks import load, stage
 from benchmarks.load import NOTES, TITLE
 from benchmarks.stage import Postgres
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 OTHERS = 10_000_000
-OTHERS_EACH = 1_000  # tasks of each of the others
+OTHERS_EACH = 1_000  # tasks of each other owner
 BATCH = 100_000  # rows per statement
 BYTES = 1_600  # on disk per task: itself, its entry in the ledger, and their indexes
 WAL_BYTES = 5 * 10**9
@@ -44,14 +43,14 @@ SETTINGS = {"max_wal_size": "4GB"}
 PAGE = 50
 FAR_PAGE = 200
 ROUNDS, CALLS = 15, 20
-PATIENCE = 0.3  # seconds of one kind of call to one owner in a round; one is always made
-FLAT = 1.5
-NOWHERE, EVERYWHERE = "zebra", "milk"
+LONGEST = 0.3  # seconds of one kind of call for one owner in a round; at least one is made
+FLAT = 1.5  # the highest ratio of two cases of a call
+RARE_WORD, COMMON_WORD = "zebra", "milk"
 
 ORIGIN = Origin("bench-growth", None)
-GROWS = "search, no such word"  # it has to look at every task of the owner
+GROWS = "search, no such word"  # reads every task of the owner
 
-# For each owner of a range the tasks behind the version `above`, up to `until`, a second apart.
+# For each owner of a range: the tasks after version `above` up to `until`, one per second.
 ADD_TASKS = """
 WITH made AS (
     INSERT INTO tasks (
@@ -96,18 +95,18 @@ INSERT INTO ledgers (owner_id, version)
 SELECT id, %(size)s FROM made
 """
 
-Cell = tuple[str, str, int]  # the database, what is called, and how many tasks its owner has
+Case = tuple[str, str, int]  # the database, the call, and the number of its owner's tasks
 Calls = dict[str, dict[int, Callable[[], object]]]
-Round = dict[Cell, float]  # median seconds
+Round = dict[Case, float]  # median seconds
 
 
 def main() -> int:
-    """Prints two tables; 1 where something grows that should not."""
+    """Prints two tables; 1 where a call other than GROWS is not flat."""
     parser = argparse.ArgumentParser(prog="make bench-growth ARGS=...", description=__doc__)
-    parser.add_argument("--others", type=int, default=OTHERS, help="rows of others")
+    parser.add_argument("--others", type=int, default=OTHERS, help="rows of other owners")
     options = parser.parse_args()
     with stage.workspace() as folder:
-        require_room(folder, options.others + 2 * sum(SIZES))
+        require_disk(folder, options.others + 2 * sum(SIZES))
         with stage.postgres(folder, **SETTINGS) as postgres:
             postgres.migrate(ALONE)
             seed_own(postgres)
@@ -116,43 +115,47 @@ def main() -> int:
             calls = prepare(postgres, folder)
             rounds = [measure(postgres, folder, calls, number) for number in range(ROUNDS)]
     print(f"{os.cpu_count()} cores, one client; medians in milliseconds\n")
-    print(table("alone", ALONE, rounds), end="\n\n")
-    print(table(f"among {options.others:,} of others", AMONG, rounds), end="\n\n")
+    print(table("own database", ALONE, rounds), end="\n\n")
+    print(table(f"with {options.others:,} of other owners", AMONG, rounds), end="\n\n")
     factors = {name: growth(name, rounds) for name in kinds(rounds)}
     for name, factor in factors.items():
-        print(f"{name}: longest by shortest {factor:.2f}")
+        print(f"{name}: longest divided by shortest {factor:.2f}")
     grown = [name for name, factor in factors.items() if name != GROWS and factor > FLAT]
-    print(f"NOT FLAT: {', '.join(grown)}" if grown else f"All but '{GROWS}' is flat within {FLAT}.")
+    print(
+        f"NOT FLAT: {', '.join(grown)}" if grown else f"All but '{GROWS}' are flat within {FLAT}."
+    )
     return 1 if grown else 0
 
 
-def require_room(folder: Path, tasks: int) -> None:
+def require_disk(folder: Path, tasks: int) -> None:
+    """Exits where the disk is too small for that many tasks."""
     free, needed = shutil.disk_usage(folder).free, tasks * BYTES + WAL_BYTES
     if free < needed:
         sys.exit(
             f"{folder.parent} has {free / 1e9:.0f} GB free, and {needed / 1e9:.0f} are needed: "
-            "set TMPDIR to a roomier place, or ask for fewer rows: ARGS='--others 1000000'"
+            "set TMPDIR to a larger disk, or ask for fewer rows: ARGS='--others 1000000'"
         )
 
 
 def seed_own(postgres: Postgres) -> None:
+    """Creates the owners of SIZES in the database ALONE."""
     for number, size in enumerate(SIZES, 1):
         say(f"{size:,} tasks of one owner")
         _add(postgres, ALONE, number, number, size)
-    _settle(postgres, ALONE)
+    _vacuum(postgres, ALONE)
 
 
 def seed_others(postgres: Postgres, rows: int) -> None:
-    """Owners write in turns, as in real use: no owner's rows lie together on disk."""
-    say(f"{rows:,} tasks of others")
+    """Creates other owners in the database AMONG, with their rows interleaved as in real use."""
+    say(f"{rows:,} tasks of other owners")
     first = len(SIZES) + 1
     if rows >= OTHERS_EACH:
         _add(postgres, AMONG, first, first + rows // OTHERS_EACH - 1, OTHERS_EACH)
-    _settle(postgres, AMONG)
+    _vacuum(postgres, AMONG)
 
 
 def _add(postgres: Postgres, database: str, first: int, last: int, size: int) -> None:
-    """Adds owners and `size` tasks for each; foreign keys are not looked at, as they do hold."""
+    """Adds owners with `size` tasks each; skips the checks of foreign keys, which hold."""
     owners = {"first": first, "last": last}
     step = max(1, BATCH // (last - first + 1))
     with postgres.connect(database) as connection:
@@ -163,16 +166,16 @@ def _add(postgres: Postgres, database: str, first: int, last: int, size: int) ->
             connection.execute(ADD_TASKS, {**owners, "above": above, "until": until})
 
 
-def _settle(postgres: Postgres, database: str) -> None:
+def _vacuum(postgres: Postgres, database: str) -> None:
     with postgres.connect(database) as connection:
         connection.execute("VACUUM (ANALYZE)")
         size = connection.execute("SELECT pg_database_size(current_database()) / 1e9").fetchone()
-    postgres.settle()
+    postgres.checkpoint()
     say(f"{size[0] if size else 0:.1f} GB on disk, vacuumed and analysed")
 
 
 def measure(postgres: Postgres, folder: Path, calls: Calls, number: int) -> Round:
-    """One round of all calls, each in both databases; every other round takes them in reverse."""
+    """One round of all calls in both databases, whose order alternates."""
     say(f"round {number + 1} of {ROUNDS}")
     found: Round = {}
     for name, by_size in calls.items():
@@ -182,24 +185,24 @@ def measure(postgres: Postgres, folder: Path, calls: Calls, number: int) -> Roun
     return found
 
 
-class Forgetful(Pages):
-    """Keeps no page, so that each call reads its own."""
+class NoPageCache(PageCache):
+    """Stores no page, so that each call reads its own."""
 
-    def keep(self, key: bytes, kept: Kept) -> None: ...
+    def store(self, key: bytes, cached: CachedPage) -> None:
+        """Does nothing."""
 
 
 @contextmanager
 def connected(url: str, folder: Path) -> Iterator[None]:
-    """Lets the repository work on that database."""
+    """Connects the repositories to that database."""
     environ = {
         **stage.PRODUCTION,
         "DATABASE_URL": url,
         "DATA_DIR": str(folder),
-        "DB_STATEMENT_TIMEOUT_MS": "60000",  # what takes long shall be seen, not ended
+        "DB_STATEMENT_TIMEOUT_MS": "60000",  # slow calls are measured, not cancelled
     }
     db.configure(Config.from_env(environ))
-    db.open_pool()
-    repository.PAGES = Forgetful()
+    repository.PAGES = NoPageCache()
     try:
         yield
     finally:
@@ -207,7 +210,7 @@ def connected(url: str, folder: Path) -> Iterator[None]:
 
 
 def prepare(postgres: Postgres, folder: Path) -> Calls:
-    """The calls to measure; they fit both databases, as one began as a copy of the other."""
+    """The calls to measure; they fit both databases, as AMONG was copied from ALONE."""
     calls: Calls = {}
     with connected(postgres.url(ALONE), folder):
         for number, size in enumerate(SIZES, 1):
@@ -229,18 +232,18 @@ def _calls_of(owner: Uuid, size: int) -> dict[str, Callable[[], object]]:
     )
     calls: dict[str, Callable[[], object]] = {
         "page 1": page,
-        "search, every task has the word": partial(page, words=EVERYWHERE),
-        GROWS: partial(page, words=NOWHERE),
+        "search, every task has the word": partial(page, words=COMMON_WORD),
+        GROWS: partial(page, words=RARE_WORD),
         "create": partial(repository.create, owner, TITLE, NOTES, None, ORIGIN),
-        "sync": partial(repository.changes, owner, since=size // 2, limit=PAGE, known_tags=[]),
+        "sync": partial(ledger.changes, owner, since=size // 2, limit=PAGE, known_tags=[]),
     }
-    if size >= FAR_PAGE * PAGE:  # it has such a page
+    if size >= FAR_PAGE * PAGE:
         calls[f"page {FAR_PAGE}"] = partial(page, position=_position(page))
     return calls
 
 
 def _position(page: Callable[..., Page]) -> Any:
-    """Where page FAR_PAGE begins: by reading those before it."""
+    """The position of page FAR_PAGE, found by reading the pages before it."""
     position = None
     for _ in range(FAR_PAGE - 1):
         position = orjson.loads(page(position=position).next_position or b"null")
@@ -248,13 +251,13 @@ def _position(page: Callable[..., Page]) -> Any:
 
 
 def timed(calls: Mapping[int, Callable[[], object]]) -> dict[int, float]:
-    """The median seconds of each, called in turns after a first time for the caches."""
+    """The median seconds of each call; they take turns after one call each to fill caches."""
     for call in calls.values():
         call()
     found: dict[int, list[float]] = {size: [] for size in calls}
     for _ in range(CALLS):
         for size, call in calls.items():
-            if sum(found[size]) < PATIENCE:
+            if sum(found[size]) < LONGEST:
                 began = time.perf_counter()
                 call()
                 found[size].append(time.perf_counter() - began)
@@ -262,10 +265,13 @@ def timed(calls: Mapping[int, Callable[[], object]]) -> dict[int, float]:
 
 
 def kinds(rounds: Sequence[Round]) -> list[str]:
+    """The names of the calls."""
     return list(dict.fromkeys(name for _, name, _ in rounds[0]))
 
 
 def table(title: str, database: str, rounds: Sequence[Round]) -> str:
+    """The milliseconds of each call in the database, in Markdown."""
+
     def cell(name: str, size: int) -> str:
         if (database, name, size) not in rounds[0]:
             return "–"
@@ -276,19 +282,20 @@ def table(title: str, database: str, rounds: Sequence[Round]) -> str:
 
 
 def growth(name: str, rounds: Sequence[Round]) -> float:
-    """How many times as long as in its best place a call takes in its worst one.
+    """The longest time of a call divided by its shortest, over all cases.
 
-    Each place is compared with all of the same round, so that slow seconds count for none.
+    Each case is compared with all cases of the same round: a slow round changes nothing.
     """
-    places = [cell for cell in rounds[0] if cell[1] == name]
+    cases = [case for case in rounds[0] if case[1] == name]
     shares = [
-        median(each[place] / mean(each[cell] for cell in places) for each in rounds)
-        for place in places
+        median(each[case] / mean(each[other] for other in cases) for each in rounds)
+        for case in cases
     ]
     return max(shares) / min(shares)
 
 
 def say(text: str) -> None:
+    """Reports progress."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Load, by wrk on the service and by pgbench on PostgreSQL alone, and the figures of both.
+"""Load, by wrk on the service and by pgbench on PostgreSQL alone, and the measurements of both.
 
-What pgbench runs are the service's own statements: sql/ as it is read by the service, and those
-files of it that the service's log names for the requests that wrk sends.
+pgbench runs the service's own statements: the files of sql/ that the service's log names for the
+requests that wrk sends.
 """
 
 import http.client
@@ -17,22 +17,25 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app import db, embedded
+from app import db, devdb
 from app.audit.plans import PARTICULAR, SAMPLES
-from benchmarks.stage import PATIENCE, Service, cpu_seconds, machine_seconds, memory
+from benchmarks import patches
+from benchmarks.stage import TIMEOUT, Service, cpu_seconds, machine_seconds, memory
 from benchmarks.tokens import User
 
 CONNECTIONS = 100
 CLIENTS = 16  # of pgbench: enough to keep PostgreSQL busy while some wait for the disk
-CLIENT, MACHINE = "client", "machine"  # beside the parts that a command names
+WARM_UP = 3  # seconds
+CLIENT, MACHINE = "client", "machine"  # beside the processes that a command names
 SCRIPT = Path(__file__).with_name("wrk.lua")
 GENERIC_PLANS = {"PGOPTIONS": "-c plan_cache_mode=force_generic_plan"}  # as the service has them
 
 MIX = {"list": 50, "get": 25, "create": 10, "toggle": 10, "update": 5}
-# Reads first: what the writes add comes after them.
+# Reads first, as writes add rows.
 WORKLOADS: Mapping[str, Mapping[str, int]] = {
     "get": {"get": 1},
     "list": {"list": 1},
@@ -43,7 +46,7 @@ WORKLOADS: Mapping[str, Mapping[str, int]] = {
 
 TITLE = "Buy milk on the way home"
 NOTES = "Two litres, and ask whether the bakery next door still has the dark bread left."
-MARK = "#" * 10  # wrk.lua writes a number there: an update that changes nothing would be no write
+MARK = "#" * 10  # wrk.lua writes a number there: an update without a change would write nothing
 
 
 @dataclass(frozen=True)
@@ -52,50 +55,80 @@ class Load:
 
     requests: int
     seconds: float
-    errors: int  # answers with a status beyond 399 and lost connections; failed transactions
-    latencies: Mapping[str, float]  # milliseconds by percentile; pgbench's are of no interest
+    errors: int  # responses with a status above 399, lost connections, failed transactions
+    latencies: Mapping[str, float]  # milliseconds by percentile; empty for pgbench
 
 
 @dataclass(frozen=True)
-class Figures:
-    """One run: what each part spent per request in milliseconds of CPU, and held in MiB."""
+class Measurement:
+    """One run; `cpu` and `memory` are by process."""
 
-    rate: float
+    rate: float  # requests/s
     errors: int
-    latencies: Mapping[str, float]
-    cpu: Mapping[str, float]
-    memory: Mapping[str, float]
-    disturbance: float  # the part of the machine's CPU that other programs had meanwhile
+    latencies: Mapping[str, float]  # milliseconds by percentile
+    cpu: Mapping[str, float]  # milliseconds per request
+    memory: Mapping[str, float]  # MiB
+    other_cpu: float  # other programs' share of the machine's CPU
 
 
-def measure(run: Callable[[], Load], parts: Mapping[str, int]) -> Figures:
-    """Runs the load; `parts` names what works on it, each by its first process."""
-    before, began = _spent(parts), time.monotonic()
+Rounds = dict[str, list[Measurement]]  # the measurements of each variant, in the order of rounds
+
+
+def measure(run: Callable[[], Load], processes: Mapping[str, int]) -> Measurement:
+    """Runs the load; measures `processes`, the ids of parent processes by name."""
+    before, began = _cpu(processes), time.monotonic()
     load = run()
     elapsed = time.monotonic() - began
-    spent = {name: seconds - before[name] for name, seconds in _spent(parts).items()}
-    whole = spent.pop(MACHINE)
-    others = whole - sum(spent.values())
-    return Figures(
+    spent = {name: seconds - before[name] for name, seconds in _cpu(processes).items()}
+    total = spent.pop(MACHINE)
+    others = total - sum(spent.values())
+    return Measurement(
         load.requests / load.seconds,
         load.errors,
         load.latencies,
         {name: seconds * 1000 / load.requests for name, seconds in spent.items()},
-        {name: memory(pid) for name, pid in parts.items()},
+        {name: memory(pid) for name, pid in processes.items()},
         max(0.0, others / elapsed / (os.cpu_count() or 1)),
     )
 
 
-def _spent(parts: Mapping[str, int]) -> dict[str, float]:
-    """Seconds of CPU: of each part, of this process with the load generators, of the machine."""
-    spent = {name: cpu_seconds(pid) for name, pid in parts.items()}
+def _cpu(processes: Mapping[str, int]) -> dict[str, float]:
+    """Seconds of CPU: of each process, of this one with the load generators, of the machine."""
+    spent = {name: cpu_seconds(pid) for name, pid in processes.items()}
     return {**spent, CLIENT: sum(os.times()[:4]), MACHINE: machine_seconds()}
 
 
-def disturbance(runs: Iterable[Figures]) -> str:
-    """How far to trust these runs."""
-    shares = [each.disturbance for each in runs]
+def other_programs(runs: Iterable[Measurement]) -> str:
+    """A sentence about the share of the CPU that other programs had."""
+    shares = [each.other_cpu for each in runs]
     return f"Other programs had {spread(shares, '.0%')} of the CPU meanwhile."
+
+
+def warm_up(
+    service: Service, found: Mapping[str, Sequence[bytes]], folder: Path, seconds: int = WARM_UP
+) -> None:
+    """Runs the mix on a new service; RuntimeError where it fails or does not call a patch."""
+    probe(service, found)
+    wrk(service, folder, "mix", seconds)
+    patches.require_calls(service.log.parent)
+
+
+def take_turns(
+    services: Mapping[str, Service],
+    processes: Mapping[str, int],
+    folder: Path,
+    rounds: int,
+    seconds: int,
+) -> Rounds:
+    """Measures the mix on each service in turn; every other round takes them in reverse."""
+    found: Rounds = {name: [] for name in services}
+    for number in range(rounds):
+        for name in list(services)[:: -1 if number % 2 else 1]:
+            service = services[name]
+            run = partial(wrk, service, folder, "mix", seconds)
+            found[name].append(measure(run, {"server": service.pid, **processes}))
+        print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+    return found
 
 
 def requests(users: Sequence[User]) -> dict[str, list[bytes]]:
@@ -133,23 +166,23 @@ def write_requests(found: Mapping[str, Sequence[bytes]], folder: Path) -> None:
 
 
 def probe(service: Service, found: Mapping[str, Sequence[bytes]]) -> None:
-    """Sends one request of each kind; RuntimeError where one is not answered as it should be."""
+    """Sends one request of each kind; RuntimeError where a response is not as expected."""
     for kind, pool in found.items():
         mark = f"\r\nX-Request-Id: probe-{kind}\r\n\r\n".encode()
         status, answer = _send(service, pool[0].replace(b"\r\n\r\n", mark, 1))
         if status not in (200, 201) or not json.loads(answer)["success"]:
-            raise RuntimeError(f"{kind} is answered with {status}: {answer.decode()}")
+            raise RuntimeError(f"the response to {kind} is {status}: {answer.decode()}")
         if kind == "list" and len(json.loads(answer)["data"]) != 50:
-            raise RuntimeError("the list has not 50 tasks")
+            raise RuntimeError("the list does not have 50 tasks")
 
 
 def statements(service: Service) -> dict[str, str]:
-    """The statement that each kind of request has run when it was probed, as sql/ names it."""
+    """The statement that the probe of each kind of request ran, by its name in sql/."""
     return {kind: _logged_statement(service.log, f"probe-{kind}") for kind in MIX}
 
 
 def _send(service: Service, request: bytes) -> tuple[int, bytes]:
-    with socket.create_connection(("127.0.0.1", service.port), PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", service.port), TIMEOUT) as connection:
         connection.sendall(request)
         response = http.client.HTTPResponse(connection)
         response.begin()
@@ -157,8 +190,8 @@ def _send(service: Service, request: bytes) -> tuple[int, bytes]:
 
 
 def _logged_statement(log: Path, request_id: str) -> str:
-    """The one statement of that request; its line may be written after the answer."""
-    deadline = time.monotonic() + PATIENCE
+    """The one statement of that request; its line may be written after the response."""
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
         for line in log.read_text().split("\n")[:-1]:
             if f'"{request_id}"' in line:
@@ -175,7 +208,7 @@ def require_wrk() -> None:
 
 
 def wrk(service: Service, folder: Path, workload: str, seconds: int) -> Load:
-    """Load on the service, by CONNECTIONS that always wait for an answer."""
+    """Load on the service, by CONNECTIONS connections with one request under way on each."""
     shares = [
         text
         for kind, share in WORKLOADS[workload].items()
@@ -184,20 +217,20 @@ def wrk(service: Service, folder: Path, workload: str, seconds: int) -> Load:
     options = ["--threads=1", f"--connections={CONNECTIONS}", "--timeout=10s"]
     options += [f"--duration={seconds}s", f"--script={SCRIPT}"]
     output = _run(["wrk", *options, service.url, "--", *shares])
-    return Load(**json.loads(_find(r"^FIGURES (.*)$", output)))
+    return Load(**json.loads(_find(r"^RESULT (.*)$", output)))
 
 
 PARAMETER = re.compile(r"%\((\w+)\)s")  # psycopg's
 
 
 class Expression(str):
-    """A parameter's value that pgbench works out anew for each transaction."""
+    """A parameter's value that pgbench computes for each transaction."""
 
     __slots__ = ()
 
 
-# The formulas of seed.sql: every 20th task of every user, as wrk asks for them.
-DRAW = r"""\set owner 8000000000000000 + random(1, 100)
+# The formulas of seed.sql, with random numbers: every 20th task of every user, as wrk has them.
+VARIABLES = r"""\set owner 8000000000000000 + random(1, 100)
 \set place 10000 + 20 * random(1, 100)
 \set number random(1, 1000000000)
 """
@@ -205,12 +238,12 @@ OWNER = Expression("('1000000000004000' || :owner::text)::uuid")
 TASK = Expression("('0194' || :place::text || '0007000' || :owner::text)::uuid")
 NUMBER = Expression(":number")
 
-NEW = {"title": TITLE, "title_folded": TITLE.lower()}
-CHANGED = {"fields": ["title", "description"], "title": NUMBER, "title_folded": NUMBER}
+CREATED = {"title": TITLE, "title_folded": TITLE.lower()}
+UPDATED = {"fields": ["title", "description"], "title": NUMBER, "title_folded": NUMBER}
 DESCRIBED = {"description": NOTES, "description_folded": NOTES.lower()}
-OWN: Mapping[str, Mapping[str, Any]] = {
-    "create": {**NEW, **DESCRIBED},
-    "update": {**CHANGED, **DESCRIBED},
+VALUES: Mapping[str, Mapping[str, Any]] = {
+    "create": {**CREATED, **DESCRIBED},
+    "update": {**UPDATED, **DESCRIBED},
 }
 
 
@@ -223,12 +256,12 @@ class Transaction:
 
 
 def transaction(kind: str, name: str, text: str) -> Transaction:
-    """The statement `name` as a script; its parameters become parameters of pgbench's.
+    """The statement `name` as a script; psycopg's parameters become pgbench's.
 
-    pgbench has no NULL among its values: it stands in the text, and PostgreSQL need not look at the
-    conditions that it decides. The limit is a little generous by that.
+    pgbench's values can't be NULL: a NULL is written into the text, which saves PostgreSQL the
+    conditions on it. pgbench's rate is slightly too high because of that.
     """
-    given = {"owner_id": OWNER, "session_id": OWNER, "id": TASK, **OWN.get(kind, {})}
+    given = {"owner_id": OWNER, "session_id": OWNER, "id": TASK, **VALUES.get(kind, {})}
     values = {**SAMPLES, **PARTICULAR.get(name, {}), **given}
     variables: dict[str, str] = {}
 
@@ -242,7 +275,7 @@ def transaction(kind: str, name: str, text: str) -> Transaction:
         variables[variable] = _literal(value)
         return f":{variable}"
 
-    return Transaction(DRAW + PARAMETER.sub(place, text), variables)
+    return Transaction(VARIABLES + PARAMETER.sub(place, text), variables)
 
 
 def _literal(value: Any) -> str:
@@ -252,9 +285,9 @@ def _literal(value: Any) -> str:
 
 
 def write_transactions(url: str, names: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """A script for each kind of request; returns the variables of all.
+    """Writes a script for each kind of request; returns the variables of all.
 
-    Each is tried once, in the form in which pgbench insists on a row.
+    Runs each once, in the form for which pgbench requires a row.
     """
     variables: dict[str, str] = {}
     for kind, name in names.items():
@@ -265,7 +298,7 @@ def write_transactions(url: str, names: Mapping[str, str], folder: Path) -> dict
         variables |= made.variables
         output = _pgbench(url, variables, "--transactions=1", f"--file={trial}")
         if "number of failed transactions: 0 " not in output:
-            raise RuntimeError(f"{name} finds nothing:\n{output}")
+            raise RuntimeError(f"{name} returns no row:\n{output}")
     return variables
 
 
@@ -285,7 +318,7 @@ def pgbench(
 
 def _pgbench(url: str, variables: Mapping[str, str], *options: str) -> str:
     defined = [f"--define={name}={value}" for name, value in variables.items()]
-    command = [embedded.program("pgbench"), "--no-vacuum", "--protocol=prepared", *defined]
+    command = [devdb.program("pgbench"), "--no-vacuum", "--protocol=prepared", *defined]
     return _run([*command, *options, url], GENERIC_PLANS)
 
 
@@ -310,13 +343,13 @@ def _find(pattern: str, output: str) -> str:
 
 
 def spread(values: Sequence[float], form: str) -> str:
-    """The median, and the lowest and highest of several."""
+    """The median; of several values also the lowest and the highest."""
     middle = format(statistics.median(values), form)
     return middle if len(values) == 1 else f"{middle} ({min(values):{form}}–{max(values):{form}})"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """In Markdown, with its columns aligned."""
+    """A table in Markdown with aligned columns."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
@@ -326,3 +359,28 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(line(cells) for cells in (header, rule, *rows))
+
+
+COLUMNS: Mapping[str, tuple[str, Callable[[Measurement], float]]] = {
+    "requests/s": (",.0f", lambda run: run.rate),
+    "server CPU ms": (".3f", lambda run: run.cpu["server"]),
+    "PostgreSQL CPU ms": (".3f", lambda run: run.cpu["postgres"]),
+}
+
+
+def comparison(title: str, rounds: Rounds, bases: Mapping[str, str]) -> str:
+    """A table of medians, and of their ratios to the variants `bases` within each round.
+
+    `bases` maps the title of a column of ratios to the variant.
+    """
+    header = [title, *(cell for column in COLUMNS for cell in (column, *bases)), "errors"]
+    rows = []
+    for name, runs in rounds.items():
+        row = [name]
+        for form, read in COLUMNS.values():
+            row.append(format(statistics.median(map(read, runs)), form))
+            for base in bases.values():
+                pairs = zip(map(read, runs), map(read, rounds[base]), strict=True)
+                row.append(spread([value / unit for value, unit in pairs], ".0%"))
+        rows.append([*row, str(sum(run.errors for run in runs))])
+    return table(header, rows)

@@ -1,9 +1,9 @@
-"""Do reads suffer while many log in at once? usage: login_storm.py URL
+"""The latency of reads during a login storm; usage: login_storm.py URL
 
-A few users read their tasks at a steady pace, first alone and then while 50 clients log in, each
-again as soon as it was answered (after Retry-After, where it was told to wait). Prints the
-latencies of the reads in both phases, how the p99 grew, and what became of the log-ins.
-The clients that log in are processes of their own, so that they do not slow the measuring one.
+A few users read their tasks at a steady pace, first alone and then while 50 clients log in again
+and again, each after the Retry-After of its last response. Prints the latencies of the reads in
+both phases, the ratio of their p99, and the number of logins by status. The clients that log in run
+in separate processes, so that they do not slow down the measuring one.
 """
 
 import http.client
@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 READERS = 4
-PACE = 0.02  # seconds from one read of a reader to its next
-LOGINS = 50
+INTERVAL = 0.02  # seconds from one read of a reader to its next
+LOGINS = 50  # clients that log in
 PROCESSES = 2
 PHASE = 20.0  # seconds
-ROUNDS = 3  # quiet and storm in turn, so that neighbours disturb both alike
+ROUNDS = 3  # the two phases take turns
 PASSWORD = "seven quiet rivers"
 JSON = {"Content-Type": "application/json"}
 
@@ -32,6 +32,7 @@ JSON = {"Content-Type": "application/json"}
 def call(
     connection: http.client.HTTPConnection, method: str, path: str, body: object, token: str = ""
 ) -> tuple[http.client.HTTPResponse, bytes]:
+    """The response to a request, and its body."""
     headers = {**JSON, "Authorization": f"Bearer {token}"} if token else JSON
     connection.request(method, path, None if body is None else json.dumps(body), headers)
     response = connection.getresponse()
@@ -39,7 +40,7 @@ def call(
 
 
 def sign_up(server: str) -> dict[str, str]:
-    """A new user's credentials."""
+    """Registers a user; returns the credentials."""
     credentials = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD}
     connection = http.client.HTTPConnection(server, timeout=30)
     response, _ = call(connection, "POST", "/api/auth/register", credentials)
@@ -48,7 +49,7 @@ def sign_up(server: str) -> dict[str, str]:
 
 
 def read_tasks(server: str, seconds: float, token: str, found: list[float]) -> None:
-    """Reads at a steady pace; a read that is late does not put the next one off."""
+    """Reads at a steady pace; adds seconds to `found`. A late read does not delay the next one."""
     connection = http.client.HTTPConnection(server, timeout=30)
     due = time.perf_counter()
     until = due + seconds
@@ -58,10 +59,11 @@ def read_tasks(server: str, seconds: float, token: str, found: list[float]) -> N
         response, _ = call(connection, "GET", "/api/me/tasks?limit=20", None, token)
         found.append(time.perf_counter() - began)
         assert response.status == 200, response.status
-        due += PACE
+        due += INTERVAL
 
 
 def log_in(server: str, credentials: dict[str, str], over: Event, found: Counter[int]) -> None:
+    """Logs in until `over` is set; counts the statuses in `found`."""
     connection = http.client.HTTPConnection(server, timeout=60)
     while not over.is_set():
         response, _ = call(connection, "POST", "/api/auth/login", credentials)
@@ -73,7 +75,7 @@ def log_in(server: str, credentials: dict[str, str], over: Event, found: Counter
 def storm(
     server: str, users: list[dict[str, str]], over: Event, results: Queue[Counter[int]]
 ) -> None:
-    """One process's share of the clients that log in."""
+    """The clients of one process that log in."""
     found: Counter[int] = Counter()
     clients = [threading.Thread(target=log_in, args=(server, user, over, found)) for user in users]
     for client in clients:
@@ -110,7 +112,7 @@ def storm_phase(
     ]
     for client in clients:
         client.start()
-    time.sleep(1)  # the storm is on
+    time.sleep(1)  # until all clients log in
     reads = read_phase(server, tokens)
     over.set()
     found = sum((results.get() for _ in clients), Counter[int]())
@@ -124,11 +126,13 @@ def quantile(seconds: list[float], percent: int) -> float:
 
 
 def show(name: str, reads: list[float]) -> None:
+    """Prints the latencies of a phase."""
     quantiles = "  ".join(f"p{n} {quantile(reads, n):7.2f}" for n in (50, 90, 95, 99))
     print(f"{name:6} {len(reads):6} reads  {quantiles}  max {max(reads) * 1000:7.1f}  (ms)")
 
 
 def main(server: str) -> None:
+    """Prints the latencies of both phases."""
     users = [sign_up(server) for _ in range(LOGINS)]
     connection = http.client.HTTPConnection(server, timeout=30)
     tokens = []
@@ -147,7 +151,7 @@ def main(server: str) -> None:
     show("quiet", quiet)
     show("storm", stormy)
     print(f"p99 grew {quantile(stormy, 99) / quantile(quiet, 99):.2f}-fold")
-    print("log-ins: " + ", ".join(f"{n} x {status}" for status, n in sorted(outcomes.items())))
+    print("logins: " + ", ".join(f"{n} x {status}" for status, n in sorted(outcomes.items())))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Can the time of a refused log-in tell whether there is an account? usage: login_timing.py URL
+"""A timing attack on logins: does a refusal take longer if the account exists?
 
-Sends interleaved tries with wrong passwords, to accounts that it registers and to e-mails that
-nobody has, with passwords of many lengths, and prints how both kinds of answer are distributed and
-the AUC: the chance that the slower of two answers is of the likelier kind; 0.5 is a coin.
-Each try comes from a loopback address of its own, so that none is held up as a guess.
+Usage: login_timing.py URL. Sends interleaved logins with wrong passwords of many lengths, for
+registered and for unknown e-mail addresses. Prints the distribution of both, and the AUC (area
+under the ROC curve): 0.5 if the time says nothing about the account. Each login has a loopback
+address of its own, so that none is throttled.
 """
 
 import http.client
@@ -17,7 +17,7 @@ from uuid import uuid4
 
 TRIES = 1000
 ACCOUNTS = 10
-LENGTHS = (1, 12, 72, 256, 257, 5000, 60000)  # characters; nobody's password has more than 256
+LENGTHS = (1, 12, 72, 256, 257, 5000, 60000)  # characters; a valid password has at most 256
 
 
 def post(server: str, path: str, body: dict[str, str], source: str) -> tuple[int, float]:
@@ -34,6 +34,7 @@ def post(server: str, path: str, body: dict[str, str], source: str) -> tuple[int
 
 
 def register(server: str) -> list[str]:
+    """The e-mail addresses of new accounts."""
     emails = [f"{uuid4().hex}@example.com" for _ in range(ACCOUNTS)]
     for email in emails:
         body = {"email": email, "password": uuid4().hex}
@@ -42,7 +43,7 @@ def register(server: str) -> list[str]:
 
 
 def measure(server: str, emails: list[str]) -> dict[bool, list[tuple[int, float]]]:
-    """Password length and seconds of each try, by whether there was an account."""
+    """Password length and seconds of each login, by whether the account exists."""
     found: dict[bool, list[tuple[int, float]]] = {True: [], False: []}
     kinds = [True, False] * (TRIES // 2)
     random.shuffle(kinds)
@@ -58,13 +59,14 @@ def measure(server: str, emails: list[str]) -> dict[bool, list[tuple[int, float]
 
 
 def area_under_curve(left: list[float], right: list[float]) -> float:
-    """The chance that one of `left` is below one of `right`, or above, whichever is more."""
+    """The probability that a value of `left` is below (or above, if higher) one of `right`."""
     below = sum((a < b) + (a == b) / 2 for a in left for b in right) / (len(left) * len(right))
     return max(below, 1 - below)
 
 
 def show(title: str, known: list[float], unknown: list[float]) -> None:
-    for kind, seconds in (("account", known), ("nobody", unknown)):
+    """Prints both distributions and their AUC."""
+    for kind, seconds in (("known", known), ("unknown", unknown)):
         cuts = statistics.quantiles(seconds, n=100)
         quantiles = "  ".join(f"p{n} {cuts[n - 1] * 1000:7.1f}" for n in (5, 25, 50, 75, 95))
         print(f"{title:>16}  {kind:8} n={len(seconds):4}  {quantiles}  (ms)")
@@ -72,11 +74,12 @@ def show(title: str, known: list[float], unknown: list[float]) -> None:
 
 
 def main(server: str) -> None:
+    """Prints the distributions for all, for valid and for too long passwords."""
     found = measure(server, register(server))
     show("all", *([seconds for _, seconds in found[kind]] for kind in (True, False)))
-    for name, lengths in (("up to 256 chars", range(257)), ("over-long", range(257, 2**16))):
-        parts = [[s for length, s in found[kind] if length in lengths] for kind in (True, False)]
-        show(name, *parts)
+    for name, lengths in (("up to 256 chars", range(257)), ("too long", range(257, 2**16))):
+        kinds = [[s for length, s in found[kind] if length in lengths] for kind in (True, False)]
+        show(name, *kinds)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
--- 100 users with 2,000 tasks each; the first has 10,000. Written in the order of time: on disk
--- the users lie interleaved, as they do after real use. Each id is a UUIDv7 that follows from the
--- numbers of user and task, so that pgbench can make ids of numbers: load.py has the same formulas.
+-- 100 users with 2,000 tasks each; the first has 10,000. Rows are inserted in the order of time,
+-- which interleaves the users on disk as real use does. Each id is a UUIDv7 computed from the numbers
+-- of user and task; load.py has the same formulas for pgbench.
 INSERT INTO users (id, email, email_key)
 SELECT
     ('1000000000004000' || (8000000000000000 + u))::uuid,

@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 import psycopg
 
-from app.auth import tokens
-from app.auth.tokens import AccessTokens
+from app.auth import access_tokens
+from app.auth.access_tokens import AccessTokens
 from app.config import Config
 
 QUERY = """
@@ -17,11 +17,11 @@ QUERY = """
     FROM tasks WHERE version % 20 = 0 AND version <= 2000
     GROUP BY owner_id ORDER BY owner_id
 """
-LIFETIME = 24 * 60 * 60  # seconds; a benchmark outlives the tokens that people get
+LIFETIME = 24 * 60 * 60  # seconds; a benchmark takes longer than an access token lives
 
 
 class User(TypedDict):
-    """Somebody who sends requests, and the tasks that they are about."""
+    """A user, their access token, and the tasks of their requests."""
 
     user_id: str
     token: str
@@ -29,11 +29,11 @@ class User(TypedDict):
 
 
 def users(environ: Mapping[str, str], database_url: str) -> list[User]:
-    """Every user of the database, with a token that a service with that environment takes."""
+    """Every user of the database, with a token that a service with `environ` accepts."""
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(QUERY).fetchall()
     issuer = AccessTokens(Config.from_env(environ))
-    with patch.object(tokens, "LIFETIME", LIFETIME):
+    with patch.object(access_tokens, "LIFETIME", LIFETIME):
         return [
             {"user_id": owner, "token": issuer.issue(owner, owner), "tasks": ids}
             for owner, ids in rows

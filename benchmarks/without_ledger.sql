@@ -1,5 +1,5 @@
--- For `make bench-duties` alone: writes go on, and what they add to the ledger is dropped unhashed.
--- The counters stay, as the tasks' versions come from them.
+-- For `make bench-duties` only: ledger entries are discarded without a hash. The counters stay, as
+-- they give the tasks their versions.
 ALTER TABLE ledger_entries RENAME TO kept_ledger_entries;
 
 CREATE VIEW ledger_entries AS SELECT * FROM kept_ledger_entries;

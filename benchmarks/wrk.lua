@@ -1,6 +1,6 @@
 -- wrk -s wrk.lua URL -- SHARE FILE [SHARE FILE ...]
--- Sends requests out of files, each file in its share. A file holds complete requests with a NUL
--- behind each; ten # in one become another number each time.
+-- Sends random requests from files, each file in its share. A file has complete requests, each
+-- followed by a NUL; ten # in a request become a random number.
 local MARK = ("#"):rep(10)
 local plan = {}
 
@@ -33,7 +33,7 @@ end
 function done(summary, latency)
   local errors = summary.errors
   local function ms(percent) return latency:percentile(percent) / 1000 end
-  io.write(("FIGURES {\"requests\": %d, \"seconds\": %f, \"errors\": %d, "):format(
+  io.write(("RESULT {\"requests\": %d, \"seconds\": %f, \"errors\": %d, "):format(
     summary.requests, summary.duration / 1e6,
     errors.status + errors.connect + errors.read + errors.write + errors.timeout))
   io.write(("\"latencies\": {\"p50\": %f, \"p95\": %f, \"p99\": %f}}\n"):format(ms(50), ms(95), ms(99)))

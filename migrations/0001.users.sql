@@ -1,4 +1,4 @@
--- Accounts. A user's id is the owner_id of everything that the user owns.
+-- User accounts. users.id is the owner_id of every row that the user owns.
 
 CREATE TABLE users (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -13,12 +13,12 @@ CREATE TABLE users (
 );
 
 COMMENT ON TABLE users IS 'One row per account.';
-COMMENT ON COLUMN users.email IS 'NFC-normalised and lower-cased; what the API shows.';
+COMMENT ON COLUMN users.email IS 'Lower-cased and in NFC, as the API returns it.';
 COMMENT ON COLUMN users.email_key IS
-'The address reduced to what makes it one person''s: case-folded, NFKC, without invisible characters.';
-COMMENT ON COLUMN users.disabled_at IS 'When an operator closed the account; null while it may log in.';
+'Uniqueness key of the address: case-folded, in NFKC, without invisible characters.';
+COMMENT ON COLUMN users.disabled_at IS 'When an operator disabled the account; null while log-in is allowed.';
 
--- Password hashes stand apart, so that reading users never reads one.
+-- A table of its own, so that no query on users can return a password hash.
 CREATE TABLE credentials (
     owner_id uuid NOT NULL,
     password_hash text NOT NULL,

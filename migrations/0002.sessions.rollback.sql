@@ -1,5 +1,5 @@
 DROP TABLE known_addresses;
-DROP TABLE guesses;
+DROP TABLE login_attempts;
 DROP TABLE ended_sessions;
 DROP TABLE refresh_tokens;
 DROP TABLE sessions;

@@ -1,4 +1,4 @@
--- Where users are logged in, and what slows guessing down.
+-- Sessions, refresh tokens and the counters of the login throttle.
 -- depends: 0001.users
 
 CREATE TABLE sessions (
@@ -12,14 +12,14 @@ CREATE TABLE sessions (
     CONSTRAINT sessions_user_agent_length CHECK (char_length(user_agent) <= 512)
 );
 
-COMMENT ON TABLE sessions IS 'One row per log-in that has not ended; its id is the tokens'' sid.';
+COMMENT ON TABLE sessions IS 'One row per open session; id is the sid claim of its tokens.';
 
 CREATE TABLE refresh_tokens (
     owner_id uuid NOT NULL,
     session_id uuid NOT NULL,
     token_hash bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    spent_at timestamptz,
+    used_at timestamptz,
     CONSTRAINT refresh_tokens_pkey PRIMARY KEY (owner_id, session_id, token_hash),
     CONSTRAINT refresh_tokens_session_fkey FOREIGN KEY (owner_id, session_id)
     REFERENCES sessions (owner_id, id) ON DELETE CASCADE,
@@ -27,9 +27,9 @@ CREATE TABLE refresh_tokens (
 );
 
 COMMENT ON TABLE refresh_tokens IS
-'SHA-256 of every refresh token of a living session; the spent ones betray a thief who uses them again.';
+'SHA-256 of every refresh token of an open session; used ones are kept to detect reuse of a stolen token.';
 
--- Names no owner: it must outlive the account that its session belonged to.
+-- No owner_id: rows must outlive the account of their session.
 CREATE TABLE ended_sessions (
     session_id uuid NOT NULL,
     ended_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -39,23 +39,23 @@ CREATE TABLE ended_sessions (
 CREATE INDEX ended_sessions_ended_at ON ended_sessions (ended_at);
 
 COMMENT ON TABLE ended_sessions IS
-'Sessions whose access tokens may not have expired yet; every worker reads the newest once a second.';
+'Ended sessions whose access tokens may still be valid; every worker reads the newest once a second.';
 
--- Keyed hashes only: whoever reads this table learns neither an e-mail nor an address.
-CREATE TABLE guesses (
+-- Keyed hashes only: the table reveals no e-mail and no network address.
+CREATE TABLE login_attempts (
     account_hash bytea NOT NULL,
     address_hash bytea NOT NULL,
     failures integer NOT NULL,
     last_failure_at timestamptz NOT NULL,
-    CONSTRAINT guesses_pkey PRIMARY KEY (account_hash, address_hash),
-    CONSTRAINT guesses_failures_natural CHECK (failures >= 0)
+    CONSTRAINT login_attempts_pkey PRIMARY KEY (account_hash, address_hash),
+    CONSTRAINT login_attempts_failures_natural CHECK (failures >= 0)
 );
 
-CREATE INDEX guesses_last_failure_at ON guesses (last_failure_at);
+CREATE INDEX login_attempts_last_failure_at ON login_attempts (last_failure_at);
 
-COMMENT ON TABLE guesses IS
-'Wrong passwords since the last right one: for an account from an address, for an account from anywhere '
-'(address_hash is empty), and from an address for any account (account_hash is empty).';
+COMMENT ON TABLE login_attempts IS
+'Counters of wrong passwords: per account and address (reset by a right one), per account '
+'(address_hash is empty) and per address (account_hash is empty).';
 
 CREATE TABLE known_addresses (
     owner_id uuid NOT NULL,

@@ -1,16 +1,16 @@
--- Tasks, and the ledger of every change to them.
+-- Tasks, and a hash-chained ledger of every change to them.
 -- depends: 0001.users
 
--- They name each other with their schema: pg_restore fills tables with an empty search path.
+-- Functions call each other by qualified names: pg_restore loads data with an empty search_path.
 --
--- The functions below are declared IMMUTABLE although to_char and the JSON builders are only STABLE:
--- with these formats and argument types nothing that they print depends on a setting.
+-- They are IMMUTABLE although to_char and the JSON builders are only STABLE: with these formats and
+-- argument types their output depends on no setting.
 
 CREATE FUNCTION utc(at timestamptz) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
 
-COMMENT ON FUNCTION utc(timestamptz) IS 'RFC 3339 in UTC, to the microsecond.';
+COMMENT ON FUNCTION utc(timestamptz) IS 'RFC 3339 timestamp in UTC with microseconds.';
 
 CREATE FUNCTION uuidv7_at(at timestamptz) RETURNS uuid
 LANGUAGE sql VOLATILE PARALLEL SAFE
@@ -23,7 +23,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION uuidv7_at(timestamptz) IS
-'A version 7 UUID (RFC 9562) of that time: 48 bits of milliseconds, 12 of microseconds, 62 random.';
+'Version 7 UUID (RFC 9562) of a time: 48 bits of milliseconds, 12 of microseconds, 62 random.';
 
 CREATE FUNCTION task_document(
     id uuid,
@@ -53,7 +53,7 @@ $$;
 COMMENT ON FUNCTION task_document(
     uuid, uuid, text, text, timestamptz, timestamptz, timestamptz, bigint
 ) IS
-'A task as the API shows it.';
+'A task as the API returns it.';
 
 CREATE FUNCTION ledger_hash(
     previous bytea,
@@ -76,7 +76,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ledger_hash(bytea, bigint, uuid, text, timestamptz, text, uuid, json) IS
-'SHA-256 of the hash before, followed by the entry as a JSON array.';
+'SHA-256 of the previous entry''s hash followed by this entry as a JSON array.';
 
 CREATE FUNCTION ledger_link(
     state bytea,
@@ -99,7 +99,7 @@ $$;
 COMMENT ON FUNCTION ledger_link(
     bytea, bytea, bigint, uuid, text, timestamptz, text, uuid, json
 ) IS
-'One step of ledger_chain.';
+'Transition function of ledger_chain.';
 
 CREATE AGGREGATE ledger_chain (
     bytea, bigint, uuid, text, timestamptz, text, uuid, json
@@ -111,7 +111,7 @@ CREATE AGGREGATE ledger_chain (
 COMMENT ON AGGREGATE ledger_chain (
     bytea, bigint, uuid, text, timestamptz, text, uuid, json
 ) IS
-'The hash of the last of several entries, in their order, after one whose hash is the first argument.';
+'Hash of the last of several ordered entries; the first argument is the hash of the entry before them.';
 
 CREATE TABLE ledgers (
     owner_id uuid NOT NULL,
@@ -120,7 +120,7 @@ CREATE TABLE ledgers (
     hash bytea NOT NULL DEFAULT sha256(''),
     pruned_version bigint NOT NULL DEFAULT 0,
     pruned_hash bytea NOT NULL DEFAULT sha256(''),
-    prunes integer NOT NULL DEFAULT 0,
+    prune_count integer NOT NULL DEFAULT 0,
     CONSTRAINT ledgers_pkey PRIMARY KEY (owner_id),
     CONSTRAINT ledgers_owner_fkey FOREIGN KEY (owner_id) REFERENCES users (id) ON DELETE CASCADE,
     CONSTRAINT ledgers_versions_ordered CHECK (pruned_version BETWEEN 0 AND version),
@@ -130,12 +130,12 @@ CREATE TABLE ledgers (
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE ledgers IS
-'One row per owner: the counter that each change to the owner''s tasks moves on, under its lock.';
-COMMENT ON COLUMN ledgers.changed_at IS 'Time of the last change; strictly later than the one before.';
+'One row per owner: the version counter and the head of the hash chain, locked by each change.';
+COMMENT ON COLUMN ledgers.changed_at IS 'Time of the last change; strictly increasing.';
 COMMENT ON COLUMN ledgers.hash IS 'Hash of the newest entry.';
-COMMENT ON COLUMN ledgers.pruned_version IS 'Entries up to this one have been pruned.';
-COMMENT ON COLUMN ledgers.pruned_hash IS 'Hash of the newest pruned entry: where the chain now begins.';
-COMMENT ON COLUMN ledgers.prunes IS 'How often entries have been pruned.';
+COMMENT ON COLUMN ledgers.pruned_version IS 'Version of the newest pruned entry; 0 before the first prune.';
+COMMENT ON COLUMN ledgers.pruned_hash IS 'Hash of the newest pruned entry: the start of the chain.';
+COMMENT ON COLUMN ledgers.prune_count IS 'Number of prunes.';
 
 CREATE TABLE tasks (
     owner_id uuid NOT NULL,
@@ -169,18 +169,18 @@ CREATE TABLE tasks (
     CONSTRAINT tasks_deleted_last CHECK ((last_action = 'delete') = (deleted_at IS NOT NULL))
 );
 
--- Partial, so that without statistics the planner can't take them for a look-up by id.
+-- Partial, so that without statistics the planner can't use them to look a task up by id.
 CREATE UNIQUE INDEX tasks_owner_version ON tasks (owner_id, version) WHERE version > 0;
 CREATE INDEX tasks_owner_trash ON tasks (owner_id, version)
 WHERE version > 0 AND deleted_at IS NOT NULL;
 
-COMMENT ON TABLE tasks IS 'Tasks, those in the trash (deleted_at is set) included.';
-COMMENT ON COLUMN tasks.id IS 'UUIDv7 of created_at, so that the order of ids is the order of creation.';
-COMMENT ON COLUMN tasks.version IS 'The owner''s counter at the last change; also the order of updated_at.';
+COMMENT ON TABLE tasks IS 'Tasks, including those in the trash (deleted_at is not null).';
+COMMENT ON COLUMN tasks.id IS 'UUIDv7 of created_at: ids sort in the order of creation.';
+COMMENT ON COLUMN tasks.version IS 'ledgers.version at the last change; same order as updated_at.';
 COMMENT ON COLUMN tasks.title_folded IS
-'The title case-folded and in NFKC, by the application: what a search looks through.';
-COMMENT ON COLUMN tasks.description_folded IS 'The description likewise; empty where there is none.';
-COMMENT ON COLUMN tasks.document IS 'The task as the API shows it, made once per change and read often.';
+'The title, case-folded and in NFKC by the application, for search.';
+COMMENT ON COLUMN tasks.description_folded IS 'The description, folded likewise; empty where description is null.';
+COMMENT ON COLUMN tasks.document IS 'The task as the API returns it, computed once per change.';
 
 CREATE TABLE ledger_entries (
     owner_id uuid NOT NULL,
@@ -205,8 +205,9 @@ CREATE TABLE ledger_entries (
 
 CREATE INDEX ledger_entries_task ON ledger_entries (owner_id, task_id, version);
 
-COMMENT ON TABLE ledger_entries IS 'One row per change to a task; rows are never changed, and leave only with a prune.';
-COMMENT ON COLUMN ledger_entries.task IS 'The task after the change, as the API showed it; null once deleted.';
+COMMENT ON TABLE ledger_entries IS
+'One row per change to a task; never updated, deleted only by pruning or with the account.';
+COMMENT ON COLUMN ledger_entries.task IS 'The task after the change, as the API returned it; null for a deletion.';
 COMMENT ON COLUMN ledger_entries.session_id IS 'The session that made the change; null for the command line.';
 
 CREATE FUNCTION keep_ledger_entries() RETURNS trigger
@@ -219,9 +220,9 @@ BEGIN
     ) THEN
         RETURN OLD;
     END IF;
-    RAISE EXCEPTION 'ledger entries are kept as they were written'
+    RAISE EXCEPTION 'ledger entries can''t be changed or removed'
         USING ERRCODE = 'restrict_violation',
-              HINT = 'Entries leave when their ledger is pruned past them or their account is erased.';
+              HINT = 'Only pruning the ledger or erasing the account removes entries.';
 END
 $$;
 
@@ -250,4 +251,4 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_owner_age ON idempotency_keys (owner_id, created_at);
 
 COMMENT ON TABLE idempotency_keys IS
-'Answers to writes that carried an Idempotency-Key, stored with the write and kept for 24 hours.';
+'Responses to writes with an Idempotency-Key, stored in the write''s transaction, kept for 24 hours.';

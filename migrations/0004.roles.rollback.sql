@@ -1,5 +1,5 @@
--- The roles stay: other databases of the server may use them. What they own and may do here goes
--- with the tables, and applying 0004 again sets it anew.
+-- The roles are kept: other databases of the server may use them. Their objects and privileges in
+-- this database go with the tables; applying 0004 again restores them.
 SET LOCAL ROLE NONE;
 
 DROP TRIGGER ledgers_kept ON ledgers;

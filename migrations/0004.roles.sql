@@ -1,11 +1,11 @@
--- Least privilege: who may do what. Four roles log in or own, one lends its eyes to a log-in:
---   ownrow_owner     owns every object; nobody logs in as it
---   ownrow_migrator  changes the schema, as ownrow_owner; also prunes ledgers
---   ownrow_app       the service: no DDL, no password hash in sight, no ledger entry to change
---   ownrow_auditor   reads everything but secrets, and writes nothing
---   ownrow_lookup    owns the functions by which a log-in reads what ownrow_app can't
--- Roles belong to the whole server: they are made where they are missing, and never dropped. Who
--- migrates without the right to make them gets a warning and a schema without roles.
+-- Roles with least privilege:
+--   ownrow_owner     owns every object; can't log in
+--   ownrow_migrator  changes the schema as ownrow_owner; also prunes ledgers
+--   ownrow_app       the service: no DDL, no access to password hashes, can't change ledger entries
+--   ownrow_auditor   reads everything except secrets, writes nothing
+--   ownrow_lookup    owns the SECURITY DEFINER functions that read what ownrow_app can't; can't log in
+-- Roles belong to the whole server: missing ones are created, none is ever dropped. Without the
+-- right to create roles the migration logs a warning and leaves a schema without roles.
 -- depends: 0002.sessions 0003.tasks
 
 SET LOCAL ROLE NONE;
@@ -44,7 +44,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION find_credential(text, bytea[]) IS
-'The account of one e-mail, with what its log-in is checked against.';
+'The account of an e-mail, with its password hash and whether it has logged in from an address.';
 
 CREATE FUNCTION password_hash_of(owner_id uuid) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -56,7 +56,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION password_hash_of(uuid) IS
-'What one owner''s password is checked against when it is asked for again.';
+'The password hash of one owner, for checking the password again within a session.';
 
 CREATE FUNCTION list_accounts(after text, number integer)
 RETURNS TABLE (
@@ -73,7 +73,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION list_accounts(text, integer) IS
-'Accounts by e-mail, from one on: for an operator, who acts for all owners one after the other.';
+'A page of all accounts by e-mail (keyset pagination), for the command line.';
 
 CREATE FUNCTION keep_ledger_of_living_user() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -81,14 +81,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF EXISTS (SELECT FROM public.users WHERE users.id = OLD.owner_id) THEN
-        RAISE EXCEPTION 'a ledger leaves only together with its account'
+        RAISE EXCEPTION 'a ledger can be deleted only together with its account'
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NULL;
 END
 $$;
 
--- Checked when the transaction commits: erasing an account takes the ledger first.
+-- Deferred to the commit: erasing an account deletes the ledger before the user.
 CREATE CONSTRAINT TRIGGER ledgers_kept AFTER DELETE ON ledgers
 DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION keep_ledger_of_living_user();
@@ -98,7 +98,7 @@ REVOKE EXECUTE ON FUNCTION password_hash_of(uuid) FROM public;
 REVOKE EXECUTE ON FUNCTION list_accounts(text, integer) FROM public;
 REVOKE EXECUTE ON FUNCTION keep_ledger_of_living_user() FROM public;
 
--- Several databases of one server may be migrated at once: whoever comes second finds it done.
+-- Several databases of one server may be migrated at once: a role created meanwhile is no error.
 DO $$
 DECLARE
     statement text;
@@ -129,7 +129,7 @@ BEGIN
     END IF;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'the roles were not made: %', SQLERRM
-        USING HINT = 'Let a role with CREATEROLE take migrations 0004 to 0006 back and apply them again; no data is lost.';
+        USING HINT = 'Roll back 0004 to 0006 and apply them again as a role with CREATEROLE; no data is lost.';
 END
 $$;
 
@@ -137,7 +137,7 @@ DO $$
 DECLARE
     handed_over regclass;
     tables text[] := ARRAY[
-        'users', 'credentials', 'sessions', 'refresh_tokens', 'ended_sessions', 'guesses',
+        'users', 'credentials', 'sessions', 'refresh_tokens', 'ended_sessions', 'login_attempts',
         'known_addresses', 'ledgers', 'tasks', 'ledger_entries', 'idempotency_keys',
         '_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock'
     ];
@@ -183,7 +183,7 @@ BEGIN
         find_credential(text, bytea[]), password_hash_of(uuid), list_accounts(text, integer)
     TO ownrow_owner;
 
-    -- FOR UPDATE and FOR SHARE ask for the right to update some column of what they lock.
+    -- FOR UPDATE and FOR SHARE need UPDATE on at least one column of the locked table.
     GRANT EXECUTE ON FUNCTION find_credential(text, bytea[]), password_hash_of(uuid) TO ownrow_app;
     GRANT SELECT, DELETE ON users TO ownrow_app;
     GRANT INSERT (id, email, email_key), UPDATE (disabled_at, updated_at) ON users TO ownrow_app;
@@ -192,10 +192,10 @@ BEGIN
     GRANT SELECT, DELETE ON sessions TO ownrow_app;
     GRANT INSERT (owner_id, id, user_agent), UPDATE (last_used_at) ON sessions TO ownrow_app;
     GRANT SELECT, DELETE ON refresh_tokens TO ownrow_app;
-    GRANT INSERT (owner_id, session_id, token_hash), UPDATE (spent_at) ON refresh_tokens TO ownrow_app;
+    GRANT INSERT (owner_id, session_id, token_hash), UPDATE (used_at) ON refresh_tokens TO ownrow_app;
     GRANT SELECT, DELETE ON ended_sessions TO ownrow_app;
     GRANT INSERT (session_id), UPDATE (ended_at) ON ended_sessions TO ownrow_app;
-    GRANT SELECT, INSERT, UPDATE, DELETE ON guesses, known_addresses TO ownrow_app;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON login_attempts, known_addresses TO ownrow_app;
     GRANT SELECT, DELETE ON ledgers TO ownrow_app;
     GRANT INSERT (owner_id), UPDATE (version, changed_at, hash) ON ledgers TO ownrow_app;
     GRANT SELECT, INSERT ON tasks TO ownrow_app;
@@ -208,10 +208,10 @@ BEGIN
     GRANT SELECT ON _yoyo_migration TO ownrow_app;
 
     GRANT SELECT ON
-        users, sessions, ended_sessions, guesses, known_addresses, ledgers, tasks, ledger_entries,
+        users, sessions, ended_sessions, login_attempts, known_addresses, ledgers, tasks, ledger_entries,
         idempotency_keys, _yoyo_migration, _yoyo_log
     TO ownrow_auditor;
     GRANT SELECT (owner_id, changed_at) ON credentials TO ownrow_auditor;
-    GRANT SELECT (owner_id, session_id, created_at, spent_at) ON refresh_tokens TO ownrow_auditor;
+    GRANT SELECT (owner_id, session_id, created_at, used_at) ON refresh_tokens TO ownrow_auditor;
 END
 $$;

@@ -1,6 +1,6 @@
--- The second wall: with row security on, a connection sees the rows of app.owner_id only, whatever
--- its statements say; the tables' owner included. Here are the policies; `flask db row-security on`
--- puts them in force, because they have their price on each statement (specs/row-security.md).
+-- Row security policies, as a second check behind the owner_id predicates: when enabled, a connection
+-- sees only the rows of app.owner_id, even as the tables' owner. `flask db row-security on` enables
+-- them; they are off by default as they make each statement slower (specs/row-security.md).
 -- depends: 0004.roles
 
 CREATE FUNCTION current_owner() RETURNS uuid
@@ -8,7 +8,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT nullif(current_setting('app.owner_id', TRUE), '')::uuid $$;
 
 COMMENT ON FUNCTION current_owner() IS
-'Whose transaction this is; null, which owns nothing, where it was not said.';
+'Owner that the transaction acts for (app.owner_id); null, which matches no row, where it is not set.';
 
 CREATE POLICY owner ON users USING (id = current_owner());
 CREATE POLICY owner ON credentials USING (owner_id = current_owner());

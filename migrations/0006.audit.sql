@@ -1,9 +1,9 @@
--- What an auditor asks: who changed what and when, who logged in or was refused, which sessions are
--- open, how many rows each owner has, which ledgers don't hold.
+-- The audit trail: a table of authentication events, and views of changes, authentication events,
+-- open sessions, row counts per owner and ledgers whose hash chain is broken.
 -- depends: 0005.row-security
 
--- Append-only: the service may add a refusal and nothing else, the triggers below add the rest.
--- Names nobody but by id and keyed hash, and outlives the account.
+-- Append-only: the service may insert refusals only, the triggers below insert all other events.
+-- Accounts appear by id and keyed hash only, so that rows can outlive them.
 CREATE TABLE auth_events (
     id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -16,7 +16,7 @@ CREATE TABLE auth_events (
     CONSTRAINT auth_events_event CHECK (
         event IN (
             'registered', 'erased', 'disabled', 'enabled', 'password changed',
-            'logged in', 'session ended', 'refused', 'held up'
+            'logged in', 'session ended', 'refused', 'throttled'
         )
     )
 );
@@ -24,9 +24,9 @@ CREATE TABLE auth_events (
 CREATE INDEX auth_events_at ON auth_events (at);
 CREATE INDEX auth_events_owner ON auth_events (owner_id, at);
 
-COMMENT ON TABLE auth_events IS 'What became of accounts and log-ins; kept as long as you keep it.';
+COMMENT ON TABLE auth_events IS 'Account and authentication events; no retention limit of its own.';
 COMMENT ON COLUMN auth_events.account_hash IS
-'Of a refusal: the e-mail that was tried, as a keyed hash; the same as in guesses.';
+'Keyed hash of the e-mail of a refused or throttled log-in, as in login_attempts.';
 
 CREATE FUNCTION note_auth_event() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -83,7 +83,7 @@ CREATE POLICY owner ON auth_events FOR SELECT USING (owner_id = current_owner())
 CREATE POLICY append ON auth_events FOR INSERT WITH CHECK (TRUE);
 ALTER TABLE auth_events FORCE ROW LEVEL SECURITY;
 
--- The views have the rights of whoever reads them: security_invoker.
+-- security_invoker: the views run with the privileges of the reading role.
 
 CREATE VIEW audit_changes WITH (security_invoker = TRUE) AS
 SELECT
@@ -100,7 +100,7 @@ FROM ledger_entries
 INNER JOIN users ON ledger_entries.owner_id = users.id;
 
 COMMENT ON VIEW audit_changes IS
-'Who changed what and when; request_id is in the service''s log, session_id null for an operator.';
+'Changes to tasks; request_id is the one in the service''s log, session_id is null for the command line.';
 
 CREATE VIEW audit_auth_events WITH (security_invoker = TRUE) AS
 SELECT
@@ -115,7 +115,7 @@ FROM auth_events
 LEFT JOIN users ON auth_events.owner_id = users.id;
 
 COMMENT ON VIEW audit_auth_events IS
-'Log-ins, refusals and what became of accounts; no e-mail where the account is gone.';
+'Account and authentication events; email is null once the account is erased.';
 
 CREATE VIEW audit_open_sessions WITH (security_invoker = TRUE) AS
 SELECT
@@ -131,7 +131,7 @@ WHERE
     sessions.created_at > now() - interval '90 days'
     AND sessions.last_used_at > now() - interval '30 days';
 
-COMMENT ON VIEW audit_open_sessions IS 'Who is logged in, since when and with what.';
+COMMENT ON VIEW audit_open_sessions IS 'Sessions that have neither ended nor expired.';
 
 CREATE VIEW audit_rows_per_owner WITH (security_invoker = TRUE) AS
 SELECT
@@ -163,7 +163,7 @@ SELECT
     ) AS known_addresses
 FROM users;
 
-COMMENT ON VIEW audit_rows_per_owner IS 'How many rows of each kind an owner has.';
+COMMENT ON VIEW audit_rows_per_owner IS 'Number of rows per owner and table.';
 
 CREATE VIEW audit_broken_ledgers WITH (security_invoker = TRUE) AS
 WITH link AS (
@@ -214,7 +214,7 @@ FROM broken
 GROUP BY owner_id;
 
 COMMENT ON VIEW audit_broken_ledgers IS
-'Ledgers that were tampered with, and the first version that shows it; flask ledger verify tells how.';
+'Ledgers whose hash chain is broken, and the first broken version; see also flask ledger verify.';
 
 DO $$
 BEGIN

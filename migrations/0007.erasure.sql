@@ -1,12 +1,14 @@
--- An account that is erased takes its events along, and those that name its e-mail by a keyed hash.
--- What is left is that some account was erased at that time.
+-- Erasing an account also erases its authentication events and those with the keyed hash of its
+-- e-mail. Only the 'erased' event remains, with its time and without owner_id.
 -- depends: 0006.audit
 
--- For tries at an e-mail, whose number is up to strangers. Only log-ins wait while it is made.
+-- Anyone can add events for an e-mail, so their number is unbounded and needs an index. Building it
+-- without CONCURRENTLY blocks only writes to auth_events.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX auth_events_account ON auth_events (account_hash) WHERE account_hash IS NOT NULL;
 
--- The service may not delete events: only this does, only after the account has gone, and once.
+-- ownrow_app may not delete events except through this function, which deletes only those of an
+-- account that has been erased, and works once per account.
 CREATE FUNCTION erase_auth_events(owner_id uuid, account_hashes bytea[]) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -36,7 +38,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION erase_auth_events(uuid, bytea[]) IS
-'Removes what is noted of an account that was erased; the note of that keeps its time and no name.';
+'Deletes the events of an erased account; its erased event stays, without owner_id.';
 
 REVOKE EXECUTE ON FUNCTION erase_auth_events(uuid, bytea[]) FROM public;
 
@@ -46,13 +48,13 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Without it row security would keep even the tables' owner from removing old events.
+    -- Otherwise, with row security on, not even the table's owner could delete old events.
     CREATE POLICY retention ON auth_events TO ownrow_owner USING (TRUE) WITH CHECK (TRUE);
     GRANT EXECUTE ON FUNCTION erase_auth_events(uuid, bytea[]) TO ownrow_app;
 END
 $$;
 
--- Accounts that went before.
+-- Accounts erased before this migration.
 DELETE FROM auth_events
 WHERE
     event <> 'erased'

@@ -1,4 +1,4 @@
-"""What `make bench` and `make bench-duties` compare is what they say."""
+"""The benchmarks measure what their descriptions say."""
 
 import re
 from collections.abc import Iterator
@@ -8,18 +8,19 @@ from xml.etree import ElementTree
 import psycopg
 import pytest
 
-from app import db, migrations
-from benchmarks import chart, duties, load, stage
+from app import db
+from app.db import migrations
+from benchmarks import chart, duties, layers, load, patches, stage
 from benchmarks.tokens import users
-from tests.databases import Postgres
-from tests.roles import as_role
+from tests.support.databases import Postgres
+from tests.support.roles import as_role
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def seeded_url(postgres: Postgres, migrated: str) -> Iterator[str]:
-    """The database that the benchmarks begin with, but for tasks that none of them asks for."""
+    """The seeded database of the benchmarks, with only the tasks that their requests name."""
     numbers, asked_for = r"generate_series\(1, CASE .* END\)", "generate_series(20, 2000, 20)"
     seed, replaced = re.subn(numbers, asked_for, stage.SEED.read_text())
     assert replaced == 1
@@ -37,7 +38,7 @@ def requests(seeded_url: str) -> dict[str, list[bytes]]:
 
 
 def counts(url: str) -> dict[str, int]:
-    """Rows of the tables that writes add to, and the sum of the owners' counters."""
+    """The rows of tasks and ledger entries, and the sum of the ledgers' versions."""
     query = """
         SELECT
             (SELECT count(*) FROM tasks), (SELECT count(*) FROM ledger_entries),
@@ -68,10 +69,10 @@ def test_a_transaction_is_the_file_with_its_parameters_replaced() -> None:
     made = load.transaction("update", "tasks/update", text)
     pieces = [re.escape(piece) for piece in load.PARAMETER.split(text)[::2]]
     assert len(pieces) > 20
-    assert re.fullmatch(re.escape(load.DRAW) + r"[^%\n]+".join(pieces), made.text)
+    assert re.fullmatch(re.escape(load.VARIABLES) + r"[^%\n]+".join(pieces), made.text)
 
 
-def test_what_is_left_out_is_left_out(
+def test_a_service_without_duties_works(
     seeded_url: str, requests: dict[str, list[bytes]], tmp_path: Path
 ) -> None:
     left_out = "jwt,sessions,metrics"
@@ -82,9 +83,52 @@ def test_what_is_left_out_is_left_out(
     with stage.service(url, folder, duties.APPLICATION, LEFT_OUT=left_out) as service:
         load.probe(service, requests)
     after = counts(seeded_url)
-    assert {each.name for each in folder.iterdir()} >= set(left_out.split(","))
+    assert replaced_methods(folder) == {
+        "AccessTokens.verify",
+        "EndedSessions.contains",
+        "Metrics.observe",
+    }
+    patches.require_calls(folder)
     assert after["versions"] > before["versions"]
     assert after["entries"] == before["entries"]
+
+
+def test_the_stock_service_works(
+    seeded_url: str, requests: dict[str, list[bytes]], tmp_path: Path
+) -> None:
+    variants = layers.variants()
+    assert variants[layers.STOCK] == set(layers.LAYERS)
+    assert variants[layers.ALL] == set()
+    before = counts(seeded_url)
+    folder = tmp_path / "service"
+    stock = variants[layers.STOCK]
+    with layers.serve(as_role(seeded_url), folder, stock) as service:
+        load.probe(service, requests)
+    assert counts(seeded_url)["tasks"] == before["tasks"] + 1
+    assert "PageCache.get" in replaced_methods(folder)
+    patches.require_calls(folder)
+
+
+def replaced_methods(folder: Path) -> set[str]:
+    """The methods that the service in `folder` has replaced."""
+    return {path.stem for path in folder.glob(f"*{patches.REPLACED}")}
+
+
+def test_a_replaced_method_that_is_not_called_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Service:
+        def work(self) -> int:
+            return 1
+
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    patches.replace(Service, "work", lambda _self: 2)
+    with pytest.raises(RuntimeError, match=r"Service\.work"):
+        patches.require_calls(tmp_path)
+    assert Service().work() == 2
+    patches.require_calls(tmp_path)
+    with pytest.raises(AttributeError):
+        patches.replace(Service, "renamed", lambda _self: 2)
 
 
 def test_the_chart_shows_each_load_to_scale() -> None:

@@ -1,4 +1,4 @@
-"""`.ci/run` leaves out nothing that the Makefile has, and one failure does not hide the next."""
+"""`.ci/run` runs every suite of the Makefile, and continues after a failure."""
 
 import os
 import re
@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import ROOT
+from tests.support.server import ROOT
 
 SCRIPT = ROOT / ".ci" / "run"
 FAKE_MAKE = '#!/bin/sh\necho "make $*" >>"$CALLS"\ncase "$*" in *" $FAILING"*) exit 1;; esac\n'
 
 
 def run(directory: Path, failing: str) -> tuple[int, list[str], str]:
-    """Exit status, what it made, and what it said, where one target fails and others do nothing."""
+    """Runs .ci/run with a fake make, in which one target fails.
+
+    Returns the exit status, the calls of make, and the output.
+    """
     (directory / ".ci").mkdir()
     shutil.copy(SCRIPT, directory / ".ci")
     programs = directory / "programs"
@@ -43,6 +46,7 @@ def run(directory: Path, failing: str) -> tuple[int, list[str], str]:
 
 
 def steps(made: list[str]) -> list[str]:
+    """The calls of make without those that install dependencies."""
     return [line for line in made if ".venv" not in line and "node_modules" not in line]
 
 
@@ -56,18 +60,20 @@ ALL = [
 ]
 
 
-def test_it_runs_the_checks_and_every_suite(tmp_path: Path) -> None:
-    status, made, said = run(tmp_path, failing="nothing")
-    assert (status, steps(made)) == (0, ALL), said
+def test_checks_and_every_suite_are_run(tmp_path: Path) -> None:
+    status, made, output = run(tmp_path, failing="nothing")
+    assert (status, steps(made)) == (0, ALL), output
 
 
 @pytest.mark.parametrize("failing", ["check", "test", "image", "fuzz", "faults"])
-def test_a_step_that_fails_fails_the_run_and_hides_no_other(tmp_path: Path, failing: str) -> None:
-    status, made, said = run(tmp_path, failing)
-    assert (status, steps(made)) == (1, ALL), said
-    assert re.search(rf"^make {failing}.*: status 1 ", said, re.MULTILINE)
+def test_a_failing_step_fails_the_run_and_the_other_steps_are_run(
+    tmp_path: Path, failing: str
+) -> None:
+    status, made, output = run(tmp_path, failing)
+    assert (status, steps(made)) == (1, ALL), output
+    assert re.search(rf"^make {failing}.*: status 1 ", output, re.MULTILINE)
 
 
-def test_without_an_environment_nothing_is_run(tmp_path: Path) -> None:
-    status, made, said = run(tmp_path, failing=".venv/.installed/requirements-dev.txt")
-    assert (status != 0, steps(made)) == (True, []), said
+def test_no_step_is_run_without_the_dependencies(tmp_path: Path) -> None:
+    status, made, output = run(tmp_path, failing=".venv/.installed/requirements-dev.txt")
+    assert (status != 0, steps(made)) == (True, []), output

@@ -1,4 +1,4 @@
-"""The environment is read once, checked whole, and its secrets are told to nobody."""
+"""Settings are read from the environment or files and validated; errors contain no secret."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.config import Config, ConfigError
-from tests.serving import ROOT
+from tests.support.server import ROOT
 
 SECRET = "7d0e9b0c5a3f4e6182d4b6c8fa1e3957"
 URL = "postgresql://me:hidden-password@db.example.com:5432/todo"
@@ -37,6 +37,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("DB_ROW_SECURITY", "on", True),
     ("DB_POOL_SIZE", "1000", 1000),
     ("DB_STATEMENT_TIMEOUT_MS", "100", 100),
+    ("DB_GROUP_COMMIT", "off", False),
     ("JWT_ISSUER", "https://todo.example.com", "https://todo.example.com"),
     ("JWT_AUDIENCE", "ä", "ä"),
     ("HOST", "::1", "::1"),
@@ -67,6 +68,7 @@ BAD = [
     ("DB_POOL_SIZE", "0"),
     ("DB_POOL_SIZE", "٣"),
     ("DB_STATEMENT_TIMEOUT_MS", "2s"),
+    ("DB_GROUP_COMMIT", "yes"),
     ("JWT_ISSUER", "\n"),
     ("JWT_AUDIENCE", " "),
     ("PORT", "0"),
@@ -95,25 +97,25 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "text", "value"), GOOD)
-def test_a_setting_is_taken(tmp_path: Path, name: str, text: str, value: Any) -> None:
+def test_a_valid_setting_is_accepted(tmp_path: Path, name: str, text: str, value: Any) -> None:
     assert getattr(read(tmp_path, **{name: text}), name.lower()) == value
 
 
 @pytest.mark.proves("RUN-1")
 @pytest.mark.parametrize(("name", "text"), BAD)
-def test_a_mistake_is_named_with_its_fix(tmp_path: Path, name: str, text: str) -> None:
+def test_an_invalid_setting_is_reported_with_its_rule(tmp_path: Path, name: str, text: str) -> None:
     (mistake,) = mistakes(tmp_path, **{name: text})
     assert mistake.startswith(name)
     assert "must" in mistake
 
 
-def test_every_setting_has_a_test() -> None:
+def test_every_setting_has_a_test_case() -> None:
     tested = {name for name, _, _ in GOOD} | {"DATA_DIR", "JWT_SECRETS", "BCRYPT_COST"}
     assert tested == {name.upper() for name in Config.__dataclass_fields__}
 
 
 @pytest.mark.proves("RUN-1")
-def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+def test_all_invalid_settings_are_reported_together(tmp_path: Path) -> None:
     wrong = dict(BAD)
     found = mistakes(tmp_path, **wrong, JWT_SECRETS="one:short")
     assert len(found) == len(wrong) + 1
@@ -121,11 +123,11 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
         assert any(mistake.startswith(name) for mistake in found)
 
 
-def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
+def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
     assert read(tmp_path, PORT="", METRICS_TOKEN="", DATABASE_URL="") == read(tmp_path)
 
 
-def test_the_migrations_use_the_same_database_unless_told(tmp_path: Path) -> None:
+def test_migration_database_url_defaults_to_database_url(tmp_path: Path) -> None:
     assert read(tmp_path, DATABASE_URL=URL).migration_database_url == URL
 
 
@@ -133,20 +135,20 @@ def test_the_migrations_use_the_same_database_unless_told(tmp_path: Path) -> Non
 
 
 @pytest.mark.proves("RUN-2")
-def test_a_setting_can_come_from_a_file(tmp_path: Path) -> None:
+def test_a_setting_is_read_from_the_file_in_its_file_variable(tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_text(f"{URL}\n")
     assert read(tmp_path, DATABASE_URL_FILE=str(file)).database_url == URL
 
 
 @pytest.mark.proves("RUN-2")
-def test_a_setting_cannot_come_from_both(tmp_path: Path) -> None:
+def test_a_setting_with_a_value_and_a_file_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "port"
     file.write_text("8001")
     assert "PORT and PORT_FILE" in mistakes(tmp_path, PORT="8000", PORT_FILE=str(file))[0]
 
 
-def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
     for file in (tmp_path / "missing", tmp_path, binary):
@@ -156,7 +158,7 @@ def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
 # --- secrets ------------------------------------------------------------------------------------
 
 
-def test_a_configuration_does_not_show_its_secrets(tmp_path: Path) -> None:
+def test_the_repr_of_a_configuration_has_no_secrets(tmp_path: Path) -> None:
     config = read(
         tmp_path,
         DATABASE_URL=URL,
@@ -173,20 +175,20 @@ def test_a_configuration_does_not_show_its_secrets(tmp_path: Path) -> None:
 @pytest.mark.proves("RUN-1")
 @pytest.mark.parametrize("name", ["DATABASE_URL", "JWT_SECRETS", "METRICS_TOKEN", "SENTRY_DSN",
                                   "RATE_LIMIT_STORAGE_URL"])  # fmt: skip
-def test_a_mistake_does_not_show_the_secret(tmp_path: Path, name: str) -> None:
+def test_an_error_message_has_no_secrets(tmp_path: Path, name: str) -> None:
     assert "pa55 word" not in "\n".join(mistakes(tmp_path, **{name: "x:pa55 word"}))
     assert "pa55" not in "\n".join(mistakes(tmp_path, **{name: "redis://:pa55\u2100@cache:x"}))
 
 
 @pytest.mark.proves("RUN-3")
-def test_a_signing_key_without_its_kid_is_not_taken_for_one(tmp_path: Path) -> None:
+def test_a_signing_key_without_kid_is_an_error_that_does_not_contain_it(tmp_path: Path) -> None:
     (mistake,) = mistakes(tmp_path, JWT_SECRETS=SECRET)
     assert "kid:secret" in mistake
     assert SECRET not in mistake
 
 
 @pytest.mark.proves("RUN-3")
-def test_what_the_documentation_prints_is_no_signing_key(tmp_path: Path) -> None:
+def test_signing_keys_from_the_documentation_are_refused(tmp_path: Path) -> None:
     example = (ROOT / ".env.example").read_text()
     (printed,) = re.findall(r"^#JWT_SECRETS=(.+)$", example, re.MULTILINE)
     advised = mistakes(tmp_path, APP_ENV="staging", JWT_SECRETS="")[0].rpartition("JWT_SECRETS=")[2]
@@ -196,7 +198,7 @@ def test_what_the_documentation_prints_is_no_signing_key(tmp_path: Path) -> None
 
 
 @pytest.mark.proves("RUN-1")
-def test_a_data_directory_that_is_none_is_a_mistake(tmp_path: Path) -> None:
+def test_a_data_directory_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (mistake,) = mistakes(tmp_path, DATA_DIR=str(tmp_path / "file"), JWT_SECRETS="")
     assert mistake.startswith("DATA_DIR")
@@ -217,17 +219,17 @@ def test_a_data_directory_that_is_none_is_a_mistake(tmp_path: Path) -> None:
         f"one:{SECRET},two:short",
     ],
 )
-def test_a_weak_signing_key_stops_the_start(tmp_path: Path, value: str) -> None:
+def test_a_weak_or_malformed_signing_key_is_an_error(tmp_path: Path, value: str) -> None:
     assert any(each.startswith("JWT_SECRETS") for each in mistakes(tmp_path, JWT_SECRETS=value))
 
 
-def test_the_first_signing_key_comes_first(tmp_path: Path) -> None:
+def test_signing_keys_keep_their_order(tmp_path: Path) -> None:
     config = read(tmp_path, JWT_SECRETS=f"new:{SECRET},old:{SECRET[::-1]}")
     assert list(config.jwt_secrets.items()) == [("new", SECRET), ("old", SECRET[::-1])]
 
 
 @pytest.mark.proves("RUN-3")
-def test_production_makes_nothing_up(tmp_path: Path) -> None:
+def test_production_requires_a_database_and_a_signing_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as found:
         Config.from_env({"APP_ENV": "production", "DATA_DIR": str(tmp_path / "data")})
     assert sorted(mistake.split()[0] for mistake in found.value.mistakes) == [
@@ -237,7 +239,7 @@ def test_production_makes_nothing_up(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_the_development_key_is_made_once_and_kept_to_the_owner(tmp_path: Path) -> None:
+def test_the_development_key_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     environ = {"DATA_DIR": str(tmp_path / "data")}
     first, second = Config.from_env(environ), Config.from_env(environ)
     assert first.jwt_secrets == second.jwt_secrets
@@ -251,10 +253,12 @@ def test_the_development_key_is_made_once_and_kept_to_the_owner(tmp_path: Path) 
 @pytest.mark.parametrize(
     "program",
     [["-m", "gunicorn", "wsgi:app"], ["-m", "flask", "--app", "wsgi", "db", "status"],
-     ["-m", "app.run"]],
+     ["-m", "app.devdb.run"]],
     ids=["gunicorn", "flask", "make run"],
 )  # fmt: skip
-def test_every_program_reports_the_mistakes_and_ends(tmp_path: Path, program: list[str]) -> None:
+def test_every_program_reports_invalid_settings_and_exits(
+    tmp_path: Path, program: list[str]
+) -> None:
     environ = {**os.environ, "DATA_DIR": str(tmp_path), "PORT": "x", "LOG_LEVEL": "loud"}
     run = subprocess.run(
         [sys.executable, *program],
@@ -265,11 +269,11 @@ def test_every_program_reports_the_mistakes_and_ends(tmp_path: Path, program: li
         timeout=60,
         check=False,
     )
-    said = run.stdout + run.stderr
+    output = run.stdout + run.stderr
     assert run.returncode != 0
-    assert "PORT must be" in said
-    assert "LOG_LEVEL must be" in said
-    assert "Traceback" not in said
+    assert "PORT must be" in output
+    assert "LOG_LEVEL must be" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(
@@ -282,7 +286,7 @@ def test_every_program_reports_the_mistakes_and_ends(tmp_path: Path, program: li
         ({"WEB_CONCURRENCY": "200", "DB_POOL_SIZE": "2"}, 2),
     ],
 )
-def test_by_default_all_workers_together_leave_postgresql_connections_for_others(
+def test_the_default_pool_size_limits_the_connections_of_all_workers_together(
     tmp_path: Path, environ: dict[str, str], connections: int
 ) -> None:
     assert read(tmp_path, **environ).db_pool_size == connections

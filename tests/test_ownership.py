@@ -1,4 +1,4 @@
-"""Nobody reaches, or learns of, what belongs to somebody else: not by any route there is."""
+"""No route gives access to, or information about, another user's resources."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from tests.callers import PASSWORD, Caller, data, error
+from tests.support.api_user import PASSWORD, ApiUser, data, error
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 BODIES: dict[str, Any] = {
@@ -20,7 +20,7 @@ BODIES: dict[str, Any] = {
 
 
 def rules(app: Flask, argument: str) -> list[tuple[Rule, str]]:
-    """Every rule with that argument in its path, with each of its methods."""
+    """Each method of each URL rule with that argument in its path."""
     found = [
         (rule, method)
         for rule in app.url_map.iter_rules()
@@ -31,11 +31,11 @@ def rules(app: Flask, argument: str) -> list[tuple[Rule, str]]:
     return found
 
 
-def send(caller: Caller, rule: Rule, method: str, **arguments: str) -> TestResponse:
-    path = address(caller.client.application, rule, arguments)
+def send(user: ApiUser, rule: Rule, method: str, **arguments: str) -> TestResponse:
+    path = address(user.client.application, rule, arguments)
     headers = {"X-Request-Id": "same"}
     body = BODIES.get(rule.endpoint) if method not in ("GET", "HEAD") else None
-    return caller.call(method, path, headers=headers, json=body)
+    return user.call(method, path, headers=headers, json=body)
 
 
 def address(app: Flask, rule: Rule, arguments: Mapping[str, Any]) -> str:
@@ -43,13 +43,13 @@ def address(app: Flask, rule: Rule, arguments: Mapping[str, Any]) -> str:
         return app.url_for(rule.endpoint, **arguments)
 
 
-def seen(answer: TestResponse) -> tuple[str, list[tuple[str, str]], bytes]:
-    """All that a client can see of an answer."""
+def visible(answer: TestResponse) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Everything that a client can see of a response."""
     return answer.status, list(answer.headers), answer.data
 
 
 def rows(database_url: str) -> list[Any]:
-    """Everything that is stored about tasks."""
+    """All rows about tasks."""
     with psycopg.connect(database_url) as connection:
         return [
             connection.execute(f"SELECT to_jsonb(t) FROM {table} AS t ORDER BY 1").fetchall()
@@ -58,8 +58,8 @@ def rows(database_url: str) -> list[Any]:
 
 
 @pytest.fixture
-def theirs(bob: Caller) -> dict[str, str]:
-    """Bob's tasks: one as it is, one in the trash."""
+def theirs(bob: ApiUser) -> dict[str, str]:
+    """The ids of Bob's tasks: one active, one in the trash."""
     trashed = bob.create("in the trash")
     bob.delete(f"/{trashed['id']}")
     return {"a task": bob.create("private")["id"], "one in the trash": trashed["id"]}
@@ -67,35 +67,35 @@ def theirs(bob: Caller) -> dict[str, str]:
 
 @pytest.mark.proves("OWN-2")
 @pytest.mark.parametrize("which", ["a task", "one in the trash"])
-def test_a_stranger_cannot_tell_a_foreign_task_from_a_missing_one(
-    app: Flask, alice: Caller, bob: Caller, theirs: dict[str, str], database_url: str, which: str
+def test_the_response_for_another_users_task_equals_that_for_a_missing_one(
+    app: Flask, alice: ApiUser, bob: ApiUser, theirs: dict[str, str], database_url: str, which: str
 ) -> None:
     before = rows(database_url)
     for rule, method in rules(app, "task_id"):
         foreign = send(alice, rule, method, user_id="me", task_id=theirs[which])
         missing = send(alice, rule, method, user_id="me", task_id=str(uuid4()))
-        assert seen(foreign) == seen(missing), f"{method} {rule}"
+        assert visible(foreign) == visible(missing), f"{method} {rule}"
         assert foreign.status_code == 404, f"{method} {rule}"
     assert rows(database_url) == before
     assert data(bob.get(f"/{theirs['a task']}"))["title"] == "private"
 
 
 @pytest.mark.proves("OWN-1")
-def test_the_path_of_another_user_is_forbidden_whether_there_is_one_or_not(
-    app: Flask, alice: Caller, bob: Caller, theirs: dict[str, str], database_url: str
+def test_another_users_path_is_403_whether_or_not_the_user_exists(
+    app: Flask, alice: ApiUser, bob: ApiUser, theirs: dict[str, str], database_url: str
 ) -> None:
     before = rows(database_url)
     for rule, method in rules(app, "user_id"):
         arguments = {"task_id": theirs["a task"]} if "task_id" in rule.arguments else {}
         existing = send(alice, rule, method, user_id=bob.id, **arguments)
         missing = send(alice, rule, method, user_id=NOBODY, **arguments)
-        assert seen(existing) == seen(missing), f"{method} {rule}"
+        assert visible(existing) == visible(missing), f"{method} {rule}"
         assert existing.status_code == 403, f"{method} {rule}"
     assert rows(database_url) == before
 
 
 @pytest.mark.proves("OWN-1")
-def test_ones_own_id_and_me_are_the_same_user(alice: Caller) -> None:
+def test_me_and_the_own_id_are_the_same_user(alice: ApiUser) -> None:
     task = alice.create()
     for user in ("me", alice.id):
         assert data(alice.call("GET", f"/api/{user}/tasks")) == [task]
@@ -104,19 +104,19 @@ def test_ones_own_id_and_me_are_the_same_user(alice: Caller) -> None:
 
 @pytest.mark.proves("OWN-1")
 @pytest.mark.parametrize("user", ["ME", "Me", "self", "0", "%00", "null", "*", "me%20", "..%2Fme"])
-def test_no_other_word_stands_for_a_user(alice: Caller, user: str) -> None:
+def test_no_other_alias_of_a_user_is_accepted(alice: ApiUser, user: str) -> None:
     assert error(alice.call("GET", f"/api/{user}/tasks")) == (404, "NOT_FOUND")
 
 
-def test_ones_own_id_in_another_spelling_is_nobody(alice: Caller) -> None:
+def test_the_own_id_in_a_noncanonical_form_is_404(alice: ApiUser) -> None:
     for spelling in (alice.id.upper(), alice.id.replace("-", ""), f"{{{alice.id}}}"):
         if spelling != alice.id:
             assert error(alice.call("GET", f"/api/{spelling}/tasks"))[0] == 404
 
 
 @pytest.mark.proves("OWN-1")
-def test_without_a_token_every_address_of_a_user_is_closed(
-    app: Flask, alice: Caller, theirs: dict[str, str]
+def test_every_user_route_is_401_without_a_valid_token(
+    app: Flask, alice: ApiUser, theirs: dict[str, str]
 ) -> None:
     for rule, method in rules(app, "user_id"):
         for token in ({}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "Basic YTpi"}):
@@ -128,7 +128,7 @@ def test_without_a_token_every_address_of_a_user_is_closed(
             assert ("invalid_token" in answer.headers["WWW-Authenticate"]) == bool(token)
 
 
-def test_a_token_is_taken_from_its_header_only(alice: Caller) -> None:
+def test_a_token_is_accepted_in_the_authorization_header_only(alice: ApiUser) -> None:
     token = alice.access_token
     for where in (
         {"query_string": {"access_token": token}},
@@ -140,7 +140,7 @@ def test_a_token_is_taken_from_its_header_only(alice: Caller) -> None:
 
 
 @pytest.mark.proves("OWN-7")
-def test_nobody_can_give_a_task_to_somebody_else(alice: Caller, bob: Caller) -> None:
+def test_a_body_cannot_set_the_owner_of_a_task(alice: ApiUser, bob: ApiUser) -> None:
     task = alice.create()
     for body in ({"title": "x", "owner_id": bob.id}, {"title": "x", "user_id": bob.id}):
         assert error(alice.post(json=body))[0] == 422
@@ -149,16 +149,16 @@ def test_nobody_can_give_a_task_to_somebody_else(alice: Caller, bob: Caller) -> 
 
 
 @pytest.mark.proves("OWN-3")
-def test_lists_searches_and_feeds_show_ones_own_alone(alice: Caller, bob: Caller) -> None:
+def test_lists_searches_and_feeds_contain_own_tasks_only(alice: ApiUser, bob: ApiUser) -> None:
     mine, other = alice.create("shared words"), bob.create("shared words")
-    for caller, own in ((alice, mine), (bob, other)):
+    for user, own in ((alice, mine), (bob, other)):
         for query in ("", "?q=shared", "?sort=title", "?is_completed=false"):
-            assert data(caller.get(query)) == [own]
-        entries = data(caller.get("/changes?since=0"))
+            assert data(user.get(query)) == [own]
+        entries = data(user.get("/changes?since=0"))
         assert [entry["task_id"] for entry in entries] == [own["id"]]
 
 
-def test_a_keys_answer_is_not_told_to_another_user(alice: Caller, bob: Caller) -> None:
+def test_an_idempotency_key_of_another_user_replays_nothing(alice: ApiUser, bob: ApiUser) -> None:
     key = {"Idempotency-Key": "one"}
     mine = alice.post(json={"title": "a"}, headers=key)
     other = bob.post(json={"title": "a"}, headers=key)
@@ -168,7 +168,9 @@ def test_a_keys_answer_is_not_told_to_another_user(alice: Caller, bob: Caller) -
 
 
 @pytest.mark.proves("TASK-20")
-def test_the_version_of_one_user_does_not_move_with_another(alice: Caller, bob: Caller) -> None:
+def test_writes_of_one_user_do_not_change_the_version_of_another(
+    alice: ApiUser, bob: ApiUser
+) -> None:
     for _ in range(3):
         alice.create()
     assert bob.create()["version"] == 1
@@ -176,7 +178,7 @@ def test_the_version_of_one_user_does_not_move_with_another(alice: Caller, bob: 
 
 
 @pytest.mark.proves("OWN-7")
-def test_no_answer_shows_a_password_hash(alice: Caller, database_url: str) -> None:
+def test_no_response_contains_a_password_hash(alice: ApiUser, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT password_hash FROM credentials").fetchone()
     assert row is not None

@@ -1,4 +1,4 @@
-"""What README.md and .env.example say is so."""
+"""README.md and .env.example agree with the code."""
 
 import re
 import subprocess
@@ -8,12 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app import embedded
-from app.commands import PLACES
+from app import devdb
+from app.cli import COMMANDS
 from app.config import Config
-from tests.operations import parts
-from tests.processes import bare_environment
-from tests.serving import ROOT, Server
+from tests.support import services
+from tests.support.processes import minimal_environment
+from tests.support.server import ROOT, Server
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
@@ -27,29 +27,32 @@ ADDRESS = "http://127.0.0.1:8000"
 
 
 def tour() -> list[tuple[str, str]]:
-    """The README's commands, in order, each with the answer that stands below it."""
+    """The commands of the README's console blocks, each with the output below it."""
     steps: list[tuple[str, str]] = []
     for block in CONSOLE.findall(README):
         for line in block.splitlines():
             if line.startswith("$ "):
                 steps.append((line.removeprefix("$ "), ""))
             else:
-                command, answer = steps[-1]
-                steps[-1] = command, f"{answer}{line}\n"
+                command, output = steps[-1]
+                steps[-1] = command, f"{output}{line}\n"
     return steps
 
 
-def matches(answer: str, promised: str) -> bool:
-    pattern = re.escape(promised.strip()).replace(ANYTHING, r'[^"\n]+')
-    return re.fullmatch(pattern, answer.strip()) is not None
+def matches(output: str, documented: str) -> bool:
+    """Whether the output is the documented one, in which ANYTHING is a wildcard."""
+    pattern = re.escape(documented.strip()).replace(ANYTHING, r'[^"\n]+')
+    return re.fullmatch(pattern, output.strip()) is not None
 
 
 @pytest.mark.proves("RUN-10")
-def test_the_tour_goes_as_it_says(server: Server, tmp_path: Path) -> None:
-    parts.program("curl")
+def test_the_commands_of_the_readme_have_the_documented_output(
+    server: Server, tmp_path: Path
+) -> None:
+    services.program("curl")
     steps = tour()
     assert len(steps) > 10
-    assert sum(bool(promised) for _, promised in steps) > 6
+    assert sum(bool(documented) for _, documented in steps) > 6
     script = "\n".join(f"{command}\necho; echo '{END}'" for command, _ in steps)
     assert ADDRESS in script
     run = subprocess.run(
@@ -61,9 +64,9 @@ def test_the_tour_goes_as_it_says(server: Server, tmp_path: Path) -> None:
         check=False,
     )
     assert (run.returncode, run.stderr) == (0, "")
-    answers = run.stdout.split(END)
-    for (command, promised), answer in zip(steps, answers[:-1], strict=True):
-        assert matches(answer, promised), f"{command}\nanswers\n{answer}\nnot\n{promised}"
+    outputs = run.stdout.split(END)
+    for (command, documented), output in zip(steps, outputs[:-1], strict=True):
+        assert matches(output, documented), f"{command}\nprints\n{output}\nnot\n{documented}"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -72,7 +75,7 @@ def settings(tmp_path: Path, **environ: str) -> Config:
 
 
 @pytest.mark.proves("RUN-4")
-def test_the_table_has_every_setting() -> None:
+def test_the_table_of_settings_is_complete_and_in_order() -> None:
     assert [name for name, _ in SETTING.findall(README)] == [
         name for name in (field.upper() for field in Config.__dataclass_fields__)
         if name in VARIABLES
@@ -84,7 +87,7 @@ def test_the_table_has_every_setting() -> None:
     ("name", "default"),
     [(name, cell.strip("`")) for name, cell in SETTING.findall(README) if cell[0] == "`"],
 )
-def test_a_default_in_the_table_is_the_one_that_holds(
+def test_a_default_in_the_table_is_that_of_the_code(
     tmp_path: Path, name: str, default: str
 ) -> None:
     environ = {"JWT_SECRETS": KEY}
@@ -95,28 +98,32 @@ def test_a_default_in_the_table_is_the_one_that_holds(
 
 @pytest.mark.proves("RUN-4")
 @pytest.mark.parametrize("app_env", ["development", "test", "staging", "production"])
-def test_the_default_of_the_log_is_the_one_of_the_environment(tmp_path: Path, app_env: str) -> None:
-    (told,) = (default for name, default in SETTING.findall(README) if name == "LOG_FORMAT")
-    otherwise, _, exception = told.partition(", ")
+def test_the_default_of_log_format_depends_on_app_env_as_documented(
+    tmp_path: Path, app_env: str
+) -> None:
+    (documented,) = (default for name, default in SETTING.findall(README) if name == "LOG_FORMAT")
+    otherwise, _, exception = documented.partition(", ")
     form, _, named = exception.partition(" in ")
     url = "postgresql://ann@db.example.com/ownrow"
     config = settings(tmp_path, APP_ENV=app_env, DATABASE_URL=url)
     assert config.log_format == (form if app_env in named.split(" and ") else otherwise)
 
 
-def test_the_example_has_every_setting_and_values_that_are_taken_but_for_the_secret(
+def test_env_example_has_every_setting_with_a_valid_value_except_the_secret(
     tmp_path: Path,
 ) -> None:
     lines = re.findall(r"^#?([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE)
     assert {name for name, _ in lines} == VARIABLES
     given = dict(lines)
     key_id, _, secret = given.pop("JWT_SECRETS").partition(":")
-    assert secret.startswith("0123456789abcdef-replace-me")  # test_config.py sees it refused
+    assert secret.startswith(
+        "0123456789abcdef-replace-me"
+    )  # test_config.py tests that it is refused
     given |= {"DATA_DIR": str(tmp_path), "JWT_SECRETS": f"{key_id}:{KEY.partition(':')[2]}"}
     assert settings(tmp_path, **given).jwt_secrets.keys() == {"2026-11"}
 
 
-def test_the_example_changes_nothing_by_itself() -> None:
+def test_every_line_of_env_example_is_a_comment() -> None:
     assert not re.findall(r"^[^#\n]", EXAMPLE, re.MULTILINE)
 
 
@@ -124,25 +131,25 @@ SHORTER = {"audit": ["--no-plans"], "seed": ["--users", "2", "--tasks", "4"]}
 
 
 @pytest.mark.parametrize("command", re.findall(r"^\| `flask (.+?)` \|", README, re.MULTILINE))
-def test_a_command_for_operators_does_what_it_says(
+def test_every_documented_flask_command_succeeds(
     database_url: str, tmp_path: Path, command: str
 ) -> None:
     words = command.split()
     environ = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path)}
-    status, told = parts.flask(environ, *words, *SHORTER.get(words[0], []))
-    assert status == 0, told
+    status, output = services.flask(environ, *words, *SHORTER.get(words[0], []))
+    assert status == 0, output
 
 
-def test_every_command_is_in_the_table_of_those_for_operators() -> None:
-    told = re.findall(r"^\| `flask (\w+)", README, re.MULTILINE)
-    assert sorted(told) == sorted(PLACES)
+def test_every_flask_command_is_documented() -> None:
+    documented = re.findall(r"^\| `flask (\w+)", README, re.MULTILINE)
+    assert sorted(documented) == sorted(COMMANDS)
 
 
-def test_a_command_finds_the_database_of_make_run(used_data_dir: Path) -> None:
+def test_the_documented_database_url_of_make_run_works(used_data_dir: Path) -> None:
     (command,) = re.findall(r"^    (DATABASE_URL=.+flask.+)$", README, re.MULTILINE)
     command = command.replace("$PWD/.data", str(used_data_dir))
     command = command.replace(".venv/bin/flask", str(Path(sys.executable).with_name("flask")))
-    with embedded.start(used_data_dir) as server:
+    with devdb.start(used_data_dir) as server:
         with psycopg.connect(server.url()) as connection:
             connection.execute(
                 "INSERT INTO users (id, email, email_key) VALUES"
@@ -151,7 +158,7 @@ def test_a_command_finds_the_database_of_make_run(used_data_dir: Path) -> None:
         run = subprocess.run(
             ["bash", "-c", command],
             cwd=ROOT,
-            env=bare_environment(DATA_DIR=str(used_data_dir)),
+            env=minimal_environment(DATA_DIR=str(used_data_dir)),
             capture_output=True,
             text=True,
             timeout=60,
@@ -161,17 +168,17 @@ def test_a_command_finds_the_database_of_make_run(used_data_dir: Path) -> None:
     assert "ann@example.com" in run.stdout
 
 
-def test_it_is_installed_as_the_image_is() -> None:
+def test_the_documented_pip_options_are_those_of_the_image() -> None:
     (options,) = re.findall(r"`pip install (.+) -r requirements.txt`", README)
     assert f"{options} -r /build/requirements.txt" in (ROOT / "Dockerfile").read_text()
 
 
-def test_every_target_is_explained_to_contributors() -> None:
+def test_every_make_target_is_documented_for_contributors() -> None:
     targets = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     explained = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert [name for name in targets if f"`make {name}`" not in explained] == ["help"]
 
 
-def test_every_file_that_the_readme_names_is_there() -> None:
+def test_every_file_linked_in_the_readme_exists() -> None:
     for path in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / path).is_file()

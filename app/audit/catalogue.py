@@ -1,6 +1,6 @@
-"""What the migrations create, as far as the proof needs it: tables, their columns, functions.
+"""The tables, columns and functions that the migrations create, as far as the proof needs them.
 
-And the temporary tables of the statements in sql/, which belong to a connection and to no owner.
+Includes the temporary tables of the statements in sql/, which have no owner.
 """
 
 import re
@@ -13,47 +13,54 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from app import db
-from app.schema import DIRECTORY
+from app.db.schema import DIRECTORY
 
 OWNER_COLUMN = "owner_id"
 USERS = "users"
 MIGRATION_TABLE = "_yoyo_migration"
 FUNCTIONS = ("FUNCTION", "PROCEDURE", "AGGREGATE")
+READ_ONLY = {"IMMUTABLE", "STABLE"}  # PostgreSQL lets such functions write nothing
 MAKES_TABLE = re.compile(r"^CREATE TEMP", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Columns by table; the project's functions, each with the tables that its body names."""
+    """Columns by table; the project's functions, each with the tables that its body names.
+
+    `writers` are the functions that may write: VOLATILE ones that name a table.
+    """
 
     tables: Mapping[str, tuple[str, ...]]
     functions: Mapping[str, frozenset[str]]
+    writers: frozenset[str] = frozenset()
 
     def owner_column(self, table: str) -> str | None:
-        """The column that says whose a row is; None where the table's rows are nobody's."""
+        """The column with the owner's id; None where the table's rows have no owner."""
         if table == USERS:
             return "id"
         return OWNER_COLUMN if OWNER_COLUMN in self.tables.get(table, ()) else None
 
     @property
     def owned_tables(self) -> list[str]:
+        """The tables whose rows have an owner, sorted."""
         return sorted(name for name in self.tables if self.owner_column(name))
 
 
 def from_migrations(directory: Path = DIRECTORY) -> Catalogue:
     """The catalogue after all migrations have been applied."""
     tables: dict[str, tuple[str, ...]] = {MIGRATION_TABLE: ("migration_id",), **_temporary_tables()}
-    bodies: dict[str, str] = {}
+    bodies: dict[str, tuple[str, bool]] = {}
     for file in sorted(directory.glob("[0-9]*.sql")):
         if not file.name.endswith(".rollback.sql"):
             for text, tokens in _statements(file.read_text(encoding="utf-8")):
                 _apply(text, tokens, tables, bodies)
-    functions = {name: _named_tables(body, tables) for name, body in bodies.items()}
-    return Catalogue(tables, functions)
+    functions = {name: _named_tables(body, tables) for name, (body, _) in bodies.items()}
+    writers = {name for name, (_, is_volatile) in bodies.items() if is_volatile and functions[name]}
+    return Catalogue(tables, functions, frozenset(writers))
 
 
 def is_temporary_table(statement: exp.Expr | None) -> bool:
-    """Whether the statement makes one, with columns of its own."""
+    """Whether the statement creates a temporary table with its own column definitions."""
     return (
         isinstance(statement, exp.Create)
         and statement.kind == "TABLE"
@@ -85,8 +92,12 @@ def _statements(script: str) -> Iterator[tuple[str, list[Token]]]:
 
 
 def _apply(
-    text: str, tokens: list[Token], tables: dict[str, tuple[str, ...]], bodies: dict[str, str]
+    text: str,
+    tokens: list[Token],
+    tables: dict[str, tuple[str, ...]],
+    bodies: dict[str, tuple[str, bool]],
 ) -> None:
+    """Adds a migration's statement to the tables, or to the functions' bodies and volatilities."""
     words = [token.text.upper() for token in tokens[:6]]
     if words[:2] == ["CREATE", "TABLE"]:
         made = sqlglot.parse_one(text, dialect="postgres")
@@ -97,9 +108,11 @@ def _apply(
         tables[name] += _columns(changed.find_all(exp.ColumnDef))
     elif words[0] == "CREATE" and set(FUNCTIONS) & set(words[1:4]):
         name = tokens[next(i for i, word in enumerate(words) if word in FUNCTIONS) + 1]
-        bodies[name.text.lower()] = " ".join(
+        body = " ".join(
             token.text for token in tokens if token.token_type == TokenType.HEREDOC_STRING
         )
+        is_volatile = not READ_ONLY & {token.text.upper() for token in tokens}
+        bodies[name.text.lower()] = body, is_volatile
 
 
 def _columns(definitions: Iterable[exp.ColumnDef]) -> tuple[str, ...]:

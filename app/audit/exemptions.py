@@ -1,7 +1,7 @@
-"""The statements that may touch an owned table without its owner: all of them, with the reason.
+"""The statements that may touch an owned table without naming its owner, each with the reason.
 
-An exemption covers the named tables or functions and nothing else in its statement; one that is
-no longer needed is a finding itself.
+An exemption covers the named tables or functions and nothing else in its statement. An exemption
+that is no longer needed is a finding.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Exemption:
-    """What a statement may touch, and why."""
+    """The tables and functions that a statement may touch, and why."""
 
     subjects: tuple[str, ...]
     reason: str
@@ -18,16 +18,17 @@ class Exemption:
 
 EXEMPTIONS: Mapping[str, Exemption] = {
     "auth/erase_events": Exemption(
-        ("erase_auth_events",), "removes what no role of the service reads, of an erased account"
+        ("erase_auth_events",),
+        "deletes events, which the service's role may not read, of an erased account",
     ),
     "auth/find_credential": Exemption(
-        ("find_credential",), "a log-in knows its account by the e-mail only"
+        ("find_credential",), "a login knows only the e-mail of its account"
     ),
     "auth/get_credential": Exemption(
-        ("password_hash_of",), "reads the hash of the owner that it is given, which no role may"
+        ("password_hash_of",), "reads the given owner's password hash, which no role may select"
     ),
-    "auth/note_refusal": Exemption(("auth_events",), "a refused log-in is nobody's yet"),
+    "auth/record_refusal": Exemption(("auth_events",), "a refused login has no owner"),
     "auth/list_users": Exemption(
-        ("list_accounts",), "an operator sees all accounts, or acts for each one after the other"
+        ("list_accounts",), "an operator sees all accounts, or handles them one after the other"
     ),
 }

@@ -1,4 +1,4 @@
-"""Equalities as facts, and what a column's name stands for: the reasoning below the proof."""
+"""Equalities between columns, and name resolution: the reasoning behind the ownership proof."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -21,41 +21,42 @@ class Facts:
         self._pairs: set[tuple[Node, Node]] = set()
 
     def add(self, pairs: Iterable[tuple[Node, Node]]) -> None:
+        """Adds equalities, each as its two sides."""
         self._pairs.update(pairs)
 
     def path(self, start: Node) -> list[Node] | None:
-        """The shortest way along equalities to the parameter."""
-        ways = deque([[start]])
+        """The shortest path along equalities to the owner's parameter; None where there is none."""
+        paths = deque([[start]])
         seen = {start}
-        while ways:
-            way = ways.popleft()
-            if way[-1] == OWNER:
-                return way
-            for neighbour in sorted(self.neighbours(way[-1]) - seen):
+        while paths:
+            path = paths.popleft()
+            if path[-1] == OWNER:
+                return path
+            for neighbour in sorted(self.neighbours(path[-1]) - seen):
                 seen.add(neighbour)
-                ways.append([*way, neighbour])
+                paths.append([*path, neighbour])
         return None
 
     def neighbours(self, node: Node) -> set[Node]:
-        """What the column is equal to."""
+        """The columns and parameters that the column is equal to."""
         mine = {b for a, b in self._pairs if a == node} | {a for a, b in self._pairs if b == node}
         return mine | (self.parent.neighbours(node) if self.parent else set())
 
 
 @dataclass
 class Relation:
-    """Something that a query reads from or writes to."""
+    """A table, CTE, sub-select or function in FROM, or the target of a write."""
 
     number: int
     alias: str
-    columns: tuple[str, ...] | None  # None: they can't be told
-    table: str | None = None  # the owned table that it is
-    query: exp.Expr | None = None  # the LATERAL sub-select that it is
+    columns: tuple[str, ...] | None  # None: unknown
+    table: str | None = None  # its name if it is an owned table
+    query: exp.Expr | None = None  # if it is a LATERAL sub-select
     conditions: list[exp.Expr] = field(default_factory=list)  # ON of joins that may leave it empty
 
 
 class Scope:
-    """The relations that a query's expressions can name; the ones around it are in `parent`."""
+    """The relations that a query's expressions can name; `parent` is the enclosing query's."""
 
     def __init__(self, parent: "Scope | None", facts: Facts | None = None) -> None:
         self.parent = parent
@@ -63,7 +64,7 @@ class Scope:
         self.relations: dict[str, Relation] = {}
 
     def node(self, column: exp.Column) -> Node | None:
-        """What a column's name stands for; None where that is not certain."""
+        """The column that a name refers to; None where that is not certain."""
         if column.args.get("db"):
             return None
         if column.table:
@@ -71,7 +72,7 @@ class Scope:
         return self.unqualified(folded(column.this))
 
     def qualified(self, alias: str, name: str) -> Node | None:
-        """alias.name, looked for from the inside out."""
+        """The column alias.name of this scope or the nearest enclosing one that has the alias."""
         relation = self.relations.get(alias)
         if relation is None:
             return self.parent.qualified(alias, name) if self.parent else None
@@ -79,7 +80,7 @@ class Scope:
         return (relation.number, name) if known else None
 
     def unqualified(self, name: str) -> Node | None:
-        """The one relation's column of that name; a column of unknown relations could be it."""
+        """The only column of that name; None where a relation's columns are unknown."""
         relations = self.relations.values()
         if any(relation.columns is None for relation in relations):
             return None
@@ -90,6 +91,6 @@ class Scope:
 
 
 def folded(identifier: exp.Expr) -> str:
-    """An identifier's name, as PostgreSQL folds it."""
+    """An identifier's name: lower case unless quoted, as in PostgreSQL."""
     name: str = identifier.name
     return name if identifier.args.get("quoted") else name.lower()

@@ -1,9 +1,9 @@
 """The ownership proof: every owned table of a statement is bound to %(owner_id)s.
 
-The statement is parsed and read as PostgreSQL reads it. Equalities that hold for every row of a
-result (conjuncts of WHERE and of an inner join's ON) are facts; a relation is bound when its owner
-column leads to the parameter along facts. What the proof can't follow it refuses: it knows no
-"probably". A COPY can't name an owner, so that it may only fill tables that are nobody's.
+The statement is parsed, and its names are resolved by PostgreSQL's rules. Equalities that hold for
+every row of a result (conjuncts of WHERE and of an inner join's ON) are facts; a relation is bound
+when facts lead from its owner column to the parameter. The proof is conservative: it refuses
+whatever it can't follow. A COPY can't name an owner, so it may only fill tables without owners.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ Environment: TypeAlias = Mapping[str, Outputs]  # the CTEs in sight
 QUERIES = (exp.Select, exp.SetOperation, exp.Insert, exp.Update, exp.Delete)
 
 # PostgreSQL's own functions that read nothing but their arguments. Others could run a query that
-# comes to them as text (query_to_xml, ts_stat, dblink), so a new one is added here by hand.
+# is given as text (query_to_xml, ts_stat, dblink), so new ones are added by hand.
 PURE_FUNCTIONS = frozenset(
     """
     all any array_to_json clock_timestamp concat current_setting gen_random_uuid greatest
@@ -38,7 +38,7 @@ PURE_FUNCTIONS = frozenset(
 
 @dataclass(frozen=True)
 class Binding:
-    """An owned table's occurrence, and the equalities that lead from it to the owner."""
+    """An occurrence of an owned table, and the equalities that lead from it to the owner."""
 
     table: str
     path: str
@@ -47,7 +47,7 @@ class Binding:
 
 @dataclass(frozen=True)
 class Predicate:
-    """An equality about an owner column, and where it stands in the text: start and end."""
+    """An equality about an owner column, and its position in the text, as slice indices."""
 
     text: str
     start: int
@@ -56,7 +56,7 @@ class Predicate:
 
 @dataclass(frozen=True)
 class Objection:
-    """Why the proof fails, and the table or function that it is about; empty for the whole."""
+    """Why the proof fails, and the table or function concerned; empty for the whole statement."""
 
     text: str
     subject: str = ""
@@ -64,18 +64,19 @@ class Objection:
 
 @dataclass
 class Proof:
-    """`objections` is empty where the statement can only touch its owner's rows."""
+    """What was found out about a statement; without objections it touches only its owner's rows."""
 
     bindings: list[Binding] = field(default_factory=list)
     objections: list[Objection] = field(default_factory=list)
     predicates: list[Predicate] = field(default_factory=list)
     tables: set[str] = field(default_factory=set)
     writes: set[str] = field(default_factory=set)
-    has_plan: bool = False  # what is no query can't be explained
+    effects: list[str] | None = None  # what it does besides reading; None: not known
+    has_plan: bool = False  # COPY and CREATE can't be explained
 
 
 def prove(text: str, catalogue: Catalogue) -> Proof:
-    """Reads one statement, written with psycopg's %(name)s parameters."""
+    """The proof for one statement, written with psycopg's %(name)s parameters."""
     try:
         statements = sqlglot.parse(text, dialect="postgres")
     except SqlglotError as error:
@@ -84,8 +85,21 @@ def prove(text: str, catalogue: Catalogue) -> Proof:
         return Proof(objections=[Objection("is not one SELECT, INSERT, UPDATE, DELETE or COPY")])
     prover = _Prover(text, catalogue)
     prover.statement(statements[0])
-    prover.object_to_what_was_not_read(statements[0])
+    prover.object_to_unread(statements[0])
+    prover.proof.effects = list(dict.fromkeys(_effects(statements[0], catalogue)))
     return prover.proof
+
+
+def _effects(root: exp.Expr, catalogue: Catalogue) -> Iterator[str]:
+    if isinstance(root, exp.Create | exp.Copy):
+        yield f"is a {root.key.upper()}"
+    for write in root.find_all(exp.Insert, exp.Update, exp.Delete):
+        yield f"writes {write.this.find(exp.Table).name}"
+    if root.find(exp.Lock):
+        yield "locks rows"
+    for call in root.find_all(exp.Anonymous):
+        if call.name.lower() in catalogue.writers:
+            yield f"calls {call.name.lower()}, which writes"
 
 
 class _Prover:
@@ -97,7 +111,7 @@ class _Prover:
         self._read: set[int] = set()
 
     def statement(self, node: exp.Expr) -> None:
-        """Proves a query, a COPY or the making of a temporary table."""
+        """Proves a query, a COPY or a CREATE TEMPORARY TABLE."""
         if isinstance(node, exp.Create):
             self._temporary_table(node)
         elif isinstance(node, exp.Copy):
@@ -107,7 +121,7 @@ class _Prover:
             self.query(node, {}, None)
 
     def query(self, node: exp.Expr, environment: Environment, parent: Scope | None) -> Outputs:
-        """Proves a query and all in it; returns its columns."""
+        """Proves a query and the queries in it; returns its columns."""
         environment = self._with(node, environment, parent)
         if isinstance(node, exp.Subquery) and not node.args.get("joins"):
             self._expressions([node], environment, parent, ("order", "limit", "offset"))
@@ -123,8 +137,8 @@ class _Prover:
         self._object(f"uses {node.key.upper()}, which the proof can't follow")
         return None
 
-    def object_to_what_was_not_read(self, root: exp.Expr) -> None:
-        """The net below everything: no table and no function may have been passed over."""
+    def object_to_unread(self, root: exp.Expr) -> None:
+        """Objects to tables and functions that the proof has passed over."""
         for table in root.find_all(exp.Table):
             if id(table) not in self._read:
                 self._object(f"names {table.sql('postgres')} where the proof can't follow")
@@ -221,7 +235,7 @@ class _Prover:
         scope: Scope,
         environment: Environment,
     ) -> None:
-        """Adds what FROM or USING names; what always holds between them becomes facts."""
+        """Adds the relations of FROM or USING, and as facts the equalities of inner joins."""
         self._add(first, scope, environment)
         for join in joins:
             before = list(scope.relations.values())
@@ -269,7 +283,7 @@ class _Prover:
         return self._base_table(source, scope)
 
     def _target(self, table: exp.Expr, scope: Scope) -> Relation | None:
-        """What is written to is a table, whatever CTE there is of that name."""
+        """The table that is written to; PostgreSQL does not look for a CTE of that name."""
         relation = self._base_table(table, scope)
         self.proof.writes.add(folded(table.this))
         return relation
@@ -289,7 +303,7 @@ class _Prover:
         return relation
 
     def _derived(self, alias: str, outputs: Outputs, scope: Scope) -> Relation:
-        """A CTE or a sub-select: those of its columns that are the owner's id are facts."""
+        """A CTE or a sub-select; its columns that are equal to the owner's id become facts."""
         relation = self._relation(alias, None, scope)
         self._describe(relation, outputs, scope)
         return relation
@@ -324,7 +338,7 @@ class _Prover:
                 self._check_bound(relation, relation.table, scope)
 
     def _lateral(self, relation: Relation, scope: Scope, environment: Environment) -> None:
-        """A LATERAL sub-select sees what stands to its left."""
+        """Proves a LATERAL sub-select, which can name the relations to its left."""
         around = Scope(scope.parent, scope.facts)
         for other in scope.relations.values():
             if other is relation:
@@ -366,7 +380,7 @@ class _Prover:
         return OWNER if _is_owner(side) else None
 
     def _note(self, equality: exp.EQ, *nodes: Node) -> None:
-        """Keeps an equality about owners, for whoever wants to see it removed."""
+        """Adds an equality about owners to the proof; the mutation tests remove it."""
         if not any(node == OWNER or node[1] == OWNER_COLUMN for node in nodes):
             return
         places = [part.meta for part in equality.find_all(exp.Identifier) if "start" in part.meta]
@@ -394,7 +408,7 @@ class _Prover:
     def _assignments(
         self, expressions: Sequence[exp.Expr], target: Relation | None, scope: Scope
     ) -> None:
-        """No row may be given away."""
+        """Objects to an owner column that is set to another id."""
         owner = target and target.table and self._catalogue.owner_column(target.table)
         for assignment in expressions:
             named = {folded(column.this) for column in assignment.this.find_all(exp.Column)}
@@ -407,7 +421,7 @@ class _Prover:
     def _inserted(
         self, source: exp.Expr | None, environment: Environment, parent: Scope | None
     ) -> list[list[bool]]:
-        """For each row, or for all of a query at once: which values are the owner's id."""
+        """Which values are the owner's id: a list per row of VALUES, or one for a query."""
         if isinstance(source, exp.Values):
             self._expressions(source.expressions, environment, parent)
             empty = Scope(parent)
@@ -432,7 +446,7 @@ class _Prover:
         owner = self._catalogue.owner_column(target.table) or ""
         place = columns.index(owner) if owner in columns else None
         if place is None or not all(len(row) > place and row[place] for row in rows):
-            self._object(f"inserts into {target.table} for somebody else", target.table)
+            self._object(f"inserts into {target.table} for another owner", target.table)
             return
         scope.facts.add([((target.number, owner), OWNER)])
         path = f"{target.table}.{owner} := {OWNER[1]}"
@@ -445,7 +459,7 @@ class _Prover:
         scope: Scope,
         environment: Environment,
     ) -> None:
-        """ON CONFLICT DO UPDATE changes a row that was there: it must be the owner's, too."""
+        """Proves ON CONFLICT DO UPDATE: the existing row must be the owner's, too."""
         keys = {key.this.name for key in conflict.args.get("conflict_keys") or []}
         if target is None or not conflict.expressions:
             return
@@ -463,10 +477,10 @@ class _Prover:
         self._assignments(conflict.expressions, target, scope)
         self._expressions([conflict], environment, scope, ("expressions", "where"))
 
-    # What is no query
+    # Statements that are not queries
 
     def _temporary_table(self, node: exp.Create) -> None:
-        """CREATE TEMPORARY TABLE with columns; a table's name would hide that table."""
+        """Proves CREATE TEMPORARY TABLE with columns; its name may not hide an owned table."""
         if not is_temporary_table(node) or node.expression is not None:
             self._object("makes something other than an empty temporary table")
             return
@@ -476,7 +490,7 @@ class _Prover:
         self._base_table(table, Scope(None))
 
     def _copy(self, node: exp.Copy) -> None:
-        """COPY ... FROM STDIN."""
+        """Proves COPY table (columns) FROM STDIN."""
         into = node.this
         sources = [source.name.upper() for source in node.args["files"]]
         if not node.args["kind"] or sources != ["STDIN"] or not isinstance(into, exp.Schema):
@@ -484,9 +498,9 @@ class _Prover:
             return
         target = self._target(into.this, Scope(None))
         if target is not None and target.table is not None:
-            self._object(f"copies into {target.table}, whoever its rows are for", target.table)
+            self._object(f"copies into {target.table}, which has owners", target.table)
 
-    # Everything else
+    # Expressions
 
     def _expressions(
         self,
@@ -542,14 +556,14 @@ def _alias_columns(alias: exp.Expr | None) -> tuple[str, ...] | None:
 
 
 def _output_name(expression: exp.Expr) -> str:
-    """What a query calls a column of its result; empty where nothing can refer to it by name."""
+    """The name of a query's column; empty where it can't be referred to by name."""
     if isinstance(expression, exp.Alias):
         return folded(expression.args["alias"])
     return folded(expression.this) if isinstance(expression, exp.Column) else ""
 
 
 def _lateral_columns(lateral: exp.Expr) -> tuple[str, ...] | None:
-    """The names that stand before its sub-select has been read."""
+    """Its columns' names, before its sub-select has been proved; None where unknown."""
     selects = lateral.this.this.selects
     if any(each.is_star for each in selects):
         return None

@@ -1,7 +1,7 @@
-"""How PostgreSQL runs each statement for an owner of 10,000 tasks among 1,000,000.
+"""The plan of each statement for an owner of 10,000 tasks among 1,000,000.
 
-The rows are made in a scratch database, which is dropped afterwards; every statement is run there
-for real (EXPLAIN ANALYZE) in a transaction that is rolled back.
+The rows are inserted into a scratch database, which is dropped afterwards. EXPLAIN ANALYZE runs
+each statement there in a transaction that is rolled back.
 """
 
 import secrets
@@ -19,7 +19,9 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from app import db, embedded, migrations
+from app import devdb
+from app.db import migrations
+from app.seed.repository import CREATE_SEED_TABLE
 
 OWNER = UUID(int=1)
 OWNERS = 100
@@ -41,7 +43,7 @@ INSERT INTO sessions (owner_id, id) SELECT id, id FROM users;
 INSERT INTO refresh_tokens (owner_id, session_id, token_hash)
 SELECT id, id, sha256(n::text::bytea) FROM users CROSS JOIN generate_series(1, 5) AS n;
 INSERT INTO known_addresses (owner_id, address_hash) SELECT id, sha256('') FROM users;
-INSERT INTO guesses (account_hash, address_hash, failures, last_failure_at)
+INSERT INTO login_attempts (account_hash, address_hash, failures, last_failure_at)
 SELECT sha256(n::text::bytea), '', 1, now() FROM generate_series(1, %(accounts)s) AS n;
 INSERT INTO ended_sessions (session_id, ended_at)
 SELECT gen_random_uuid(), now() - n * interval '1 second'
@@ -81,31 +83,34 @@ ANALYZE;
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run took; `buffers` are pages of 8 KiB, found in memory or read."""
+    """The measurements of one run; `buffers` are pages of 8 KiB, in memory or read from disk."""
 
     indexes: tuple[str, ...]
-    small: tuple[str, ...]  # tables of few rows, read from end to end
-    sequential: tuple[str, ...]
+    small: tuple[str, ...]  # small tables that were scanned sequentially
+    sequential: tuple[str, ...]  # big ones
     rows: int
     buffers: int
 
     @property
     def shape(self) -> str:
-        """In a few words."""
-        ways = [*self.indexes, *(f"all of {table}" for table in (*self.small, *self.sequential))]
-        return f"{', '.join(ways) or 'no table'}; {self.rows} rows, {self.buffers} buffers"
+        """The plan in a few words, for the report."""
+        scans = [*self.indexes, *(f"all of {table}" for table in (*self.small, *self.sequential))]
+        return f"{', '.join(scans) or 'no table'}; {self.rows} rows, {self.buffers} buffers"
 
 
 @contextmanager
 def scratch(
     server_url: str | None, owners: int = OWNERS, tasks: int = TASKS_PER_OWNER
 ) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to a filled database on that server, or on an embedded one that is started."""
+    """A connection to a new database with rows, on that server or on an embedded one.
+
+    The database is dropped, and the embedded server stopped, at the end.
+    """
     with ExitStack() as parts:
         if server_url is None:
             directory = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="ownrow-")))
-            server = parts.enter_context(embedded.start(directory, settings=SETTINGS))
-            server_url = server.url("postgres", embedded.SUPERUSER)
+            server = parts.enter_context(devdb.start(directory, settings=SETTINGS))
+            server_url = server.url("postgres", devdb.SUPERUSER)
         url = parts.enter_context(_database(server_url))
         migrations.upgrade(url)
         connection = parts.enter_context(psycopg.connect(url, autocommit=True))
@@ -127,11 +132,18 @@ def _database(server_url: str) -> Iterator[str]:
             connection.execute(drop)
 
 
-def explain(connection: psycopg.Connection[Any], name: str, text: str) -> Plan:
-    """Runs the statement for OWNER; leaves nothing behind."""
+@contextmanager
+def prepared_for(connection: psycopg.Connection[Any], name: str) -> Iterator[None]:
+    """A transaction in which the statement can run or be described; it is rolled back."""
     with connection.transaction(force_rollback=True):
         for statement in BEFORE.get(name, ()):
             connection.execute(statement)
+        yield
+
+
+def explain(connection: psycopg.Connection[Any], name: str, text: str) -> Plan:
+    """Runs the statement for OWNER and rolls it back. Raises psycopg.Error."""
+    with prepared_for(connection, name):
         explained = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {text}"
         row = connection.execute(explained, _parameters(connection, name)).fetchone()
         big = {
@@ -166,7 +178,7 @@ def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _parameters(connection: psycopg.Connection[Any], name: str) -> dict[str, Any]:
-    """Sample values, by the parameter's name; where a statement means another by it, its own."""
+    """Sample values by the parameter's name, some of them of this statement only."""
     in_trash = name == "tasks/restore"
     found = connection.execute(
         "SELECT id FROM tasks WHERE owner_id = %s AND (deleted_at IS NOT NULL) = %s"
@@ -236,10 +248,10 @@ SAMPLES: Mapping[str, Any] = {
         ]
     ).decode(),
 }  # fmt: skip
-# What must have happened before, in the same transaction.
+# What a statement requires: run before it, in the same transaction.
 BEFORE: Mapping[str, Sequence[LiteralString]] = {
-    "operations/seed_tasks": (
-        db.load("operations/make_seed_table").text,
+    "seed/insert_seeded_tasks": (
+        CREATE_SEED_TABLE.text,
         """
         INSERT INTO seeded (
             version, task_id, action, at, task, hash, title, title_folded, description_folded,
@@ -252,8 +264,8 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
 PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "auth/register": {"owner_id": LAST_ID, "email_key": "new@example.com"},
     "auth/start_session": {"session_id": LAST_ID},
-    "operations/set_owner": {"owner_id": str(OWNER)},
-    "tasks/list_newest_created": {"after_id": LAST_ID},
-    "tasks/list_newest_updated": {"after_version": LAST_VERSION},
-    "tasks/list_title_descending": {"after_title": "\U0010ffff", "after_id": LAST_ID},
+    "db/set_owner": {"owner_id": str(OWNER)},
+    "tasks/list_by_created_desc": {"after_id": LAST_ID},
+    "tasks/list_by_updated_desc": {"after_version": LAST_VERSION},
+    "tasks/list_by_title_desc": {"after_title": "\U0010ffff", "after_id": LAST_ID},
 }

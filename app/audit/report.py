@@ -1,17 +1,20 @@
-"""The audit's findings, and the report as text, JSON or a page of HTML that needs nothing else."""
+"""The audit's findings, and the report as text, JSON or a self-contained HTML page."""
 
 import html
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
 from app.audit.plans import Plan
 from app.audit.statements import Audited
 
-WIDTHS = {"file": 34, "kind": 6, "callers": 34, "tables": 24, "owner": 48, "plan": 30, "id": 20}
+WIDTHS = {
+    "file": 34, "kind": 6, "entry points": 34, "tables": 24, "owner": 48, "plan": 30, "id": 20,
+}  # fmt: skip
 STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color: #1a1a1a; background: #fff }
 table { border-collapse: collapse } td, th { border: 1px solid #bbb; padding: .3rem .5rem }
@@ -22,33 +25,39 @@ td, th { text-align: left; vertical-align: top } th { background: #eee; position
 
 @dataclass(frozen=True)
 class Entry:
-    """All that the audit knows of one file."""
+    """The results of the audit for one file."""
 
     audited: Audited
-    callers: Sequence[str]
+    entry_points: Sequence[str]
     plan: Plan | None
     query_id: str
 
     @property
     def findings(self) -> list[str]:
-        """What is wrong with it; empty where nothing is."""
+        """The findings about the file; empty where there are none."""
         scanned = self.plan.sequential if self.plan else ()
         return [
             *self.audited.findings,
-            *([] if self.callers else ["is run by nothing"]),
+            *([] if self.entry_points else ["is run by nothing"]),
             *(f"scans {table} sequentially" for table in scanned),
         ]
 
+    @property
+    def writes(self) -> bool:
+        """What the header declares; the tables decide where it is malformed."""
+        statement = self.audited.statement
+        return statement.header.writes if statement else bool(self.audited.writes)
+
     def cells(self) -> dict[str, str]:
-        """One text per column of WIDTHS."""
+        """The text of each column of WIDTHS, its items separated by semicolons."""
         audited = self.audited
         written = [f"{table} (written)" for table in audited.writes]
         bound = [each.path for each in audited.bindings]
         exempt = [f"exempt: {audited.exemption}"] if audited.exemption else []
         return {
             "file": f"sql/{audited.name}.sql",
-            "kind": "writes" if audited.writes else "reads",
-            "callers": "; ".join(self.callers),
+            "kind": "writes" if self.writes else "reads",
+            "entry points": "; ".join(self.entry_points),
             "tables": "; ".join([*audited.reads, *written]),
             "owner": "; ".join(dict.fromkeys([*bound, *exempt])),
             "plan": self.plan.shape if self.plan else "",
@@ -57,14 +66,14 @@ class Entry:
 
 
 def findings(entries: Sequence[Entry]) -> list[str]:
-    """Every finding, with its file."""
+    """All findings, each after its file."""
     return [
         f"sql/{entry.audited.name}.sql {finding}" for entry in entries for finding in entry.findings
     ]
 
 
 def as_text(entries: Sequence[Entry]) -> str:
-    """A table for a terminal, each cell wrapped within its column, and the findings below."""
+    """A table for a terminal, its cells wrapped, and the findings below it."""
     lines = [*_row({column: column.upper() for column in WIDTHS}), ""]
     for entry in entries:
         lines += _row(entry.cells())
@@ -88,13 +97,15 @@ def _row(cells: Mapping[str, str]) -> list[str]:
 
 
 def as_json(entries: Sequence[Entry]) -> str:
-    """One object per file."""
+    """An array with an object per file."""
     report = [
         {
             "file": f"sql/{entry.audited.name}.sql",
             "purpose": entry.audited.purpose,
-            "writes": bool(entry.audited.writes),
-            "callers": list(entry.callers),
+            "writes": entry.writes,
+            "parameters": _declared(entry, "parameters"),
+            "columns": _declared(entry, "columns"),
+            "entry_points": list(entry.entry_points),
             "tables_read": entry.audited.reads,
             "tables_written": entry.audited.writes,
             "bindings": [
@@ -110,8 +121,13 @@ def as_json(entries: Sequence[Entry]) -> str:
     return orjson.dumps(report, option=orjson.OPT_INDENT_2).decode()
 
 
+def _declared(entry: Entry, kind: str) -> list[dict[str, Any]]:
+    statement = entry.audited.statement
+    return [each._asdict() for each in getattr(statement.header, kind)] if statement else []
+
+
 def as_html(entries: Sequence[Entry]) -> str:
-    """A page to file: no script, nothing from elsewhere."""
+    """A page without scripts and without references to other files."""
     found = findings(entries)
     verdict = "".join(f'<li class="finding">{html.escape(each)}</li>' for each in found)
     head = "".join(f"<th>{column}</th>" for column in WIDTHS)

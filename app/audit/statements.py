@@ -1,6 +1,6 @@
-"""What is known of every statement in sql/ without a database: its header, proof and findings."""
+"""The audit of each statement in sql/ without a database: its header, its proof, its findings."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlglot
@@ -9,15 +9,17 @@ from sqlglot import exp
 from app import db
 from app.audit.catalogue import Catalogue
 from app.audit.exemptions import EXEMPTIONS
-from app.audit.ownership import Binding, Objection, Predicate, prove
+from app.audit.ownership import Binding, Predicate, Proof, prove
+from app.db.statements import HeaderError, NoRow, Statement, parse
 
 
 @dataclass(frozen=True)
 class Audited:
-    """A statement: which tables it reads and writes, how each is bound, and what is wrong."""
+    """A statement: the tables that it reads and writes, how each is bound, and its findings."""
 
     name: str
     text: str
+    statement: Statement[NoRow] | None  # None: its header is malformed
     purpose: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
@@ -41,18 +43,21 @@ def audit(name: str, catalogue: Catalogue) -> Audited:
 
 
 def audit_text(name: str, text: str, catalogue: Catalogue) -> Audited:
-    """The statement `text`, as if it stood in sql/<name>.sql."""
+    """The statement `text`, as if it were in sql/<name>.sql."""
     proof = prove(text, catalogue)
     purpose = _purpose(text)
+    statement, header_findings = _parsed(name, text, proof)
     exemption = EXEMPTIONS.get(name)
     findings = [
-        *([] if purpose else ["has no header"]),
+        *([] if purpose else ["header: does not say what the statement does"]),
+        *header_findings,
         *(["uses *"] if _has_star(text) else []),
-        *_unexempted(name, proof.objections),
+        *ownership_findings(name, proof),
     ]
     return Audited(
         name,
         text,
+        statement,
         purpose,
         tuple(sorted(proof.tables - proof.writes)),
         tuple(sorted(proof.writes)),
@@ -64,28 +69,40 @@ def audit_text(name: str, text: str, catalogue: Catalogue) -> Audited:
     )
 
 
-def _unexempted(name: str, objections: Iterable[Objection]) -> Iterator[str]:
+def ownership_findings(name: str, proof: Proof) -> Iterator[str]:
     """The objections that no exemption covers, and exemptions that cover none."""
     allowed = EXEMPTIONS[name].subjects if name in EXEMPTIONS else ()
-    objections = list(objections)
-    yield from (each.text for each in objections if each.subject not in allowed)
+    yield from (each.text for each in proof.objections if each.subject not in allowed)
     for subject in allowed:
-        if subject not in {each.subject for each in objections}:
+        if subject not in {each.subject for each in proof.objections}:
             yield f"needs no exemption for {subject}"
+
+
+def _parsed(name: str, text: str, proof: Proof) -> tuple[Statement[NoRow] | None, list[str]]:
+    """The statement, unless its header is malformed, and what is wrong with the header."""
+    try:
+        statement = parse(name, text, NoRow)
+    except HeaderError as error:
+        return None, [f"header: {str(error).removeprefix(f'sql/{name}.sql: ')}"]
+    if proof.effects is None or statement.header.writes == bool(proof.effects):
+        return statement, []
+    effects = ", ".join(proof.effects) or "only reads"
+    tag = "@writes" if statement.header.writes else "@reads"
+    return statement, [f"header: {tag}, but the statement {effects}"]
 
 
 def _purpose(text: str) -> str:
     """The first sentence of the header; empty where there is none."""
     header = []
     for line in text.splitlines():
-        if not line.startswith("-- "):
+        if not line.startswith("-- ") or line.startswith("-- @"):
             break
         header.append(line.removeprefix("-- "))
     return " ".join(header).partition(". ")[0].rstrip(".")
 
 
 def _has_star(text: str) -> bool:
-    """Whether a select list takes whatever columns there are; count(*) takes none."""
+    """Whether a select list has a star; the one of count(*) does not count."""
     if "*" not in text:
         return False
     try:

@@ -1,38 +1,39 @@
-"""Who may pass: the bearer token, and the user that the path names."""
+"""Authentication by bearer token, and the check that the path names the token's user."""
 
 from typing import cast
 
-from app import web
-from app.auth.revocations import Revocations
-from app.auth.tokens import AccessTokens
+from app.auth.access_tokens import AccessTokens
+from app.auth.ended_sessions import EndedSessions
 from app.errors import Forbidden, NotFound, Unauthenticated
-from app.fields import canonical_uuid
+from app.http.request import Request, current_request
+from app.values import Identity, canonical_uuid
 
 
 def access_tokens() -> AccessTokens:
-    return cast("AccessTokens", web.this_request().app.extensions["access_tokens"])
+    """The application's issuer and verifier of access tokens."""
+    return cast("AccessTokens", current_request().app.extensions["access_tokens"])
 
 
 def authenticate() -> None:
-    """Sets the caller's identity: 401 without a valid token, 403 for somebody else's path."""
-    request = web.this_request()
-    revocations: Revocations = request.app.extensions["revocations"]
+    """Sets the request's identity: 401 without a valid token, 403 for another user's path."""
+    request = current_request()
+    ended: EndedSessions = request.app.extensions["ended_sessions"]
     caller = access_tokens().verify(_bearer_token(request))
-    if revocations.is_ended(caller.session_id):
+    if ended.contains(caller.session_id):
         raise Unauthenticated(invalid=True)
     request.identity = caller
     _check_path(request.path_user, caller)
 
 
 def take_path_user(endpoint: str | None, values: dict[str, str] | None) -> None:
-    """Keeps {user_id} for `authenticate`: no view sees it, so that none can trust it."""
+    """Keeps {user_id} for `authenticate`; views don't get it, so that none can trust it."""
     if values is not None:
-        web.this_request().path_user = values.pop("user_id", "me")
+        current_request().path_user = values.pop("user_id", "me")
 
 
-def _bearer_token(request: web.Request) -> str:
-    """The token of the one Authorization header; nowhere else is looked for one."""
-    header: str | None = request.environ.get("HTTP_AUTHORIZATION")
+def _bearer_token(request: Request) -> str:
+    """The token of the Authorization header, which is the only place for one."""
+    header = request.header("AUTHORIZATION")
     if header is None:
         raise Unauthenticated
     scheme, _, token = header.partition(" ")
@@ -41,7 +42,7 @@ def _bearer_token(request: web.Request) -> str:
     return token
 
 
-def _check_path(user_id: str, caller: web.Identity) -> None:
+def _check_path(user_id: str, caller: Identity) -> None:
     if user_id in ("me", caller.owner_id):
         return
     if canonical_uuid(user_id) is None:

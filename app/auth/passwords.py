@@ -1,4 +1,4 @@
-"""Password hashing: bcrypt over a digest, so that nothing is cut at 72 bytes, at a bounded rate."""
+"""Password hashing: bcrypt of an HMAC, so that no byte is cut off at 72, at a bounded rate."""
 
 import base64
 import hashlib
@@ -19,84 +19,84 @@ import bcrypt
 from app.errors import Unavailable
 
 SHORTEST, LONGEST = 8, 256  # characters
-PLACES = 3  # for who hashes and who waits: no more than get their turn in time
-PATIENCE = 2.0  # seconds that a request waits for its turn to hash
-LATEST_RETRY = 3  # seconds, from one: those who are refused together come back one by one
-LABEL = b"ownrow password v1"  # keeps these digests from matching any other system's
-NICENESS = 10  # of hashing: a tenth of a busy CPU, and all of an idle one
-# Costs that are worth waiting for; a row that claims more is broken or an attack on our time.
+QUEUE_SIZE = 3  # requests that hash or wait for it: as many as are served within QUEUE_TIMEOUT
+QUEUE_TIMEOUT = 2.0  # seconds
+LATEST_RETRY = 3  # seconds, from 1, at random: requests refused together come back one by one
+LABEL = b"ownrow password v1"  # keeps these digests from matching another system's
+NICENESS = 10  # of the hashing thread: a tenth of a busy CPU, and all of an idle one
+# Costs in bounds: a stored hash that claims a higher one is broken, or an attack on CPU time.
 # The 22nd character of a salt has four spare bits, which bcrypt wants to be zero.
 BCRYPT_HASH = re.compile(r"\$2b\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 
 
 class Passwords:
-    """Hashes and verifies on one low-priority thread; refuses work rather than queue it long."""
+    """Hashes and verifies on one low-priority thread, with a bounded queue in front of it."""
 
     def __init__(self, cost: int, threads: int) -> None:
-        """`threads` serve requests in this process: at most half may be busy with passwords."""
+        """`cost` is bcrypt's; of the process's `threads` at most half may wait for a hash."""
         self._cost = cost
-        self._nobody = bcrypt.gensalt(cost).decode() + "." * 31  # the hash of no password
-        self._places = threading.BoundedSemaphore(max(1, min(PLACES, threads // 2)))
-        self._is_mine = threading.Lock()
-        self._hasher = ThreadPoolExecutor(1, "bcrypt", initializer=_step_back)
+        self._no_hash = bcrypt.gensalt(cost).decode() + "." * 31  # the hash of no password
+        self._queue = threading.BoundedSemaphore(max(1, min(QUEUE_SIZE, threads // 2)))
+        self._hashing = threading.Lock()
+        self._hasher = ThreadPoolExecutor(1, "bcrypt", initializer=_lower_priority)
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        """One of the places; Unavailable while all are taken."""
-        if not self._places.acquire(blocking=False):
+    def _queue_place(self) -> Iterator[None]:
+        """A place in the queue; raises Unavailable while it is full."""
+        if not self._queue.acquire(blocking=False):
             raise _busy()
         try:
             yield
         finally:
-            self._places.release()
+            self._queue.release()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """The caller's turn to hash; Unavailable where too many wait, or it does not come soon."""
-        with self._place():
-            if not self._is_mine.acquire(timeout=PATIENCE):
+        """The right to hash; raises Unavailable where the queue is full or too slow."""
+        with self._queue_place():
+            if not self._hashing.acquire(timeout=QUEUE_TIMEOUT):
                 raise _busy()
             try:
                 yield
             finally:
-                self._is_mine.release()
+                self._hashing.release()
 
     def require_room(self) -> None:
-        """Raises Unavailable while everyone who may wait for a turn does: before other work."""
-        with self._place():
+        """Raises Unavailable while the queue is full: asked before any other work of a login."""
+        with self._queue_place():
             pass
 
     def hash(self, password: str) -> str:
-        """A new salted hash; to be called in turn()."""
+        """A new salted hash, in bcrypt's text form; to be called in turn()."""
         salt = bcrypt.gensalt(self._cost)
         return self._hasher.submit(bcrypt.hashpw, _digest(password), salt).result().decode()
 
     def verify(self, password: str, stored: str | None) -> bool:
-        """Whether it is the password; takes as long where there is no hash, or a broken one.
+        """Whether it is the password; takes the same time where there is no hash or a broken one.
 
         To be called in turn().
         """
         usable = stored is not None and BCRYPT_HASH.fullmatch(stored) is not None
-        candidate = stored if stored is not None and usable else self._nobody
+        candidate = stored if stored is not None and usable else self._no_hash
         work = self._hasher.submit(bcrypt.checkpw, _digest(password), candidate.encode())
         return work.result() and usable
 
 
 def is_common(password: str) -> bool:
-    """Whether it is on the list of passwords that guessers try first."""
+    """Whether it is in the list of common passwords."""
     return unicodedata.normalize("NFC", password).lower() in _common()
 
 
 @cache
 def _common() -> frozenset[str]:
-    """Read by the first who needs it: the lists take 12 MB, and many a worker gets by without."""
+    """Loaded at first use: the lists take 12 MB, which few workers need."""
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 
 def _digest(password: str) -> bytes:
-    """44 ASCII bytes that depend on every character, however it was typed (NFC)."""
+    """44 ASCII bytes that depend on every character of the password in NFC."""
     text = unicodedata.normalize("NFC", password).encode()
     return base64.b64encode(hmac.digest(LABEL, text, hashlib.sha256))
 
@@ -105,15 +105,15 @@ def _busy() -> Unavailable:
     return Unavailable(1 + secrets.randbelow(LATEST_RETRY))
 
 
-def _step_back() -> None:
-    """Lets other threads go first, and leaves them one CPU that never hashes.
+def _lower_priority() -> None:
+    """Lowers this thread's priority, and keeps it off one CPU.
 
-    The priority alone is no help to who wakes up where all CPUs hash: that waits for the next tick
-    of the clock, 4 ms. Linux alone has a priority and CPUs for each thread.
+    The priority alone does not help a thread that wakes up while all CPUs hash: it waits for the
+    scheduler's next tick, up to 4 ms. Only Linux has priority and affinity per thread.
     """
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         _, *others = sorted(os.sched_getaffinity(0))
         if others:
-            with suppress(OSError):  # nothing depends on it, and here it would end all log-ins
+            with suppress(OSError):  # an optimisation: its failure must not fail the log-in
                 os.sched_setaffinity(0, others)

@@ -1,51 +1,146 @@
-"""Accounts, sessions and the counters of wrong guesses. Each function is one transaction."""
+"""Accounts, sessions and the counters of login attempts. Each function is one transaction."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from app import db
-from app.auth.guesses import Counter
-from app.auth.refresh import RefreshToken
+from app.auth.refresh_tokens import RefreshToken
 from app.errors import EmailTaken
-from app.fields import Uuid, new_uuid
+from app.values import Uuid, new_uuid
 
-REGISTER = db.load("auth/register")
-NOTE_REFUSAL = db.load("auth/note_refusal")
-FIND_CREDENTIAL = db.load("auth/find_credential")
-GET_CREDENTIAL = db.load("auth/get_credential")
-GET_USER = db.load("auth/get_user")
-LIST_USERS = db.load("auth/list_users")
+
+class User(NamedTuple):
+    """An account as its owner sees it; times are RFC 3339 in UTC."""
+
+    id: Uuid
+    email: str
+    created_at: str
+    updated_at: str
+
+
+class FoundCredential(NamedTuple):
+    """The account of an e-mail, with what a log-in is checked against."""
+
+    id: Uuid
+    email: str
+    created_at: str
+    updated_at: str
+    is_disabled: bool
+    password_hash: str
+    password_changed_at: datetime
+    is_known_address: bool
+
+
+class Credential(NamedTuple):
+    """What the password of an authenticated user is checked against."""
+
+    email_key: str
+    password_hash: str
+    password_changed_at: datetime
+    is_known_address: bool
+
+
+class Account(NamedTuple):
+    """An account as an operator sees it."""
+
+    id: Uuid
+    email: str
+    email_key: str
+    created_at: str
+    disabled_at: str | None
+
+
+class StoredToken(NamedTuple):
+    """The state of a refresh token."""
+
+    token_hash: bytes
+    is_used: bool
+    is_in_grace: bool
+
+
+class Session(NamedTuple):
+    """A living session."""
+
+    id: Uuid
+    created_at: str
+    last_used_at: str
+    user_agent: str | None
+
+
+class EndedSession(NamedTuple):
+    """A session that ended lately."""
+
+    session_id: Uuid
+
+
+class Throttled(NamedTuple):
+    """The whole seconds until the next attempt."""
+
+    wait: int
+
+
+class AccountCounts(NamedTuple):
+    """Rows that an erasure removes, by kind."""
+
+    tasks: int
+    ledger_entries: int
+    idempotency_keys: int
+    known_addresses: int
+
+
+class ErasedEvents(NamedTuple):
+    """Rows of the audit trail that an erasure removed."""
+
+    auth_events: int
+
+
+REGISTER = db.load("auth/register", User)
+RECORD_REFUSAL = db.load("auth/record_refusal")
+FIND_CREDENTIAL = db.load("auth/find_credential", FoundCredential)
+GET_CREDENTIAL = db.load("auth/get_credential", Credential)
+GET_USER = db.load("auth/get_user", User)
+LIST_USERS = db.load("auth/list_users", Account)
 START_SESSION = db.load("auth/start_session")
-ROTATE_TOKEN = db.load("auth/rotate_token")
-LIST_TOKENS = db.load("auth/list_tokens")
-LIST_SESSIONS = db.load("auth/list_sessions")
+ROTATE_TOKEN = db.load("auth/rotate_token", User)
+LIST_TOKENS = db.load("auth/list_tokens", StoredToken)
+LIST_SESSIONS = db.load("auth/list_sessions", Session)
+LIST_ENDED_SESSIONS = db.load("auth/list_ended_sessions", EndedSession)
 END_SESSION = db.load("auth/end_session")
 END_SESSIONS = db.load("auth/end_sessions")
 CHANGE_PASSWORD = db.load("auth/change_password")
 SET_PASSWORD = db.load("auth/set_password")
 DISABLE_USER = db.load("auth/disable_user")
 ENABLE_USER = db.load("auth/enable_user")
-OPEN_GUESSES = db.load("auth/open_guesses")
-COUNT_GUESS = db.load("auth/count_guess")
-TAKE_GUESS_BACK = db.load("auth/take_guess_back")
-ALLOW_LONG_ERASURE = db.load("auth/allow_long_erasure")
+ENSURE_COUNTERS = db.load("auth/ensure_counters")
+COUNT_ATTEMPT = db.load("auth/count_attempt", Throttled)
+UNDO_ATTEMPT = db.load("auth/undo_attempt")
+RAISE_STATEMENT_TIMEOUT = db.load("auth/raise_statement_timeout")
 LOCK_ACCOUNT = db.load("auth/lock_account")
-COUNT_ACCOUNT = db.load("auth/count_account")
+COUNT_ACCOUNT = db.load("auth/count_account", AccountCounts)
 ERASE_LEDGER = db.load("auth/erase_ledger")
-ERASE_GUESSES = db.load("auth/erase_guesses")
+ERASE_COUNTERS = db.load("auth/erase_counters")
 ERASE_USER = db.load("auth/erase_user")
-ERASE_EVENTS = db.load("auth/erase_events")
+ERASE_EVENTS = db.load("auth/erase_events", ErasedEvents)
 
-ERASURE_TIMEOUT = 120.0  # seconds, as in allow_long_erasure.sql
+ERASURE_TIMEOUT = 120.0  # seconds, as in raise_statement_timeout.sql
 AFTER_HASHING = 2.0  # seconds
-PAGE = 500  # accounts read at a time by the command line
+PAGE_SIZE = 500  # accounts read at a time by the command line
+
+
+@dataclass(frozen=True, order=True)
+class AttemptCounter:
+    """A row of wrong attempts: keyed hashes of account and address, and how many are free."""
+
+    account_hash: bytes
+    address_hash: bytes
+    free: int
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What shows that the owner asks: a living session, and since when the password is that one."""
+    """What shows that the owner asks: a living session, and when the checked password was set."""
 
     session_id: Uuid
     password_changed_at: datetime
@@ -54,8 +149,8 @@ class Proof:
 # --- accounts -----------------------------------------------------------------------------------
 
 
-def register(email: str, email_key: str, password_hash: str) -> db.Row:
-    """Creates the account; EmailTaken where there is one with that key."""
+def register(email: str, email_key: str, password_hash: str) -> User:
+    """Creates the account; raises EmailTaken where there is one with that key."""
     user = db.fetch_one(
         REGISTER,
         {
@@ -70,27 +165,27 @@ def register(email: str, email_key: str, password_hash: str) -> db.Row:
     return user
 
 
-def find_credential(email_key: str, address_hashes: Sequence[bytes] = ()) -> db.Row | None:
+def find_credential(email_key: str, address_hashes: Sequence[bytes] = ()) -> FoundCredential | None:
     """The account of that e-mail with its password hash, or None."""
     params = {"email_key": email_key, "address_hashes": list(address_hashes)}
     return db.fetch_one(FIND_CREDENTIAL, params)
 
 
-def get_credential(owner_id: Uuid, address_hashes: Sequence[bytes]) -> db.Row | None:
+def get_credential(owner_id: Uuid, address_hashes: Sequence[bytes]) -> Credential | None:
     """The account's e-mail key and password hash, or None where it is gone."""
     params = {"owner_id": owner_id, "address_hashes": list(address_hashes)}
     return db.fetch_one(GET_CREDENTIAL, params)
 
 
-def get_user(owner_id: Uuid) -> db.Row | None:
+def get_user(owner_id: Uuid) -> User | None:
     """The account, or None where it is gone."""
     return db.fetch_one(GET_USER, {"owner_id": owner_id})
 
 
-def list_users() -> Iterator[db.Row]:
+def list_users() -> Iterator[Account]:
     """Every account, by e-mail."""
     after = ""
-    while users := db.fetch_all(LIST_USERS, {"after": after, "limit": PAGE}):
+    while users := db.fetch_all(LIST_USERS, {"after": after, "limit": PAGE_SIZE}):
         yield from users
         after = users[-1].email_key
 
@@ -106,7 +201,7 @@ def change_password(owner_id: Uuid, proof: Proof, new_password_hash: str) -> boo
 
 
 def set_password(owner_id: Uuid, password_hash: str) -> int | None:
-    """Replaces the password; returns how many sessions that ended, None without an account."""
+    """Replaces the password; returns the number of sessions ended, None without an account."""
     with db.transaction():
         params = {"owner_id": owner_id, "password_hash": password_hash}
         if db.fetch_one(SET_PASSWORD, params) is None:
@@ -115,7 +210,7 @@ def set_password(owner_id: Uuid, password_hash: str) -> int | None:
 
 
 def disable_user(owner_id: Uuid) -> int | None:
-    """Closes the account; returns how many sessions that ended, None without an account."""
+    """Closes the account; returns the number of sessions ended, None without an account."""
     with db.transaction():
         if db.fetch_one(DISABLE_USER, {"owner_id": owner_id}) is None:
             return None
@@ -132,23 +227,22 @@ def erase_user(
 ) -> dict[str, int] | None:
     """Erases the account; returns the rows removed of each kind, None for an outdated proof.
 
-    The ends of its sessions are announced last: what announces them may not be older than a few
-    seconds when it is committed.
+    Its sessions end last: their announcements must not be older than a few seconds at the commit.
     """
     owner = {"owner_id": owner_id}
     accounts = {"account_hashes": list(account_hashes)}
-    db.allow(ERASURE_TIMEOUT)
+    db.extend_deadline(ERASURE_TIMEOUT)
     with db.transaction():
-        db.fetch_one(ALLOW_LONG_ERASURE, {})
+        db.fetch_one(RAISE_STATEMENT_TIMEOUT, {})
         if db.fetch_one(LOCK_ACCOUNT, {**owner, **vars(proof)}) is None:
             return None
         (counts,) = db.fetch_all(COUNT_ACCOUNT, owner)
         db.execute(ERASE_LEDGER, owner)
-        guesses = db.execute(ERASE_GUESSES, accounts)
+        counters = db.execute(ERASE_COUNTERS, accounts)
         sessions = end_sessions(owner_id)
         db.execute(ERASE_USER, owner)
         (events,) = db.fetch_all(ERASE_EVENTS, {**owner, **accounts})
-    removed = {"sessions": sessions, "guess_counters": guesses, **events._asdict()}
+    removed = {"sessions": sessions, "attempt_counters": counters, **events._asdict()}
     return {**counts._asdict(), **removed}
 
 
@@ -162,7 +256,7 @@ def start_session(
     address_hash: bytes,
     password_changed_at: datetime,
 ) -> bool:
-    """Starts the token's session; False where that password does not let in any more."""
+    """Starts the token's session; False where that password is no longer the account's."""
     params = {
         **_token(token),
         "user_agent": user_agent,
@@ -172,29 +266,34 @@ def start_session(
     return db.fetch_one(START_SESSION, params) is not None
 
 
-def rotate_token(token: RefreshToken, successor: RefreshToken) -> db.Row | None:
-    """Spends the token for its successor; returns its user, or None where it can't be spent."""
+def rotate_token(token: RefreshToken, successor: RefreshToken) -> User | None:
+    """Replaces the token by its successor; returns its user, None where it is not valid."""
     return db.fetch_one(ROTATE_TOKEN, {**_token(token), "successor_hash": successor.hash})
 
 
-def list_tokens(token: RefreshToken) -> dict[bytes, db.Row]:
-    """What became of the token and of those that may stand for it, by their hashes."""
-    return {bytes(row.token_hash): row for row in db.fetch_all(LIST_TOKENS, _token(token))}
+def list_tokens(token: RefreshToken) -> dict[bytes, StoredToken]:
+    """The state of the token and of its possible successors, by their hashes."""
+    return {row.token_hash: row for row in db.fetch_all(LIST_TOKENS, _token(token))}
 
 
-def list_sessions(owner_id: Uuid) -> list[db.Row]:
-    """The owner's living sessions, the one used last first."""
+def list_sessions(owner_id: Uuid) -> list[Session]:
+    """The owner's living sessions, the most recently used first."""
     return db.fetch_all(LIST_SESSIONS, {"owner_id": owner_id})
 
 
+def list_ended_sessions(seconds: float) -> list[Uuid]:
+    """The sessions of all owners that ended in the last `seconds`."""
+    return [row.session_id for row in db.fetch_all(LIST_ENDED_SESSIONS, {"seconds": seconds})]
+
+
 def end_session(owner_id: Uuid, session_id: Uuid) -> bool:
-    """Ends the session and its tokens; False where it was over already."""
+    """Ends the session and its tokens; False where it had ended already."""
     ended = db.fetch_one(END_SESSION, {"owner_id": owner_id, "session_id": session_id})
     return ended is not None
 
 
 def end_sessions(owner_id: Uuid) -> int:
-    """Ends all of the owner's sessions; returns how many there were."""
+    """Ends all of the owner's sessions; returns their number."""
     return len(db.fetch_all(END_SESSIONS, {"owner_id": owner_id, "kept_session_id": None}))
 
 
@@ -206,21 +305,21 @@ def _token(token: RefreshToken) -> dict[str, Any]:
     }
 
 
-# --- guesses ------------------------------------------------------------------------------------
+# --- login attempts -----------------------------------------------------------------------------
 
 
-def count_guess(counters: Sequence[Counter]) -> int:
-    """Counts a try as a wrong guess; returns 0, or the seconds to wait where it may not be made."""
+def count_attempt(counters: Sequence[AttemptCounter]) -> int:
+    """Counts an attempt as a wrong one; returns 0, or the seconds to wait where it is throttled."""
     params = _counters(counters)
-    db.execute(OPEN_GUESSES, params)
-    held_up = db.fetch_one(COUNT_GUESS, {**params, "free": [each.free for each in counters]})
-    return 0 if held_up is None else int(held_up.wait)
+    db.execute(ENSURE_COUNTERS, params)
+    throttled = db.fetch_one(COUNT_ATTEMPT, {**params, "free": [each.free for each in counters]})
+    return 0 if throttled is None else throttled.wait
 
 
-def note_refusal(counter: Counter, event: str) -> None:
-    """Tells the auditor of a try that was "refused" or "held up"."""
+def record_refusal(counter: AttemptCounter, event: str) -> None:
+    """Adds an attempt that was "refused" or "throttled" to the audit trail."""
     db.execute(
-        NOTE_REFUSAL,
+        RECORD_REFUSAL,
         {
             "event": event,
             "account_hash": counter.account_hash,
@@ -229,16 +328,16 @@ def note_refusal(counter: Counter, event: str) -> None:
     )
 
 
-def take_guess_back(counters: Sequence[Counter], *, is_right: bool) -> None:
-    """Takes back what count_guess counted, for a try that was right or could not be made.
+def undo_attempt(counters: Sequence[AttemptCounter], *, is_right: bool) -> None:
+    """Undoes count_attempt, for an attempt that was right or could not be checked.
 
-    The try may have used up its request's time: what follows it gets some more.
+    The check may have used up the request's time: its deadline is extended.
     """
-    db.allow(AFTER_HASHING)
-    db.execute(TAKE_GUESS_BACK, {**_counters(counters), "is_right": is_right})
+    db.extend_deadline(AFTER_HASHING)
+    db.execute(UNDO_ATTEMPT, {**_counters(counters), "is_right": is_right})
 
 
-def _counters(counters: Sequence[Counter]) -> dict[str, Any]:
+def _counters(counters: Sequence[AttemptCounter]) -> dict[str, Any]:
     return {
         "account_hashes": [each.account_hash for each in counters],
         "address_hashes": [each.address_hash for each in counters],

@@ -1,18 +1,22 @@
-"""/api/auth: accounts, and the sessions that they are logged in with."""
+"""/api/auth: accounts and their sessions."""
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
-from flask import Blueprint, Response, current_app, request
 
-from app import web
-from app.auth import refresh, repository
+from app.auth import refresh_tokens, repository
 from app.auth.access import access_tokens, authenticate
-from app.auth.guesses import Counter, Fingerprints
-from app.auth.passwords import Passwords
-from app.auth.refresh import RefreshToken
-from app.auth.repository import Proof
+from app.auth.access_tokens import LIFETIME
+from app.auth.credentials import (
+    address_hashes,
+    check_login,
+    get_credential,
+    keyed_hashes,
+    new_hash,
+    prove,
+)
+from app.auth.refresh_tokens import RefreshToken
+from app.auth.repository import FoundCredential, User
 from app.auth.schemas import (
     ERASURE,
     LOGIN,
@@ -21,51 +25,42 @@ from app.auth.schemas import (
     REGISTRATION,
     email_key,
 )
-from app.auth.tokens import LIFETIME
-from app.errors import (
-    InvalidCredentials,
-    NotFound,
-    RateLimited,
-    Unauthenticated,
-    Unavailable,
-    ValidationFailed,
-)
-from app.fields import canonical_uuid, new_uuid
+from app.errors import InvalidCredentials, NotFound, Unauthenticated
+from app.http.body import read_body, read_nothing
+from app.http.dispatch import DirectBlueprint
+from app.http.query import read_query
+from app.http.request import current_request, identity, owner_id
+from app.http.responses import JsonResponse, success
+from app.values import canonical_uuid, new_uuid
 
 LONGEST_USER_AGENT = 512  # characters kept
 
 LOG_IN_AGAIN = "The session has ended, or never was; log in again"
 
-blueprint = Blueprint("auth", __name__, url_prefix="/api/auth")
-account = Blueprint("account", __name__, url_prefix="/api/auth")
+blueprint = DirectBlueprint("auth", __name__, url_prefix="/api/auth")
+account = DirectBlueprint("account", __name__, url_prefix="/api/auth")
 account.before_request(authenticate)
 
 
 @blueprint.post("/register")
-def register() -> Response:
-    body = web.read_body(REGISTRATION)
-    web.read_query()
-    user = repository.register(body["email"], email_key(body["email"]), _new_hash(body["password"]))
-    return web.success(orjson.dumps(_user(user)), status=201)
+def register() -> JsonResponse:
+    """Creates an account."""
+    body = read_body(REGISTRATION)
+    key, password_hash = email_key(body["email"]), new_hash(body["password"])
+    user = repository.register(body["email"], key, password_hash)
+    return success(orjson.dumps(_user(user)), status=201)
 
 
 @blueprint.post("/login")
-def login() -> Response:
-    body = web.read_body(LOGIN)
-    web.read_query()
-    _passwords().require_room()
-    key, addresses = email_key(body["email"]), _fingerprints().address(request.remote_addr)
-    user = repository.find_credential(key, addresses)
-    password_hash = None if user is None or user.is_disabled else user.password_hash
-    counters = _counters(key, is_known=user is not None and user.is_known_address)
-    is_right = _is_right(body["password"], password_hash, counters)
-    if user is None or password_hash is None or not is_right:
-        raise InvalidCredentials
-    token = refresh.new(user.id, new_uuid())
+def login() -> JsonResponse:
+    """Starts a session."""
+    body = read_body(LOGIN)
+    user = check_login(email_key(body["email"]), body["password"])
+    token = refresh_tokens.new(user.id, new_uuid())
     if not repository.start_session(
         token,
         user_agent=_user_agent(),
-        address_hash=addresses[0],
+        address_hash=address_hashes()[0],
         password_changed_at=user.password_changed_at,
     ):
         raise InvalidCredentials
@@ -73,12 +68,12 @@ def login() -> Response:
 
 
 @blueprint.post("/refresh")
-def refresh_session() -> Response:
-    token = refresh.parse(web.read_body(REFRESH_TOKEN)["refresh_token"])
-    web.read_query()
+def refresh_session() -> JsonResponse:
+    """Replaces a refresh token, and issues an access token."""
+    token = refresh_tokens.parse(read_body(REFRESH_TOKEN)["refresh_token"])
     if token is None:
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    successor = token.successor(_refresh_keys()[0])
+    successor = token.successor(_successor_keys()[0])
     user = repository.rotate_token(token, successor)
     if user is None:
         successor = _successor_in_grace(token)
@@ -89,135 +84,87 @@ def refresh_session() -> Response:
 
 
 @blueprint.post("/logout")
-def logout() -> Response:
-    token = refresh.parse(web.read_body(REFRESH_TOKEN)["refresh_token"])
-    web.read_query()
+def logout() -> JsonResponse:
+    """Ends the session of a refresh token; succeeds where it had ended already (RFC 7009)."""
+    token = refresh_tokens.parse(read_body(REFRESH_TOKEN)["refresh_token"])
     if token is not None and token.hash in repository.list_tokens(token):
         repository.end_session(token.owner_id, token.session_id)
-    return web.success(b"null")
+    return success(b"null")
 
 
 @account.get("/me")
-def get_me() -> Response:
-    web.read_query()
-    user = repository.get_user(web.owner_id())
+def get_me() -> JsonResponse:
+    """The authenticated user's account."""
+    read_query()
+    user = repository.get_user(owner_id())
     if user is None:
         raise Unauthenticated(invalid=True)
-    return web.success(orjson.dumps(_user(user)))
+    return success(orjson.dumps(_user(user)))
 
 
 @account.put("/password")
-def change_password() -> Response:
-    body = web.read_body(PASSWORD_CHANGE)
-    web.read_query()
-    proof = _prove(_credential(), body["current_password"], "current_password")
-    new_password_hash = _new_hash(body["new_password"])
-    if not repository.change_password(web.owner_id(), proof, new_password_hash):
+def change_password() -> JsonResponse:
+    """Replaces the password, and ends every other session."""
+    body = read_body(PASSWORD_CHANGE)
+    proof = prove(get_credential(), body["current_password"], "current_password")
+    if not repository.change_password(owner_id(), proof, new_hash(body["new_password"])):
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    return web.success(b"null")
+    return success(b"null")
 
 
 @account.delete("/me")
-def erase_me() -> Response:
-    body = web.read_body(ERASURE)
-    web.read_query()
-    user = _credential()
-    proof = _prove(user, body["password"], "password")
-    accounts = _fingerprints().account(user.email_key)
-    removed = repository.erase_user(web.owner_id(), proof, accounts)
+def erase_me() -> JsonResponse:
+    """Erases the account with all its rows; answers with their numbers."""
+    body = read_body(ERASURE)
+    user = get_credential()
+    proof = prove(user, body["password"], "password")
+    removed = repository.erase_user(owner_id(), proof, keyed_hashes().account(user.email_key))
     if removed is None:
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    return web.success(orjson.dumps(removed))
+    return success(orjson.dumps(removed))
 
 
 @account.get("/sessions")
-def list_sessions() -> Response:
-    web.read_query()
-    current = web.identity().session_id
+def list_sessions() -> JsonResponse:
+    """The user's living sessions."""
+    read_query()
+    current = identity().session_id
     sessions = [
         {**row._asdict(), "current": row.id == current}
-        for row in repository.list_sessions(web.owner_id())
+        for row in repository.list_sessions(owner_id())
     ]
-    return web.success(orjson.dumps(sessions))
+    return success(orjson.dumps(sessions))
 
 
 @account.delete("/sessions/<session_id>")
-def end_session(session_id: str) -> Response:
-    web.read_nothing()
+def end_session(session_id: str) -> JsonResponse:
+    """Ends one of the user's sessions."""
+    read_nothing()
     known_id = canonical_uuid(session_id)
-    if known_id is None or not repository.end_session(web.owner_id(), known_id):
+    if known_id is None or not repository.end_session(owner_id(), known_id):
         raise NotFound
-    return web.success(b"null")
-
-
-# --- passwords ----------------------------------------------------------------------------------
-
-
-def _credential() -> Any:
-    """What the caller's password is checked against; 401 where the account is gone."""
-    addresses = _fingerprints().address(request.remote_addr)
-    user = repository.get_credential(web.owner_id(), addresses)
-    if user is None:
-        raise Unauthenticated(invalid=True)
-    return user
-
-
-def _prove(user: Any, password: str, field: str) -> Proof:
-    """The caller's proof that the account is theirs; 422 on `field` for a wrong password."""
-    counters = _counters(user.email_key, is_known=user.is_known_address)
-    if not _is_right(password, user.password_hash, counters):
-        raise ValidationFailed(details=[{"field": field, "message": "Is not your password."}])
-    return Proof(web.identity().session_id, user.password_changed_at)
-
-
-def _is_right(password: str, password_hash: str | None, counters: Sequence[Counter]) -> bool:
-    """Checks a password that was counted as a wrong guess before; 429 where it has to wait."""
-    wait = repository.count_guess(counters)
-    if wait:
-        repository.note_refusal(counters[-1], "held up")
-        raise RateLimited(wait)
-    try:
-        with _passwords().turn():
-            is_right = _passwords().verify(password, password_hash)
-    except Unavailable:
-        repository.take_guess_back(counters, is_right=False)
-        raise
-    if is_right:
-        repository.take_guess_back(counters, is_right=True)
-    else:
-        repository.note_refusal(counters[-1], "refused")
-    return is_right
-
-
-def _new_hash(password: str) -> str:
-    with _passwords().turn():
-        return _passwords().hash(password)
-
-
-def _counters(email_key: str, *, is_known: bool) -> list[Counter]:
-    return _fingerprints().counters(email_key, request.remote_addr, is_known=is_known)
-
-
-# --- sessions -----------------------------------------------------------------------------------
+    return success(b"null")
 
 
 def _successor_in_grace(token: RefreshToken) -> RefreshToken:
-    """The newest successor of a token spent just now; a later reuse ends the session."""
+    """The newest successor of a token used within the grace time; a later reuse ends the session.
+
+    Raises Unauthenticated.
+    """
     known = repository.list_tokens(token)
     presented = known.get(token.hash)
-    if presented is None or not presented.is_spent:
-        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    if not presented.is_in_grace:
+    if presented is not None and presented.is_used and not presented.is_in_grace:
         repository.end_session(token.owner_id, token.session_id)
+    if presented is None or not (presented.is_used and presented.is_in_grace):
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    is_spent = {token_hash: row.is_spent for token_hash, row in known.items()}
-    successor = refresh.newest(token, _refresh_keys(), is_spent)
+    is_used = {token_hash: row.is_used for token_hash, row in known.items()}
+    successor = refresh_tokens.newest(token, _successor_keys(), is_used)
     if successor is None:
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     return successor
 
 
-def _session(token: RefreshToken, user: Any) -> Response:
+def _session(token: RefreshToken, user: User | FoundCredential) -> JsonResponse:
     body = {
         "access_token": access_tokens().issue(token.owner_id, token.session_id),
         "token_type": "Bearer",
@@ -225,10 +172,10 @@ def _session(token: RefreshToken, user: Any) -> Response:
         "refresh_token": token.text,
         "user": _user(user),
     }
-    return web.success(orjson.dumps(body))
+    return success(orjson.dumps(body))
 
 
-def _user(row: Any) -> dict[str, Any]:
+def _user(row: User | FoundCredential) -> dict[str, Any]:
     return {
         "id": row.id,
         "email": row.email,
@@ -238,17 +185,9 @@ def _user(row: Any) -> dict[str, Any]:
 
 
 def _user_agent() -> str | None:
-    agent = request.headers.get("User-Agent", "").replace("\x00", "")
+    agent = (current_request().header("USER_AGENT") or "").replace("\x00", "")
     return agent[:LONGEST_USER_AGENT] or None
 
 
-def _passwords() -> Passwords:
-    return cast("Passwords", current_app.extensions["passwords"])
-
-
-def _fingerprints() -> Fingerprints:
-    return cast("Fingerprints", current_app.extensions["fingerprints"])
-
-
-def _refresh_keys() -> list[bytes]:
-    return cast("list[bytes]", current_app.config["REFRESH_KEYS"])
+def _successor_keys() -> list[bytes]:
+    return cast("list[bytes]", current_request().app.extensions["successor_keys"])

@@ -1,4 +1,4 @@
-"""What the account endpoints take."""
+"""Request bodies of the account endpoints."""
 
 import re
 import unicodedata
@@ -9,10 +9,11 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError
 
 from app.auth.passwords import LONGEST, SHORTEST, is_common
-from app.fields import StrictSchema, Text, fold
+from app.http.fields import StrictSchema, Text
+from app.values import fold
 
 SHORTEST_EMAIL, LONGEST_EMAIL = 3, 254  # characters; RFC 5321's limit of a path
-# Unicode's Default_Ignorable_Code_Point: they show nothing, and only make look-alikes.
+# Unicode's Default_Ignorable_Code_Point: invisible, so that they only make look-alikes.
 IGNORABLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
@@ -36,7 +37,7 @@ class Email(Text):
 
 
 class NewPassword(Text):
-    """8 to 256 characters, and not one that guessers try first."""
+    """8 to 256 characters, and not in the list of common passwords."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(SHORTEST, LONGEST, **options)
@@ -51,14 +52,14 @@ class NewPassword(Text):
 
 
 class TriedPassword(Text):
-    """Any text is a try: whether it could be somebody's password is not told."""
+    """Any text: an answer must not tell whether it could be a password."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(0, 65536, **options)
 
 
 def normal_email(text: str) -> str | None:
-    """The address as it is stored and shown, or None where it is not one."""
+    """The address as it is stored and shown; None where the text is no address."""
     try:
         valid = validate_email(
             IGNORABLE.sub("", text).strip(), check_deliverability=False, test_environment=True
@@ -69,32 +70,42 @@ def normal_email(text: str) -> str | None:
 
 
 def email_key(text: str) -> str:
-    """What makes two spellings of an address one account (Unicode's toNFKC_Casefold)."""
+    """The key under which spellings of an address are one account (Unicode's toNFKC_Casefold)."""
     if len(text) > 2 * LONGEST_EMAIL:
-        return ""  # nobody's, however it is spelt, and not worth the work
+        return ""  # no account's key; longer text is not folded
     return IGNORABLE.sub("", fold(normal_email(text) or text))
 
 
 class Registration(StrictSchema):
+    """POST /auth/register."""
+
     email = Email(required=True)
     password = NewPassword(required=True)
 
 
 class Login(StrictSchema):
+    """POST /auth/login."""
+
     email = Text(0, 65536, required=True)
     password = TriedPassword(required=True)
 
 
 class RefreshToken(StrictSchema):
+    """POST /auth/refresh and /auth/logout."""
+
     refresh_token = Text(1, 1024, required=True)
 
 
 class PasswordChange(StrictSchema):
+    """PUT /auth/password."""
+
     current_password = TriedPassword(required=True)
     new_password = NewPassword(required=True)
 
 
 class Erasure(StrictSchema):
+    """DELETE /auth/me."""
+
     password = TriedPassword(required=True)
 
 

@@ -1,4 +1,4 @@
-"""Tasks as files, made chunk by chunk of what the database streams."""
+"""Exports of tasks as JSON and CSV, in chunks as the database streams them."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from app import db
+from app.tasks.repository import Document
 
 COLUMNS = (
     "id",
@@ -23,7 +23,7 @@ COLUMNS = (
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_json(chunks: Iterable[Sequence[db.Row]]) -> Generator[bytes, None, None]:
+def as_json(chunks: Iterable[Sequence[Document]]) -> Generator[bytes, None, None]:
     """One JSON array, a task per line."""
     before = b"["
     for chunk in chunks:
@@ -32,8 +32,8 @@ def as_json(chunks: Iterable[Sequence[db.Row]]) -> Generator[bytes, None, None]:
     yield b"[]" if before == b"[" else b"]"
 
 
-def as_csv(chunks: Iterable[Sequence[db.Row]]) -> Generator[bytes, None, None]:
-    """A header and a record per task, as RFC 4180 has them; null is an empty cell too."""
+def as_csv(chunks: Iterable[Sequence[Document]]) -> Generator[bytes, None, None]:
+    """RFC 4180: a header, then a record per task; null is an empty cell."""
     records: list[Sequence[str]] = [COLUMNS]
     for chunk in chunks:
         yield _lines([*records, *(_record(orjson.loads(row.document)) for row in chunk)])
@@ -53,7 +53,7 @@ def _record(task: dict[str, Any]) -> list[str]:
 
 
 def _cell(value: str | float | None) -> str:
-    """The value as text that no spreadsheet takes for a formula."""
+    """The value as text; one that a spreadsheet would take for a formula gets a quote in front."""
     if not isinstance(value, str):
         return "" if value is None else orjson.dumps(value).decode()
     return f"'{value}" if value.startswith(FORMULA_STARTS) else value

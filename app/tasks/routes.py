@@ -1,232 +1,216 @@
 """/api/{user_id}/tasks: reads the request, calls the repository once, answers."""
 
-import hashlib
 import itertools
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+import flask
 import orjson
-from flask import Blueprint, Response, request
 from werkzeug.routing import BaseConverter
 
-from app import web
 from app.auth.access import authenticate, take_path_user
-from app.errors import NotFound, ValidationFailed
-from app.fields import Uuid, canonical_uuid
+from app.errors import NotFound
+from app.http.body import read_body, read_nothing
+from app.http.dispatch import DirectBlueprint
+from app.http.etags import if_versions, known_tags
+from app.http.query import read_query
+from app.http.request import current_request, origin, owner_id
+from app.http.responses import JsonResponse, page, success
+from app.idempotency.repository import WriteResponse
+from app.idempotency.responses import answer_once
+from app.ledger import repository as ledger
 from app.tasks import repository
 from app.tasks.export import as_csv, as_json
-from app.tasks.idempotency import Answer, Attempt, once
-from app.tasks.pages import Page
+from app.tasks.repository import Task
 from app.tasks.schemas import (
     BATCH,
     COMPLETION,
     EXPORT,
-    FEED,
-    LISTING,
+    FEED_QUERY,
+    LIST_QUERY,
     NEW_TASK,
-    PAGE,
+    PAGE_QUERY,
     TASK_CHANGES,
 )
+from app.values import Uuid, canonical_uuid
 
 BATCH_LIMIT = 1024 * 1024  # bytes
-RENDERINGS = {"json": as_json, "csv": as_csv}
-CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8; header=present"}
-IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+FORMATS = {
+    "json": (as_json, "application/json"),
+    "csv": (as_csv, "text/csv; charset=utf-8; header=present"),
+}
 
 
 class TaskSegment(BaseConverter):
-    """Any word but those that name a list: there PUT, PATCH and DELETE are not allowed."""
+    """A path segment other than those that name a list, which take no PUT, PATCH or DELETE."""
 
     regex = r"(?!(?:batch|changes|export|trash)\Z)[^/]+"
 
 
-blueprint = Blueprint("tasks", __name__, url_prefix="/api/<user_id>/tasks")
+blueprint = DirectBlueprint("tasks", __name__, url_prefix="/api/<user_id>/tasks")
 blueprint.record_once(lambda state: state.app.url_map.converters.update(task=TaskSegment))
 blueprint.url_value_preprocessor(take_path_user)
 blueprint.before_request(authenticate)
 
 
 @blueprint.get("")
-def list_tasks() -> Response:
-    query = web.read_query(LISTING)
+def list_tasks() -> JsonResponse:
+    """A page of tasks."""
+    query = read_query(LIST_QUERY)
     found = repository.search(
-        web.owner_id(),
+        owner_id(),
         sort=query["sort"],
         position=query["cursor"],
         limit=query["limit"],
         is_completed=query["is_completed"],
         words=query["q"],
-        known_tags=web.known_tags(),
+        known_tags=known_tags(),
     )
-    return _page(found, query["limit"])
+    return page(found, query["limit"])
 
 
 @blueprint.post("")
-def create_task() -> Response:
-    task = web.read_body(NEW_TASK)
+def create_task() -> JsonResponse:
+    """Adds a task."""
+    body = read_body(NEW_TASK)
 
-    def write() -> Answer:
-        made = repository.create(
-            web.owner_id(), task["title"], task["description"], web.if_versions(), web.origin()
+    def write() -> WriteResponse:
+        task = repository.create(
+            owner_id(), body["title"], body["description"], if_versions(), origin()
         )
-        return _answer(made, 201, f"{web.this_request().path}/{made.id}")
+        return _written(task, 201, f"{current_request().path}/{task.id}")
 
-    return _once(write)
+    return answer_once(write)
 
 
 @blueprint.get("/<task:task_id>")
-def get_task(task_id: str) -> Response:
-    web.read_query()
-    task = repository.get(web.owner_id(), _id(task_id))
-    return web.success(task.document, tag=str(task.version))
+def get_task(task_id: str) -> JsonResponse:
+    """One task."""
+    read_query()
+    task = repository.get(owner_id(), _id(task_id))
+    return success(task.document, tag=str(task.version))
 
 
 @blueprint.route("/<task:task_id>", methods=["PUT", "PATCH"])
-def update_task(task_id: str) -> Response:
-    changes = web.read_body(TASK_CHANGES)
-    return _once(
-        lambda: _answer(
-            repository.update(
-                web.owner_id(), _id(task_id), changes, web.if_versions(), web.origin()
-            )
+def update_task(task_id: str) -> JsonResponse:
+    """Changes the fields that the body names."""
+    changes = read_body(TASK_CHANGES)
+
+    def write() -> WriteResponse:
+        return _written(
+            repository.update(owner_id(), _id(task_id), changes, if_versions(), origin())
         )
-    )
+
+    return answer_once(write)
 
 
 @blueprint.patch("/<task:task_id>/complete")
-def complete_task(task_id: str) -> Response:
-    wanted = web.read_body(COMPLETION, optional=True).get("is_completed")
-    return _once(
-        lambda: _answer(
-            repository.complete(
-                web.owner_id(), _id(task_id), wanted, web.if_versions(), web.origin()
-            )
+def complete_task(task_id: str) -> JsonResponse:
+    """Completes a task or reopens it; toggles without a body."""
+    wanted = read_body(COMPLETION, optional=True).get("is_completed")
+
+    def write() -> WriteResponse:
+        return _written(
+            repository.complete(owner_id(), _id(task_id), wanted, if_versions(), origin())
         )
-    )
+
+    return answer_once(write)
 
 
 @blueprint.delete("/<task:task_id>")
-def delete_task(task_id: str) -> Response:
-    web.read_nothing()
+def delete_task(task_id: str) -> JsonResponse:
+    """Moves a task to the trash."""
+    read_nothing()
 
-    def write() -> Answer:
-        deleted, version = repository.delete(
-            web.owner_id(), _id(task_id), web.if_versions(), web.origin()
-        )
-        return Answer(200, orjson.dumps({"id": deleted, "version": version}), str(version))
+    def write() -> WriteResponse:
+        deleted, version = repository.delete(owner_id(), _id(task_id), if_versions(), origin())
+        data = orjson.dumps({"id": deleted, "version": version})
+        return WriteResponse(200, data, str(version))
 
-    return _once(write)
+    return answer_once(write)
 
 
 @blueprint.post("/<task:task_id>/restore")
-def restore_task(task_id: str) -> Response:
-    web.read_nothing()
-    return _once(
-        lambda: _answer(
-            repository.restore(web.owner_id(), _id(task_id), web.if_versions(), web.origin())
-        )
-    )
+def restore_task(task_id: str) -> JsonResponse:
+    """Takes a task out of the trash."""
+    read_nothing()
+
+    def write() -> WriteResponse:
+        return _written(repository.restore(owner_id(), _id(task_id), if_versions(), origin()))
+
+    return answer_once(write)
 
 
 @blueprint.get("/trash")
-def list_trash() -> Response:
-    query = web.read_query(PAGE)
+def list_trash() -> JsonResponse:
+    """A page of the trash."""
+    query = read_query(PAGE_QUERY)
+    limit = query["limit"]
     found = repository.trash(
-        web.owner_id(), position=query["cursor"], limit=query["limit"], known_tags=web.known_tags()
+        owner_id(), position=query["cursor"], limit=limit, known_tags=known_tags()
     )
-    return _page(found, query["limit"])
+    return page(found, limit)
 
 
 @blueprint.get("/<task:task_id>/history")
-def list_history(task_id: str) -> Response:
-    query = web.read_query(PAGE)
-    found = repository.history(
-        web.owner_id(),
-        _id(task_id),
-        position=query["cursor"],
-        limit=query["limit"],
-        known_tags=web.known_tags(),
+def list_history(task_id: str) -> JsonResponse:
+    """A page of a task's ledger entries."""
+    query = read_query(PAGE_QUERY)
+    limit = query["limit"]
+    found = ledger.history(
+        owner_id(), _id(task_id), position=query["cursor"], limit=limit, known_tags=known_tags()
     )
-    return _page(found, query["limit"])
+    return page(found, limit)
 
 
 @blueprint.get("/changes")
-def list_changes() -> Response:
-    query = web.read_query(FEED)
-    feed = repository.changes(web.owner_id(), known_tags=web.known_tags(), **query)
-    meta = {"version": feed.version, "has_more": feed.has_more, "limit": query["limit"]}
-    return web.success(feed.entries, tag=feed.tag, meta=meta)
+def list_changes() -> JsonResponse:
+    """A page of the sync feed."""
+    query = read_query(FEED_QUERY)
+    feed = ledger.changes(owner_id(), known_tags=known_tags(), **query)
+    meta = {"version": feed.position, "has_more": feed.has_more, "limit": query["limit"]}
+    return success(feed.entries, tag=feed.tag, meta=meta)
 
 
 @blueprint.post("/batch")
-def batch_tasks() -> Response:
-    operations = web.read_body(BATCH, BATCH_LIMIT)["operations"]
+def batch_tasks() -> JsonResponse:
+    """Executes up to 100 operations in one transaction."""
+    operations = read_body(BATCH, BATCH_LIMIT)["operations"]
 
-    def write() -> Answer:
-        results = repository.batch(web.owner_id(), operations, web.if_versions(), web.origin())
-        return Answer(200, b'{"results":[' + b",".join(results) + b"]}")
+    def write() -> WriteResponse:
+        results = repository.batch(owner_id(), operations, if_versions(), origin())
+        return WriteResponse(200, b'{"results":[' + b",".join(results) + b"]}")
 
-    return _once(write)
+    return answer_once(write)
 
 
 @blueprint.get("/export")
-def export_tasks() -> Response:
-    kind = web.read_query(EXPORT)["format"]
-    chunks = repository.export(web.owner_id())
-    response = _streamed(RENDERINGS[kind](chunks)) if request.method == "GET" else Response()
-    response.automatically_set_content_length = False  # HEAD may tell no other length than GET
+def export_tasks() -> flask.Response:
+    """All tasks as a file, streamed."""
+    kind = read_query(EXPORT)["format"]
+    render, content_type = FORMATS[kind]
+    chunks = repository.export(owner_id())
+    is_get = current_request().method == "GET"
+    response = _streamed(render(chunks)) if is_get else flask.Response()
+    response.automatically_set_content_length = False  # HEAD must not tell another length than GET
     response.call_on_close(chunks.close)
-    response.content_type = CONTENT_TYPES[kind]
+    response.content_type = content_type
     response.headers["Content-Disposition"] = f'attachment; filename="tasks.{kind}"'
     return response
 
 
-def _streamed(body: Iterator[bytes]) -> Response:
-    """A body in pieces; what goes wrong before the first one is an ordinary error."""
+def _streamed(body: Iterator[bytes]) -> flask.Response:
+    """A streamed body; an error before the first chunk is an ordinary error."""
     first = next(body)
-    return Response(itertools.chain((first,), body))
+    return flask.Response(itertools.chain((first,), body))
 
 
 def _id(text: str) -> Uuid:
-    """The id in the path; any other spelling than the canonical one is nobody's task."""
+    """The id in the path; raises NotFound for any spelling other than the canonical one."""
     task_id = canonical_uuid(text)
     if task_id is None:
         raise NotFound
     return task_id
 
 
-def _page(found: Page, limit: int) -> Response:
-    return web.page(
-        found.items,
-        tag=found.tag,
-        version=found.version,
-        limit=limit,
-        next_position=found.next_position,
-    )
-
-
-def _answer(task: repository.Written, status: int = 200, location: str | None = None) -> Answer:
-    return Answer(status, task.document, str(task.version), location)
-
-
-def _once(write: Callable[[], Answer]) -> Response:
-    """Runs a write, once per Idempotency-Key."""
-    answer = once(web.owner_id(), _attempt(), write)
-    response = web.success(answer.data, status=answer.status, tag=answer.tag)
-    if answer.location is not None:
-        web.add_headers(response, [("Location", answer.location)])
-    if answer.is_replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
-
-
-def _attempt() -> Attempt | None:
-    request = web.this_request()
-    key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None:
-        return None
-    if not IDEMPOTENCY_KEY.fullmatch(key):
-        message = "Must be 1 to 255 printable ASCII characters."
-        raise ValidationFailed(details=[{"field": "Idempotency-Key", "message": message}])
-    parts = (request.method.encode(), request.path.encode(), request.query_string, web.raw_body())
-    return Attempt(key, hashlib.sha256(b"\x00".join(parts)).digest())
+def _written(task: Task, status: int = 200, location: str | None = None) -> WriteResponse:
+    return WriteResponse(status, task.document, str(task.version), location)

@@ -1,11 +1,11 @@
-"""What the task endpoints take: bodies and query parameters."""
+"""Request bodies and query parameters of the task endpoints."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, ValidationError, fields, validates_schema
 
-from app.fields import (
+from app.http.fields import (
     Choice,
     Flag,
     Integer,
@@ -13,34 +13,37 @@ from app.fields import (
     QueryInteger,
     StrictSchema,
     Text,
-    Uuid,
-    canonical_uuid,
 )
 from app.tasks.repository import SORTS
+from app.values import Uuid, canonical_uuid
 
 LARGEST_VERSION = 2**63 - 1
 MOST_OPERATIONS = 100
 
 
 def title(**options: Any) -> Text:
+    """A title: 1 to 255 characters, trimmed."""
     return Text(1, 255, trim=True, **options)
 
 
 def description(**options: Any) -> Text:
+    """A description: up to 5000 characters, or null."""
     return Text(0, 5000, allow_none=True, **options)
 
 
 class Cursor(fields.Raw):
-    """A place in a list, as web.cursor wrote it; web.read_query reads it."""
+    """A cursor, which app.http.query turns into a position."""
 
 
 class NewTask(StrictSchema):
+    """POST /tasks, and the operation create."""
+
     title = title(required=True)
     description = description(load_default=None)
 
 
 class TaskChanges(StrictSchema):
-    """What is left out stays as it is; null clears the description."""
+    """PUT and PATCH /tasks/{id}: fields that are left out stay; null clears the description."""
 
     CHANGEABLE: ClassVar = {"title", "description", "is_completed"}
 
@@ -50,36 +53,47 @@ class TaskChanges(StrictSchema):
 
     @validates_schema
     def names_a_field(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Requires at least one field."""
         if not data.keys() & self.CHANGEABLE:
             raise ValidationError("Name at least one of title, description, is_completed.")
 
 
 class Completion(StrictSchema):
+    """PATCH /tasks/{id}/complete."""
+
     is_completed = Flag(required=True)
 
 
-class Page(StrictSchema):
+class PageQuery(StrictSchema):
+    """Parameters of a page."""
+
     limit = QueryInteger(1, 200, load_default=50)
     cursor = Cursor(load_default=None)
 
 
-class Listing(Page):
+class ListQuery(PageQuery):
+    """Parameters of GET /tasks."""
+
     is_completed = QueryFlag(load_default=None)
     q = Text(1, 200, load_default=None)
     sort = Choice(*SORTS, load_default="-created_at")
 
 
-class Feed(StrictSchema):
+class FeedQuery(StrictSchema):
+    """Parameters of the sync feed."""
+
     since = QueryInteger(0, LARGEST_VERSION, required=True)
     limit = QueryInteger(1, 200, load_default=50)
 
 
 class Export(StrictSchema):
+    """Parameters of the export."""
+
     format = Choice("json", "csv", load_default="json")
 
 
 class TaskId(fields.Field[Uuid | None]):
-    """A task's id; None for text that is the id of no task."""
+    """A task's id; None for text that is no canonical UUID, which names no task."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -90,17 +104,19 @@ class TaskId(fields.Field[Uuid | None]):
 
 
 class Target(StrictSchema):
-    """The task that an operation is about."""
+    """The operations delete and restore."""
 
     id = TaskId(required=True)
     if_version = Integer(0, LARGEST_VERSION)
 
 
 class Update(Target, TaskChanges):
-    pass
+    """The operation update."""
 
 
 class Complete(Target):
+    """The operation complete; toggles without is_completed."""
+
     is_completed = Flag()
 
 
@@ -114,13 +130,13 @@ OPERATIONS: Mapping[str, StrictSchema] = {
 
 
 class Operation(StrictSchema):
-    """What every operation has; the other fields depend on it."""
+    """The field that every operation has; the others depend on it."""
 
     op = Choice(*OPERATIONS, required=True)
 
 
 class Operations(fields.Field[list[dict[str, Any]]]):
-    """Operations, each as the schema of its `op` loads it."""
+    """1 to 100 operations, each loaded by the schema of its `op`."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -147,15 +163,17 @@ def _operation(given: Any) -> dict[str, Any]:
 
 
 class Batch(StrictSchema):
+    """POST /tasks/batch."""
+
     operations = Operations(required=True)
 
 
 NEW_TASK = NewTask()
 TASK_CHANGES = TaskChanges()
 COMPLETION = Completion()
-PAGE = Page()
-LISTING = Listing()
-FEED = Feed()
+PAGE_QUERY = PageQuery()
+LIST_QUERY = ListQuery()
+FEED_QUERY = FeedQuery()
 EXPORT = Export()
 OPERATION = Operation()
 BATCH = Batch()

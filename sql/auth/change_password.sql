@@ -1,6 +1,12 @@
--- Replaces the owner's password hash where the one that was checked is still there, which the time
--- of the last change tells, and the session that asks has not ended.
--- No row: the password is another one now, or the session or the account is gone.
+-- Replaces the owner's password hash if the session is open and the password has not changed since
+-- it was checked (credentials.changed_at).
+-- No row: the password was changed meanwhile, or the session or the account is gone.
+-- @writes
+-- @param new_password_hash text
+-- @param owner_id uuid
+-- @param password_changed_at timestamptz
+-- @param session_id uuid
+-- @returns changed_at timestamptz
 UPDATE credentials
 SET password_hash = %(new_password_hash)s, changed_at = clock_timestamp()
 WHERE

@@ -1,4 +1,7 @@
--- Counts what erasing the owner's account will remove.
+-- Counts the rows that erasing the owner's account will delete.
+-- @reads
+-- @param owner_id uuid
+-- @returns tasks bigint, ledger_entries bigint, idempotency_keys bigint, known_addresses bigint
 SELECT
     (
         SELECT count(*) FROM tasks

@@ -1,5 +1,8 @@
--- Opens the owner's account again.
+-- Enables the owner's account.
 -- No row: the account is gone.
+-- @writes
+-- @param owner_id uuid
+-- @returns id uuid
 UPDATE users
 SET disabled_at = NULL
 WHERE id = %(owner_id)s

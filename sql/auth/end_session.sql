@@ -1,6 +1,10 @@
--- Ends a session, its access tokens included, and drops some announcements of ends that every
--- token has outlived.
--- No row: it was over already.
+-- Ends a session and announces it in ended_sessions, which invalidates its access tokens. Deletes
+-- up to 100 announcements older than one hour, whose access tokens have all expired.
+-- No row: the session had ended already.
+-- @writes
+-- @param owner_id uuid
+-- @param session_id uuid
+-- @returns id uuid
 WITH ended AS (
     DELETE FROM sessions
     WHERE owner_id = %(owner_id)s AND id = %(session_id)s

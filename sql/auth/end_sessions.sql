@@ -1,5 +1,10 @@
--- Ends the owner's sessions, their access tokens included; the one that is named, if any, goes on.
--- No row: there was none to end.
+-- Ends the owner's sessions except kept_session_id (null: all of them) and announces them in
+-- ended_sessions, which invalidates their access tokens.
+-- No row: there was no session to end.
+-- @writes
+-- @param owner_id uuid
+-- @param kept_session_id uuid
+-- @returns id uuid
 WITH ended AS (
     DELETE FROM sessions
     WHERE owner_id = %(owner_id)s AND id IS DISTINCT FROM %(kept_session_id)s::uuid

@@ -1,3 +1,5 @@
--- Erases the owner's account, and with it all that is left of what it owns.
+-- Deletes the owner's account and, by cascade, everything left that it owns.
+-- @writes
+-- @param owner_id uuid
 DELETE FROM users
 WHERE id = %(owner_id)s

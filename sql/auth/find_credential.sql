@@ -1,6 +1,11 @@
--- Finds the account of an e-mail, with what its log-in is checked against and whether it has
--- logged in from that address before. The function reads what the service's role may not.
+-- Finds the account of an e-mail, with its password hash and whether it has logged in from one of
+-- the addresses, by a SECURITY DEFINER function: the service's role may not read password hashes.
 -- No row: no such account.
+-- @reads
+-- @param email_key text
+-- @param address_hashes bytea[]
+-- @returns id uuid, email text, created_at text, updated_at text, is_disabled boolean
+-- @returns password_hash text, password_changed_at timestamptz, is_known_address boolean
 SELECT
     id,
     email,

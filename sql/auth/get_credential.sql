@@ -1,6 +1,10 @@
--- Reads what the owner's password is checked against, and whether the account has logged in from
--- that address before.
+-- Reads the owner's password hash, and whether the account has logged in from one of the addresses.
 -- No row: the account is gone.
+-- @reads
+-- @param owner_id uuid
+-- @param address_hashes bytea[]
+-- @returns email_key text, password_hash text, password_changed_at timestamptz
+-- @returns is_known_address boolean
 SELECT
     users.email_key,
     password_hash_of(%(owner_id)s) AS password_hash,

@@ -1,5 +1,8 @@
 -- Reads the owner's account.
 -- No row: the account is gone.
+-- @reads
+-- @param owner_id uuid
+-- @returns id uuid, email text, created_at text, updated_at text
 SELECT id, email, utc(created_at) AS created_at, utc(updated_at) AS updated_at
 FROM users
 WHERE id = %(owner_id)s

@@ -1,5 +1,8 @@
--- Lists where the owner is logged in, the session used last first.
--- No row: nowhere any more.
+-- Lists the owner's open sessions, the most recently used first.
+-- No row: the owner has no open session.
+-- @reads
+-- @param owner_id uuid
+-- @returns id uuid, created_at text, last_used_at text, user_agent text null
 SELECT id, utc(created_at) AS created_at, utc(last_used_at) AS last_used_at, user_agent
 FROM sessions
 WHERE

@@ -1,5 +1,9 @@
--- Lists accounts by e-mail, from one on: for the command line.
--- No row: there are no more.
+-- Lists up to limit accounts by e-mail after the key `after`, for the command line.
+-- No row: there are no more accounts.
+-- @reads
+-- @param after text
+-- @param limit integer
+-- @returns id uuid, email text, email_key text, created_at text, disabled_at text null
 SELECT
     id,
     email,

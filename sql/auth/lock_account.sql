@@ -1,6 +1,11 @@
--- Locks the owner's ledger, account and credential, in the order in which writes take them, where
--- the password is still the one that was checked and the session that asks has not ended.
--- No row: the password is another one now, or the session or the account is gone.
+-- Locks the owner's ledger, account and credential, in the order in which writes lock them, if the
+-- session is open and the password has not changed since it was checked (credentials.changed_at).
+-- No row: the password was changed meanwhile, or the session or the account is gone.
+-- @writes
+-- @param owner_id uuid
+-- @param password_changed_at timestamptz
+-- @param session_id uuid
+-- @returns id uuid
 SELECT users.id
 FROM ledgers
 INNER JOIN users ON ledgers.owner_id = users.id

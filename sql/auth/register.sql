@@ -1,5 +1,11 @@
--- Creates the owner's account, with its credential and its empty ledger.
--- No row: the e-mail is taken. As an error that would put the address into the server's log.
+-- Creates an account with its credential and an empty ledger.
+-- No row: the e-mail is taken. Not an error, as that would write the address to the server's log.
+-- @writes
+-- @param owner_id uuid
+-- @param email text
+-- @param email_key text
+-- @param password_hash text
+-- @returns id uuid, email text, created_at text, updated_at text
 WITH registered AS (
     INSERT INTO users (id, email, email_key)
     VALUES (%(owner_id)s, %(email)s, %(email_key)s)

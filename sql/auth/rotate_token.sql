@@ -1,6 +1,12 @@
--- Spends a refresh token and stores its successor. The session is locked first: whatever ends it
--- at the same time comes before or after, never between.
--- No row: the token is unknown, spent or expired, its session is over or the account is closed.
+-- Marks a refresh token as used and stores its successor. Locks the session first, so that it can't
+-- end in between.
+-- No row: the token is unknown, used or expired, its session has ended or the account is disabled.
+-- @writes
+-- @param owner_id uuid
+-- @param session_id uuid
+-- @param token_hash bytea
+-- @param successor_hash bytea
+-- @returns id uuid, email text, created_at text, updated_at text
 WITH session AS (
     SELECT sessions.id
     FROM sessions
@@ -14,36 +20,36 @@ WITH session AS (
     FOR NO KEY UPDATE OF sessions
 ),
 
-spent AS (
+used AS (
     UPDATE refresh_tokens
-    SET spent_at = clock_timestamp()
+    SET used_at = clock_timestamp()
     FROM session
     WHERE
         refresh_tokens.owner_id = %(owner_id)s
         AND refresh_tokens.session_id = session.id
         AND refresh_tokens.token_hash = %(token_hash)s
-        AND refresh_tokens.spent_at IS NULL
+        AND refresh_tokens.used_at IS NULL
         AND refresh_tokens.created_at > now() - interval '30 days'
     RETURNING refresh_tokens.owner_id, refresh_tokens.session_id
 ),
 
 successor AS (
     INSERT INTO refresh_tokens (owner_id, session_id, token_hash)
-    SELECT owner_id, session_id, %(successor_hash)s FROM spent
+    SELECT owner_id, session_id, %(successor_hash)s FROM used
 ),
 
-used AS (
+touched AS (
     UPDATE sessions
     SET last_used_at = now()
-    FROM spent
+    FROM used
     WHERE
         sessions.owner_id = %(owner_id)s
-        AND sessions.owner_id = spent.owner_id
-        AND sessions.id = spent.session_id
+        AND sessions.owner_id = used.owner_id
+        AND sessions.id = used.session_id
 )
 
 SELECT
     users.id, users.email, utc(users.created_at) AS created_at, utc(users.updated_at) AS updated_at
-FROM spent
-INNER JOIN users ON spent.owner_id = users.id
+FROM used
+INNER JOIN users ON used.owner_id = users.id
 WHERE users.id = %(owner_id)s

@@ -1,7 +1,15 @@
--- Starts a session with its first refresh token, remembers the address, and drops the owner's
--- sessions and addresses that ran out. The account's rows are locked, so that a password change or
--- a closure at the same time either comes first or sees this session.
--- No row: the account is gone or closed, or its password is another one now.
+-- Starts a session with its first refresh token, stores the address as known, and deletes the
+-- owner's expired sessions and addresses. Locks the account's rows, so that a concurrent password
+-- change or disabling comes either before, or after and sees this session.
+-- No row: the account is gone or disabled, or the password was changed since it was checked.
+-- @writes
+-- @param owner_id uuid
+-- @param password_changed_at timestamptz
+-- @param address_hash bytea
+-- @param session_id uuid
+-- @param user_agent text
+-- @param token_hash bytea
+-- @returns id uuid
 WITH account AS (
     SELECT users.id
     FROM users
@@ -14,7 +22,7 @@ WITH account AS (
     FOR SHARE
 ),
 
-expired AS (
+expired_sessions AS (
     DELETE FROM sessions
     WHERE
         owner_id = %(owner_id)s
@@ -23,7 +31,7 @@ expired AS (
         )
 ),
 
-forgotten AS (
+expired_addresses AS (
     DELETE FROM known_addresses
     WHERE
         owner_id = %(owner_id)s

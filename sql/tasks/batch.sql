@@ -1,7 +1,15 @@
--- Carries operations out, each as a change of its own in the order of ordinal; no two may name the
--- same task. Needs the lock of tasks/lock_ledger, without which it might act on an older state.
--- A row per operation. Its problem: missing (no such task) or stale (another version than
--- if_version), and the transaction must be rolled back.
+-- Executes operations, each as a change of its own in the order of ordinal; no two may name the
+-- same task. Requires the lock of ledger/lock_ledger, to see the newest state.
+-- One row per operation. If one has a problem, missing (no such task) or stale (its version is not
+-- if_version), the transaction must be rolled back. Without a problem, id, version and document are
+-- not null.
+-- @writes
+-- @param owner_id uuid
+-- @param operations json
+-- @param request_id text
+-- @param session_id uuid
+-- @returns ordinal integer, op text, problem text null, id uuid null, version bigint null
+-- @returns document json null
 WITH ledger AS (
     SELECT
         owner_id,

@@ -1,5 +1,13 @@
--- Completes a task, or opens it again; without is_completed, whichever it is not.
--- No row: no such task. Not is_expected: a version other than if_versions, nothing was changed.
+-- Completes or reopens a task; toggles it where is_completed is null.
+-- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed.
+-- @writes
+-- @param owner_id uuid
+-- @param if_versions bigint[]
+-- @param id uuid
+-- @param is_completed boolean
+-- @param request_id text
+-- @param session_id uuid
+-- @returns id uuid, is_expected boolean, version bigint, document json
 WITH ledger AS (
     SELECT
         owner_id,

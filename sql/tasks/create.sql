@@ -1,5 +1,15 @@
--- Adds a task, with the next version of the owner's ledger.
--- No row: the owner is gone, or the ledger has a version other than if_versions.
+-- Inserts a task with the next version of the owner's ledger.
+-- No row: the owner is gone, or the ledger's version is not in if_versions.
+-- @writes
+-- @param owner_id uuid
+-- @param if_versions bigint[]
+-- @param title text
+-- @param description text
+-- @param title_folded text
+-- @param description_folded text
+-- @param request_id text
+-- @param session_id uuid
+-- @returns id uuid, version bigint, document json
 WITH ledger AS (
     SELECT
         owner_id,

@@ -1,5 +1,13 @@
 -- Moves a task to the trash.
--- No row: no such task. Not is_expected: a version other than if_versions, nothing was changed.
+-- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed,
+-- and version is null.
+-- @writes
+-- @param owner_id uuid
+-- @param if_versions bigint[]
+-- @param id uuid
+-- @param request_id text
+-- @param session_id uuid
+-- @returns id uuid, is_expected boolean, version bigint null
 WITH ledger AS (
     SELECT
         owner_id,

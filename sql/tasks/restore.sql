@@ -1,5 +1,13 @@
--- Brings a task back from the trash.
--- No row: no such task in the trash. Not is_expected: a version other than if_versions, nothing was changed.
+-- Restores a task from the trash.
+-- No row: no such task in the trash. Not is_expected: its version is not in if_versions, nothing
+-- was changed, and version and document are null.
+-- @writes
+-- @param owner_id uuid
+-- @param if_versions bigint[]
+-- @param id uuid
+-- @param request_id text
+-- @param session_id uuid
+-- @returns id uuid, is_expected boolean, version bigint null, document json null
 WITH ledger AS (
     SELECT
         owner_id,

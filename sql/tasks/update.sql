@@ -1,5 +1,18 @@
--- Changes the fields of a task that are named in fields; the others stay.
--- No row: no such task. Not is_expected: a version other than if_versions, nothing was changed.
+-- Updates the fields of a task that fields names; takes no new version where nothing would change.
+-- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed.
+-- @writes
+-- @param owner_id uuid
+-- @param if_versions bigint[]
+-- @param id uuid
+-- @param fields text[]
+-- @param title text
+-- @param title_folded text
+-- @param description text
+-- @param description_folded text
+-- @param is_completed boolean
+-- @param request_id text
+-- @param session_id uuid
+-- @returns id uuid, is_expected boolean, version bigint, document json
 WITH ledger AS (
     SELECT
         owner_id,

@@ -14,14 +14,15 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
-from app import create_app, db, embedded, migrations
+from app import create_app, db, devdb
 from app.config import Config
-from tests.auth.database import dump
-from tests.callers import Caller, register
-from tests.databases import Postgres
-from tests.processes import bare_environment
-from tests.roles import as_role, needs_log_ins
-from tests.serving import ROOT
+from app.db import migrations
+from tests.support.api_user import ApiUser, register
+from tests.support.auth_rows import dump
+from tests.support.databases import Postgres
+from tests.support.processes import minimal_environment
+from tests.support.roles import as_role, needs_logins
+from tests.support.server import ROOT
 
 REFUSED = {
     "ownrow_app": [
@@ -91,14 +92,14 @@ REFUSED = {
         "SET default_transaction_read_only = off; TRUNCATE ledger_entries",
     ],
 }  # fmt: skip
-READABLE = ("users", "sessions", "ended_sessions", "guesses", "known_addresses", "ledgers", "tasks",
-            "ledger_entries", "idempotency_keys", "auth_events", "audit_changes",
+READABLE = ("users", "sessions", "ended_sessions", "login_attempts", "known_addresses", "ledgers",
+            "tasks", "ledger_entries", "idempotency_keys", "auth_events", "audit_changes",
             "audit_auth_events", "audit_open_sessions", "audit_rows_per_owner")  # fmt: skip
 
 
 @pytest.fixture
-def connections(database_url: str, alice: Caller) -> Iterator[dict[str, psycopg.Connection]]:
-    """A connection of each role to a database in which alice has a task."""
+def connections(database_url: str, alice: ApiUser) -> Iterator[dict[str, psycopg.Connection]]:
+    """A connection per role to a database in which alice has a task."""
     alice.post(json={"title": "rights"})
     made = {role: psycopg.connect(as_role(database_url, role), autocommit=True) for role in REFUSED}
     yield made
@@ -110,7 +111,7 @@ def connections(database_url: str, alice: Caller) -> Iterator[dict[str, psycopg.
 @pytest.mark.parametrize(
     ("role", "statement"),
     [
-        pytest.param(role, each, marks=needs_log_ins if each.startswith("SET ROLE") else ())
+        pytest.param(role, each, marks=needs_logins if each.startswith("SET ROLE") else ())
         for role, tried in REFUSED.items()
         for each in tried
     ],
@@ -124,10 +125,10 @@ def test_a_right_that_a_role_must_not_have_is_refused(
 
 @pytest.mark.proves("TASK-26")
 def test_the_service_cannot_drop_a_ledger_without_its_account(
-    connections: dict[str, psycopg.Connection], alice: Caller
+    connections: dict[str, psycopg.Connection], alice: ApiUser
 ) -> None:
     with pytest.raises(errors.RestrictViolation):
-        _replace_ledger(connections[embedded.APPLICATION], alice.id)
+        _replace_ledger(connections[devdb.APPLICATION], alice.id)
     listed = alice.get().json
     assert listed is not None
     assert listed["data"][0]["title"] == "rights"
@@ -152,7 +153,7 @@ def test_the_auditor_reads_what_is_not_secret(
 
 
 @pytest.mark.proves("OWN-6")
-def test_nothing_belongs_to_a_role_that_somebody_logs_in_as(database_url: str) -> None:
+def test_no_table_or_function_belongs_to_a_role_that_can_log_in(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         owners = connection.execute(
             """
@@ -171,7 +172,7 @@ def test_nothing_belongs_to_a_role_that_somebody_logs_in_as(database_url: str) -
     assert may_log_in == []
 
 
-def test_what_runs_with_foreign_rights_looks_nowhere_but_where_it_says(database_url: str) -> None:
+def test_security_definer_functions_have_a_fixed_search_path(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         definers = connection.execute(
             "SELECT proname, proconfig FROM pg_proc WHERE prosecdef"
@@ -194,8 +195,8 @@ def test_what_runs_with_foreign_rights_looks_nowhere_but_where_it_says(database_
 
 
 @pytest.mark.proves("OWN-6")
-def test_the_service_cannot_wipe_the_trail_of_an_account_that_lives(
-    connections: dict[str, psycopg.Connection], alice: Caller, bob: Caller
+def test_the_service_cannot_delete_the_audit_events_of_an_existing_account(
+    connections: dict[str, psycopg.Connection], alice: ApiUser, bob: ApiUser
 ) -> None:
     def trail() -> list[tuple[Any, ...]]:
         rows = connections["ownrow_auditor"].execute(
@@ -212,7 +213,7 @@ def test_the_service_cannot_wipe_the_trail_of_an_account_that_lives(
     hashes = [bytes.fromhex(row[2][2:]) for row in before if row[2]]
     assert hashes
     for person in (alice, bob):
-        connections[embedded.APPLICATION].execute(
+        connections[devdb.APPLICATION].execute(
             "SELECT erase_auth_events(%s, %s)", (person.id, hashes)
         )
     assert trail() == before
@@ -227,7 +228,7 @@ def test_old_events_can_be_removed_by_the_migrator(database_url: str, is_forced:
         assert removed.rowcount == len(("registered", "logged in"))
 
 
-def test_the_role_has_deadlines_of_its_own(database_url: str) -> None:
+def test_the_service_role_has_its_own_timeouts(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         (settings,) = connection.execute(
             "SELECT setconfig FROM pg_db_role_setting"
@@ -241,7 +242,7 @@ def test_the_role_has_deadlines_of_its_own(database_url: str) -> None:
 
 
 @pytest.mark.proves("TASK-26")
-def test_an_account_that_has_gone_took_its_ledger(alice: Caller, database_url: str) -> None:
+def test_erasing_an_account_deletes_its_ledger(alice: ApiUser, database_url: str) -> None:
     alice.post(json={"title": "to be erased"})
     erased = alice.call("DELETE", "/api/auth/me", json={"password": "seven quiet rivers"})
     assert erased.status_code == 200
@@ -252,7 +253,7 @@ def test_an_account_that_has_gone_took_its_ledger(alice: Caller, database_url: s
 
 @pytest.fixture
 def plain_url(postgres: Postgres) -> Iterator[str]:
-    """An empty database of a role that may make no roles and has none of ours."""
+    """An empty database of a role without CREATEROLE that is a member of no role of the project."""
     role = sql.Identifier(f"plain_{secrets.token_hex(4)}")
     with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
@@ -264,15 +265,14 @@ def plain_url(postgres: Postgres) -> Iterator[str]:
 
 
 @pytest.mark.proves("OWN-9")
-@needs_log_ins
-def test_without_the_right_to_make_roles_there_is_a_warning_and_a_service_that_works(
+@needs_logins
+def test_without_createrole_the_migrations_warn_and_the_service_works(
     config: Config, plain_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     migrations.upgrade(plain_url)
     assert "the roles were not made" in caplog.text
     assert "CREATEROLE" in caplog.text
     app = create_app(replace(config, database_url=plain_url, db_row_security=False))
-    db.open_pool()
     alice = register(app.test_client(), "alice@example.com")
     assert alice.post(json={"title": "without roles"}).status_code == 201
     db.close_pool()
@@ -280,8 +280,8 @@ def test_without_the_right_to_make_roles_there_is_a_warning_and_a_service_that_w
 
 @pytest.mark.slow
 @pytest.mark.proves("OWN-9")
-@needs_log_ins
-def test_what_the_dba_page_says_makes_up_for_roles_that_were_missing(
+@needs_logins
+def test_the_dba_pages_command_adds_missing_roles(
     postgres: Postgres, plain_url: str, tmp_path: Path
 ) -> None:
     migrations.upgrade(plain_url)
@@ -294,7 +294,7 @@ def test_what_the_dba_page_says_makes_up_for_roles_that_were_missing(
     subprocess.run(
         ["bash", "-euc", command],
         cwd=ROOT,
-        env=bare_environment(False, DATABASE_URL=superuser, DATA_DIR=str(tmp_path))
+        env=minimal_environment(False, DATABASE_URL=superuser, DATA_DIR=str(tmp_path))
         | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         timeout=120,
         check=True,
@@ -307,8 +307,8 @@ def test_what_the_dba_page_says_makes_up_for_roles_that_were_missing(
 
 
 @pytest.mark.proves("OWN-10")
-def test_what_the_dba_page_says_erases_a_person(
-    alice: Caller, bob: Caller, database_url: str
+def test_the_dba_pages_transaction_erases_a_person(
+    alice: ApiUser, bob: ApiUser, database_url: str
 ) -> None:
     for person in (alice, bob):
         person.post(json={"title": "erased or not"})

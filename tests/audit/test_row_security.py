@@ -1,9 +1,10 @@
-"""The second wall: with row security on, a statement reaches its owner's rows whatever it says."""
+"""Row security limits every statement to its owner's rows, even without its predicates."""
 
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -11,22 +12,30 @@ import pytest
 from flask import Flask
 from psycopg import sql
 
-from app import create_app, db, migrations
+from app import create_app, db
 from app.config import Config
-from tests.audit.proved import CATALOGUE
-from tests.audit.test_twins import OWNED, TOUCHING, mutants
-from tests.audit.twins import Worlds
-from tests.callers import register
-from tests.databases import Postgres
-from tests.roles import as_role, needs_log_ins
+from app.db import migrations
+from tests.support.api_user import register
+from tests.support.audited import CATALOGUE, OWNED, TOUCHING, mutants
+from tests.support.databases import Postgres
+from tests.support.id_collisions import Collisions
+from tests.support.roles import as_role, needs_logins
+from tests.support.statements import statement
+
+
+class OwnerSetting(NamedTuple):
+    """The owner's id that a transaction has set, or an empty text."""
+
+    owner_id: str | None
+
 
 OWNER = "ownrow_owner"  # the tables' owner, who is bound by a policy only where it is forced
 GET_USER = db.load("auth/get_user")
-SCHEMA_VERSION = db.load("operations/schema_version")
+SCHEMA_VERSION = db.load("system/list_migrations")
 
 
 @pytest.fixture(scope="module")
-def walled_database(postgres: Postgres, migrated: str) -> Iterator[str]:
+def secured_database(postgres: Postgres, migrated: str) -> Iterator[str]:
     """A database of this module with row security on."""
     with postgres.database(template=migrated) as name:
         migrations.switch_row_security(postgres.url(name), on=True)
@@ -34,29 +43,28 @@ def walled_database(postgres: Postgres, migrated: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def walled(postgres: Postgres, walled_database: str) -> Iterator[Worlds]:
-    """The twins behind the wall."""
-    with closing(Worlds(postgres, walled_database)) as made:
+def secured(postgres: Postgres, secured_database: str) -> Iterator[Collisions]:
+    """The id collisions with row security on."""
+    with closing(Collisions(postgres, secured_database)) as made:
         yield made
 
 
 @pytest.fixture
-def walled_app(config: Config, database_url: str) -> Iterator[Flask]:
-    """The service behind row security, on one connection."""
+def secured_app(config: Config, database_url: str) -> Iterator[Flask]:
+    """The service with row security on, and one connection."""
     migrations.switch_row_security(database_url, on=True)
     app = create_app(replace(config, db_row_security=True, db_pool_size=1))
-    db.open_pool()
     yield app
     db.close_pool()
 
 
 @pytest.mark.proves("OWN-5")
 @pytest.mark.parametrize("name", OWNED)
-def test_behind_the_second_wall_a_forgotten_predicate_lets_nobody_through(
-    walled: Worlds, name: str
+def test_with_row_security_a_missing_predicate_affects_no_other_owner(
+    secured: Collisions, name: str
 ) -> None:
     found = {
-        removed: list(walled.interferences(name, text, role=OWNER))
+        removed: list(secured.interferences(name, text, role=OWNER))
         for removed, text in mutants(name).items()
     }
     assert {removed: each for removed, each in found.items() if each} == {}
@@ -64,18 +72,18 @@ def test_behind_the_second_wall_a_forgotten_predicate_lets_nobody_through(
 
 @pytest.mark.proves("OWN-5")
 @pytest.mark.parametrize("name", TOUCHING)
-def test_behind_the_second_wall_every_statement_still_does_its_work(
-    walled: Worlds, name: str
+def test_with_row_security_every_statement_has_the_same_effects(
+    secured: Collisions, name: str
 ) -> None:
-    assert list(walled.interferences(name, db.load(name).text, role=OWNER)) == []
+    assert list(secured.interferences(name, db.load(name).text, role=OWNER)) == []
 
 
 @pytest.mark.proves("OWN-5")
 @pytest.mark.parametrize("table", CATALOGUE.owned_tables)
 def test_every_owned_table_has_its_policy_and_forces_it(
-    postgres: Postgres, walled_database: str, table: str
+    postgres: Postgres, secured_database: str, table: str
 ) -> None:
-    with psycopg.connect(postgres.url(walled_database)) as connection:
+    with psycopg.connect(postgres.url(secured_database)) as connection:
         state = connection.execute(
             """
             SELECT relrowsecurity, relforcerowsecurity,
@@ -89,11 +97,11 @@ def test_every_owned_table_has_its_policy_and_forces_it(
     assert state == (True, True, f"({column} = current_owner())")
 
 
-@pytest.mark.parametrize("role", [pytest.param("none", marks=needs_log_ins), OWNER])
-def test_who_does_not_say_the_owner_sees_nothing(
-    walled_app: Flask, database_url: str, role: str
+@pytest.mark.parametrize("role", [pytest.param("none", marks=needs_logins), OWNER])
+def test_no_row_is_visible_where_the_owner_is_not_set(
+    secured_app: Flask, database_url: str, role: str
 ) -> None:
-    register(walled_app.test_client(), "alice@example.com")
+    register(secured_app.test_client(), "alice@example.com")
     visible = {}
     seen = [table for table in CATALOGUE.owned_tables if table != "auth_events"]
     url = as_role(database_url) if role == "none" else database_url
@@ -107,17 +115,24 @@ def test_who_does_not_say_the_owner_sees_nothing(
     assert visible == {table: [(0,)] for table in seen}
 
 
-def test_the_owner_is_told_for_one_transaction_only(walled_app: Flask) -> None:
-    alice = register(walled_app.test_client(), "alice@example.com")
+def test_the_owner_is_set_for_one_transaction_only(secured_app: Flask) -> None:
+    alice = register(secured_app.test_client(), "alice@example.com")
     assert db.fetch_one(GET_USER, {"owner_id": UUID(alice.id)}) is not None
-    setting = db.Statement("left", "SELECT current_setting('app.owner_id', TRUE) AS left", True)
+    setting = statement(
+        "setting",
+        "SELECT current_setting('app.owner_id', TRUE) AS owner_id",
+        OwnerSetting,
+        returns="owner_id text null",
+    )
     row = db.fetch_one(setting, {})
     assert row is not None
-    assert not row.left
+    assert not row.owner_id
 
 
-def test_the_owner_and_the_statement_take_one_round_trip(walled_app: Flask, tmp_path: Path) -> None:
-    alice = register(walled_app.test_client(), "alice@example.com")
+def test_the_owner_and_the_statement_take_one_round_trip(
+    secured_app: Flask, tmp_path: Path
+) -> None:
+    alice = register(secured_app.test_client(), "alice@example.com")
     params = {"owner_id": UUID(alice.id)}
     db.fetch_one(GET_USER, params)  # prepared from now on
     with db._Loan() as connection:
@@ -133,7 +148,9 @@ def test_the_owner_and_the_statement_take_one_round_trip(walled_app: Flask, tmp_
     assert messages.count("ReadyForQuery") == 1
 
 
-def test_an_operator_switches_the_wall_on_and_off(app: Flask, database_url: str) -> None:
+def test_an_operator_switches_row_security_on_and_off(
+    owner_config: Config, database_url: str
+) -> None:
     def is_on() -> set[bool]:
         with psycopg.connect(database_url) as connection:
             rows = connection.execute(
@@ -141,7 +158,7 @@ def test_an_operator_switches_the_wall_on_and_off(app: Flask, database_url: str)
             )
             return {on for (on,) in rows}
 
-    runner = app.test_cli_runner()
+    runner = create_app(owner_config).test_cli_runner()
     for state in ("on", "off"):
         runner.invoke(args=["db", "row-security", state])
         assert is_on() == {state == "on"}

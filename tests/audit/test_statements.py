@@ -4,10 +4,12 @@ import pytest
 from flask import Flask
 
 from app import db
-from app.audit import callers, statements
+from app.audit import call_graph, statements
 from app.audit.exemptions import EXEMPTIONS
 from app.audit.statements import Audited
-from tests.audit.proved import AUDITED, CATALOGUE
+from tests.support.audited import AUDITED, CATALOGUE
+
+HEADER = "-- Reads.\n-- @reads\n-- @param owner_id uuid\n"
 
 
 @pytest.mark.proves("OWN-3")
@@ -18,7 +20,7 @@ def test_every_statement_binds_each_owned_table_to_the_owner(audited: Audited) -
 
 @pytest.mark.proves("OWN-3")
 @pytest.mark.parametrize("audited", AUDITED.values(), ids=AUDITED)
-def test_every_owned_table_names_the_owner_itself_and_not_only_through_another(
+def test_every_owned_table_is_compared_with_the_owner_directly(
     audited: Audited,
 ) -> None:
     assert [each.path for each in audited.bindings if not each.is_direct] == []
@@ -30,21 +32,21 @@ def test_the_exemptions_are_these_and_each_is_a_file() -> None:
         "auth/find_credential",
         "auth/get_credential",
         "auth/list_users",
-        "auth/note_refusal",
+        "auth/record_refusal",
     }
     assert set(EXEMPTIONS) <= set(AUDITED)
 
 
 def test_every_statement_is_run_by_an_endpoint_or_a_command(app: Flask) -> None:
-    found = callers.callers(app)
+    found = call_graph.entry_points(app)
     assert set(AUDITED) - set(found) == set()
 
 
 def test_an_endpoint_is_found_through_closures_and_constants(app: Flask) -> None:
-    found = callers.callers(app)
+    found = call_graph.entry_points(app)
     assert found["tasks/create"] == ["POST /api/{user_id}/tasks"]
-    assert found["tasks/list_title_ascending"] == ["GET /api/{user_id}/tasks"]
-    assert found["tasks/changes"] == ["GET /api/{user_id}/tasks/changes"]
+    assert found["tasks/list_by_title_asc"] == ["GET /api/{user_id}/tasks"]
+    assert found["ledger/list_changes"] == ["GET /api/{user_id}/tasks/changes"]
     assert "each request of tasks" in found["auth/list_ended_sessions"]
 
 
@@ -52,10 +54,17 @@ def test_an_endpoint_is_found_through_closures_and_constants(app: Flask) -> None
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        ("SELECT id FROM users WHERE id = %(owner_id)s", "has no header"),
-        ("-- Reads.\nSELECT * FROM users WHERE id = %(owner_id)s", "uses *"),
-        ("-- Reads.\nSELECT users.* FROM users WHERE id = %(owner_id)s", "uses *"),
-        ("-- Reads.\nSELECT id FROM users", "does not bind users to the owner"),
+        (
+            "-- @reads\n-- @param owner_id uuid\nSELECT id FROM users WHERE id = %(owner_id)s",
+            "header: does not say what the statement does",
+        ),
+        (f"{HEADER}SELECT * FROM users WHERE id = %(owner_id)s", "uses *"),
+        (f"{HEADER}SELECT users.* FROM users WHERE id = %(owner_id)s", "uses *"),
+        ("-- Reads.\n-- @reads\nSELECT id FROM users", "does not bind users to the owner"),
+        (
+            "-- Deletes.\n-- @writes\nTRUNCATE users",
+            "is not one SELECT, INSERT, UPDATE, DELETE or COPY",
+        ),
     ],
 )
 def test_a_statement_that_breaks_a_rule_is_a_finding(text: str, finding: str) -> None:
@@ -63,15 +72,23 @@ def test_a_statement_that_breaks_a_rule_is_a_finding(text: str, finding: str) ->
 
 
 def test_an_exemption_covers_only_what_it_names() -> None:
-    text = "-- Lists.\nSELECT t.id FROM list_accounts('', 9) AS a, tasks AS t"
+    text = "-- Lists.\n-- @reads\nSELECT t.id FROM list_accounts('', 9) AS a, tasks AS t"
     found = statements.audit_text("auth/list_users", text, CATALOGUE).findings
     assert found == ("does not bind tasks AS t to the owner",)
 
 
 def test_an_exemption_that_is_not_needed_is_a_finding() -> None:
-    text = "-- Lists.\nSELECT id FROM users WHERE id = %(owner_id)s"
+    text = f"{HEADER}SELECT id FROM users WHERE id = %(owner_id)s"
     found = statements.audit_text("auth/list_users", text, CATALOGUE).findings
     assert found == ("needs no exemption for list_accounts",)
+
+
+def test_a_statement_without_a_header_is_a_finding() -> None:
+    text = "SELECT id FROM users WHERE id = %(owner_id)s"
+    assert statements.audit_text("tasks/new", text, CATALOGUE).findings == (
+        "header: does not say what the statement does",
+        "header: declare one of @reads and @writes, @param, @returns",
+    )
 
 
 def test_a_statement_carries_its_file_to_the_server() -> None:

@@ -1,4 +1,4 @@
-"""What the auditor asks the database, in the auditor's own role."""
+"""The audit trail as the auditor's role sees it."""
 
 from collections.abc import Iterator
 from typing import Any, LiteralString
@@ -10,13 +10,13 @@ import pytest
 from flask import Flask
 from psycopg.rows import dict_row
 
-from app import migrations
 from app.auth import repository
-from app.cli import connected
-from app.fields import Uuid
-from tests.callers import PASSWORD, Caller
-from tests.databases import Postgres
-from tests.roles import as_role
+from app.cli.connection import connected
+from app.db import migrations
+from app.values import Uuid
+from tests.support.api_user import PASSWORD, ApiUser
+from tests.support.databases import Postgres
+from tests.support.roles import as_role
 
 pytestmark = pytest.mark.proves("OWN-8")
 
@@ -29,19 +29,19 @@ def auditor(database_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
         yield connection
 
 
-def asked(
+def fetch_rows(
     auditor: psycopg.Connection[dict[str, Any]], query: LiteralString
 ) -> list[dict[str, Any]]:
     return auditor.execute(query).fetchall()
 
 
-def test_every_change_has_its_person_its_session_and_its_request(
-    alice: Caller, auditor: psycopg.Connection[dict[str, Any]]
+def test_every_change_has_its_account_session_and_request(
+    alice: ApiUser, auditor: psycopg.Connection[dict[str, Any]]
 ) -> None:
     made = alice.post(json={"title": "one"}, headers={"X-Request-Id": "the-request"})
     assert made.json is not None
     alice.call("DELETE", f"/api/me/tasks/{made.json['data']['id']}")
-    changes = asked(auditor, "SELECT * FROM audit_changes ORDER BY version")
+    changes = fetch_rows(auditor, "SELECT * FROM audit_changes ORDER BY version")
     assert [(row["email"], row["action"]) for row in changes] == [
         ("alice@example.com", "create"),
         ("alice@example.com", "delete"),
@@ -51,15 +51,15 @@ def test_every_change_has_its_person_its_session_and_its_request(
     assert changes[0]["session_id"] is not None
 
 
-def test_a_log_in_a_refusal_and_a_logout_are_seen(
-    alice: Caller, auditor: psycopg.Connection[dict[str, Any]]
+def test_the_trail_has_logins_refusals_and_logouts(
+    alice: ApiUser, auditor: psycopg.Connection[dict[str, Any]]
 ) -> None:
     wrong = {"email": alice.email, "password": "not that one"}
     assert alice.client.post("/api/auth/login", json=wrong).status_code == 401
     unknown = {"email": "nobody@example.com", "password": PASSWORD}
     assert alice.client.post("/api/auth/login", json=unknown).status_code == 401
     alice.client.post("/api/auth/logout", json={"refresh_token": alice.refresh_token})
-    events = asked(auditor, "SELECT * FROM audit_auth_events ORDER BY at")
+    events = fetch_rows(auditor, "SELECT * FROM audit_auth_events ORDER BY at")
     assert [(row["event"], row["email"]) for row in events] == [
         ("registered", alice.email),
         ("logged in", alice.email),
@@ -71,41 +71,41 @@ def test_a_log_in_a_refusal_and_a_logout_are_seen(
     assert tried[0] != tried[1]
 
 
-def test_a_try_that_was_held_up_is_seen(
-    alice: Caller, auditor: psycopg.Connection[dict[str, Any]]
+def test_the_trail_has_throttled_attempts(
+    alice: ApiUser, auditor: psycopg.Connection[dict[str, Any]]
 ) -> None:
     wrong = {"email": "nobody@example.com", "password": "not that one"}
     answers = [alice.client.post("/api/auth/login", json=wrong).status_code for _ in range(6)]
     assert answers == [401] * 5 + [429]
-    events = asked(auditor, "SELECT event FROM audit_auth_events ORDER BY at DESC LIMIT 1")
-    assert events == [{"event": "held up"}]
+    events = fetch_rows(auditor, "SELECT event FROM audit_auth_events ORDER BY at DESC LIMIT 1")
+    assert events == [{"event": "throttled"}]
 
 
-def test_what_becomes_of_an_account_is_seen_and_an_erased_one_leaves_no_name(
-    alice: Caller, auditor: psycopg.Connection[dict[str, Any]]
+def test_the_trail_has_changes_of_an_account_and_no_name_after_its_erasure(
+    alice: ApiUser, auditor: psycopg.Connection[dict[str, Any]]
 ) -> None:
     new = {"current_password": PASSWORD, "new_password": "eight quiet rivers"}
     alice.call("PUT", "/api/auth/password", json=new)
-    events = asked(auditor, "SELECT event, email FROM audit_auth_events ORDER BY at")
+    events = fetch_rows(auditor, "SELECT event, email FROM audit_auth_events ORDER BY at")
     assert [(row["event"], row["email"]) for row in events] == [
         ("registered", alice.email),
         ("logged in", alice.email),
         ("password changed", alice.email),
     ]
     alice.call("DELETE", "/api/auth/me", json={"password": "eight quiet rivers"})
-    (row,) = asked(auditor, "SELECT * FROM audit_auth_events")
+    (row,) = fetch_rows(auditor, "SELECT * FROM audit_auth_events")
     assert row.pop("at") is not None
     assert row.pop("event") == "erased"
     assert set(row.values()) == {None}
 
 
 def test_open_sessions_and_rows_are_counted_per_owner(
-    alice: Caller, bob: Caller, auditor: psycopg.Connection[dict[str, Any]]
+    alice: ApiUser, bob: ApiUser, auditor: psycopg.Connection[dict[str, Any]]
 ) -> None:
     alice.post(json={"title": "one"})
-    open_sessions = asked(auditor, "SELECT email FROM audit_open_sessions ORDER BY email")
+    open_sessions = fetch_rows(auditor, "SELECT email FROM audit_open_sessions ORDER BY email")
     assert [row["email"] for row in open_sessions] == [alice.email, bob.email]
-    rows = asked(auditor, "SELECT * FROM audit_rows_per_owner ORDER BY email")
+    rows = fetch_rows(auditor, "SELECT * FROM audit_rows_per_owner ORDER BY email")
     assert [(row["email"], row["tasks"], row["ledger_entries"]) for row in rows] == [
         (alice.email, 1, 1),
         (bob.email, 0, 0),
@@ -125,7 +125,7 @@ def test_open_sessions_and_rows_are_counted_per_owner(
     ],
 )
 def test_a_ledger_that_was_tampered_with_is_named_with_its_first_version(
-    alice: Caller,
+    alice: ApiUser,
     database_url: str,
     auditor: psycopg.Connection[dict[str, Any]],
     tampering: LiteralString,
@@ -133,7 +133,7 @@ def test_a_ledger_that_was_tampered_with_is_named_with_its_first_version(
 ) -> None:
     for title in ("one", "two", "three"):
         alice.post(json={"title": title})
-    assert asked(auditor, "SELECT * FROM audit_broken_ledgers") == []
+    assert fetch_rows(auditor, "SELECT * FROM audit_broken_ledgers") == []
     with psycopg.connect(database_url) as owner:
         owner.execute("SET ROLE ownrow_owner")
         owner.execute("ALTER TABLE ledger_entries DISABLE TRIGGER ledger_entries_kept")
@@ -141,12 +141,12 @@ def test_a_ledger_that_was_tampered_with_is_named_with_its_first_version(
         owner.execute("ALTER TABLE ledgers NO FORCE ROW LEVEL SECURITY")
         condition = " AND " if " WHERE " in tampering else " WHERE "
         owner.execute(f"{tampering}{condition}owner_id = %s", (alice.id,))
-    broken = asked(auditor, "SELECT owner_id::text, first_version FROM audit_broken_ledgers")
+    broken = fetch_rows(auditor, "SELECT owner_id::text, first_version FROM audit_broken_ledgers")
     assert broken == [{"owner_id": alice.id, "first_version": first_version}]
 
 
 @pytest.mark.usefixtures("alice")
-def test_the_servers_view_leads_to_the_file_and_tells_web_and_command_line_and_migration_apart(
+def test_pg_stat_activity_shows_the_statements_file_and_the_kind_of_process(
     app: Flask, database_url: str, postgres: Postgres
 ) -> None:
     def seen() -> set[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Which access tokens let a request in: the token alone shows it, without a database."""
+"""Access tokens are verified by signature and claims; the database is read for ended sessions."""
 
 import base64
 import hashlib
@@ -17,15 +17,15 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app, db
-from app.auth.tokens import LEEWAY, LIFETIME, AccessTokens
+from app.auth.access_tokens import LEEWAY, LIFETIME, AccessTokens
 from app.config import Config
 from app.errors import Unauthenticated
-from app.fields import Uuid
-from tests.callers import error
+from app.values import Uuid
+from tests.support.api_user import error
 
 SECRET, OTHER_SECRET = "7d0e9b0c5a3f4e6182d4b6c8fa1e3957", "f00dcafe5a3f4e6182d4b6c8fa1e3957"
 OWNER, SESSION = Uuid(str(UUID(int=1))), Uuid(str(UUID(int=2)))
-# The path of somebody else: what passes as a token gets as far as 403, which needs no database.
+# Another user's path: a token that passes verification leads to a 503 or 403, any other to a 401.
 GUARDED = f"/api/{UUID(int=3)}/tasks"
 
 
@@ -48,8 +48,8 @@ def tokens(settings: Config) -> AccessTokens:
 
 
 @pytest.fixture
-def lonely(settings: Config) -> Iterator[FlaskClient]:
-    """A client of a service whose pool is closed: whatever needs a connection is a 503."""
+def offline_client(settings: Config) -> Iterator[FlaskClient]:
+    """A client of a service without a database: a request that needs a connection is a 503."""
     app = create_app(settings)
     yield app.test_client()
     db.close_pool()
@@ -94,15 +94,15 @@ def assert_refused(answer: TestResponse) -> None:
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
-def test_a_valid_token_asks_the_database_only_whether_its_session_goes_on(
-    lonely: FlaskClient, tokens: AccessTokens
+def test_a_valid_token_needs_the_database_only_for_the_ended_sessions(
+    offline_client: FlaskClient, tokens: AccessTokens
 ) -> None:
     for token in (tokens.issue(OWNER, SESSION), sign(header(), claims())):
-        assert error(send(lonely, token)) == (503, "UNAVAILABLE")
+        assert error(send(offline_client, token)) == (503, "UNAVAILABLE")
 
 
-def test_without_a_token_the_challenge_names_no_error(lonely: FlaskClient) -> None:
-    answer = lonely.get(GUARDED)
+def test_without_a_token_the_challenge_names_no_error(offline_client: FlaskClient) -> None:
+    answer = offline_client.get(GUARDED)
     assert error(answer) == (401, "UNAUTHENTICATED")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
@@ -133,43 +133,47 @@ HEADERS = {
     "no typ": header(typ=None),
     "typ JWT": header(typ="JWT"),
     "typ a number": header(typ=1),
-    "no object": [],
+    "not an object": [],
 }
 
 
 @pytest.mark.parametrize("head", HEADERS.values(), ids=HEADERS)
-def test_a_header_that_is_not_ours_is_refused(lonely: FlaskClient, head: Any) -> None:
-    assert_refused(send(lonely, sign(head, claims())))
+def test_a_header_other_than_the_issued_one_is_refused(
+    offline_client: FlaskClient, head: Any
+) -> None:
+    assert_refused(send(offline_client, sign(head, claims())))
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_another_algorithm_with_the_right_key_is_refused(
-    lonely: FlaskClient, algorithm: str
+    offline_client: FlaskClient, algorithm: str
 ) -> None:
-    key = SECRET * 2  # long enough for it, and what a sloppy server would take for the same key
-    assert_refused(send(lonely, jwt.encode(claims(), key, algorithm, header(alg=algorithm))))
+    key = SECRET * 2  # as long as these algorithms want it
+    assert_refused(
+        send(offline_client, jwt.encode(claims(), key, algorithm, header(alg=algorithm)))
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE"])
-def test_an_unsigned_token_is_refused(lonely: FlaskClient, algorithm: str) -> None:
+def test_an_unsigned_token_is_refused(offline_client: FlaskClient, algorithm: str) -> None:
     head, body, _ = sign(header(alg=algorithm), claims()).split(".")
     for token in (f"{head}.{body}.", f"{head}.{body}"):
-        assert_refused(send(lonely, token))
+        assert_refused(send(offline_client, token))
 
 
 NOW = int(time.time())
 CLAIMS = {
     **{f"no {name}": claims(**{name: None}) for name in claims()},
-    "iss of another": claims(iss="somebody"),
+    "another iss": claims(iss="somebody"),
     "iss a list": claims(iss=["todo-api"]),
-    "aud of another": claims(aud="somebody"),
+    "another aud": claims(aud="somebody"),
     "aud a list": claims(aud=["todo-api", "somebody"]),
     "sub a number": claims(sub=1),
-    "sub no UUID": claims(sub="1"),
-    "sub upper case": claims(sub=str(UUID(int=2**128 - 1)).upper()),
+    "sub not a UUID": claims(sub="1"),
+    "sub in upper case": claims(sub=str(UUID(int=2**128 - 1)).upper()),
     "sub with braces": claims(sub=f"{{{OWNER}}}"),
     "sid a number": claims(sid=2),
-    "sid no UUID": claims(sid="current"),
+    "sid not a UUID": claims(sid="current"),
     "jti a number": claims(jti=3),
     "iat text": claims(iat=str(NOW)),
     "iat a fraction": claims(iat=NOW - 0.5),
@@ -184,16 +188,18 @@ CLAIMS = {
     "expired": claims(exp=NOW - 600),
     "issued tomorrow": claims(iat=NOW + 86400, exp=NOW + 87300),
     "not valid yet": claims(nbf=NOW + 86400),
-    "no object": [],
+    "not an object": [],
 }
 
 
 @pytest.mark.parametrize("body", CLAIMS.values(), ids=CLAIMS)
-def test_claims_that_are_missing_or_wrong_are_refused(lonely: FlaskClient, body: Any) -> None:
-    assert_refused(send(lonely, sign(header(), body)))
+def test_claims_that_are_missing_or_wrong_are_refused(
+    offline_client: FlaskClient, body: Any
+) -> None:
+    assert_refused(send(offline_client, sign(header(), body)))
 
 
-def test_a_clock_may_be_a_few_seconds_off_and_no_more(tokens: AccessTokens) -> None:
+def test_clock_skew_is_accepted_up_to_the_leeway(tokens: AccessTokens) -> None:
     now = int(time.time())
     tokens.verify(sign(header(), claims(exp=now - LEEWAY + 3)))
     tokens.verify(sign(header(), claims(iat=now + LEEWAY - 1)))
@@ -203,34 +209,34 @@ def test_a_clock_may_be_a_few_seconds_off_and_no_more(tokens: AccessTokens) -> N
     assert LEEWAY <= 5
 
 
-def test_a_token_that_was_verified_before_still_expires(
+def test_a_cached_token_still_expires(
     tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = tokens.issue(OWNER, SESSION)
     tokens.verify(token)
-    then = time.time() + LIFETIME + LEEWAY
-    monkeypatch.setattr(time, "time", lambda: then)
+    expired_at = time.time() + LIFETIME + LEEWAY
+    monkeypatch.setattr(time, "time", lambda: expired_at)
     with pytest.raises(Unauthenticated):
         tokens.verify(token)
 
 
-def test_a_token_that_another_key_signed_is_refused(lonely: FlaskClient) -> None:
-    assert_refused(send(lonely, sign(header(), claims(), OTHER_SECRET)))
-    assert_refused(send(lonely, sign(header(), claims(), "")))
+def test_a_token_that_another_key_signed_is_refused(offline_client: FlaskClient) -> None:
+    assert_refused(send(offline_client, sign(header(), claims(), OTHER_SECRET)))
+    assert_refused(send(offline_client, sign(header(), claims(), "")))
 
 
 def test_a_token_with_any_one_bit_changed_is_refused(tokens: AccessTokens) -> None:
     token = tokens.issue(OWNER, SESSION).encode()
     tokens.verify(token.decode())
-    for place in range(len(token)):
+    for position in range(len(token)):
         for bit in range(8):
             changed = bytearray(token)
-            changed[place] ^= 1 << bit
+            changed[position] ^= 1 << bit
             with pytest.raises(Unauthenticated):
                 tokens.verify(changed.decode("latin-1"))
 
 
-def test_a_token_cut_off_or_added_to_is_refused(tokens: AccessTokens) -> None:
+def test_a_truncated_or_extended_token_is_refused(tokens: AccessTokens) -> None:
     token = tokens.issue(OWNER, SESSION)
     for length in range(len(token)):
         with pytest.raises(Unauthenticated):
@@ -242,59 +248,63 @@ def test_a_token_cut_off_or_added_to_is_refused(tokens: AccessTokens) -> None:
             tokens.verify(extra + token)
 
 
-def test_a_huge_token_is_refused_at_once(lonely: FlaskClient) -> None:
+def test_a_huge_token_is_refused_at_once(offline_client: FlaskClient) -> None:
     token = sign(header(), claims(padding="x" * 48 * 1024))
     assert len(token) > 64 * 1024
     began = time.perf_counter()
-    assert_refused(send(lonely, token))
+    assert_refused(send(offline_client, token))
     assert time.perf_counter() - began < 0.5
 
 
-def test_a_token_nested_6000_deep_is_refused(lonely: FlaskClient) -> None:
+def test_a_token_nested_6000_deep_is_refused(offline_client: FlaskClient) -> None:
     deep = b"[" * 6000 + b"]" * 6000
     body = encode(json.dumps(claims()).encode())
     for token in (f"{encode(deep)}.{body}.AAAA", f"{encode(b'{}')}.{encode(deep)}.AAAA"):
-        assert_refused(send(lonely, token))
+        assert_refused(send(offline_client, token))
     for depth in (300, 700):
-        assert_refused(send(lonely, f"{encode(b'[' * depth)}.{body}.AAAA"))
+        assert_refused(send(offline_client, f"{encode(b'[' * depth)}.{body}.AAAA"))
 
 
 @pytest.mark.parametrize("text", ["\ud800", "\udfff.\ud800.x", "é", "🔑", "a.b.c", "..", "."])
-def test_text_that_is_no_token_is_refused(tokens: AccessTokens, text: str) -> None:
+def test_malformed_text_is_refused(tokens: AccessTokens, text: str) -> None:
     token = tokens.issue(OWNER, SESSION)
     for each in (text, text + token, token + text):
         with pytest.raises(Unauthenticated):
             tokens.verify(each)
 
 
-def test_a_token_elsewhere_than_in_its_header_is_no_token(
-    lonely: FlaskClient, tokens: AccessTokens
+def test_a_token_in_the_query_or_in_a_cookie_is_ignored(
+    offline_client: FlaskClient, tokens: AccessTokens
 ) -> None:
     token = tokens.issue(OWNER, SESSION)
-    lonely.set_cookie("access_token", token)
-    lonely.set_cookie("Authorization", f"Bearer {token}")
+    offline_client.set_cookie("access_token", token)
+    offline_client.set_cookie("Authorization", f"Bearer {token}")
     for name in ("access_token", "token", "jwt", "Authorization"):
-        answer = lonely.get(GUARDED, query_string={name: token})
+        answer = offline_client.get(GUARDED, query_string={name: token})
         assert error(answer) == (401, "UNAUTHENTICATED")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_two_authorization_headers_are_refused(lonely: FlaskClient, tokens: AccessTokens) -> None:
+def test_two_authorization_headers_are_refused(
+    offline_client: FlaskClient, tokens: AccessTokens
+) -> None:
     valid = f"Bearer {tokens.issue(OWNER, SESSION)}"
     for other in (valid, "Bearer x", "Basic dTpw"):
         for pair in ((valid, other), (other, valid)):
-            answer = lonely.get(GUARDED, headers=[("Authorization", each) for each in pair])
+            answer = offline_client.get(GUARDED, headers=[("Authorization", each) for each in pair])
             assert_refused(answer)
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Token", "JWT", "Bearer:", ""])
-def test_another_scheme_is_refused(lonely: FlaskClient, tokens: AccessTokens, scheme: str) -> None:
+def test_another_scheme_is_refused(
+    offline_client: FlaskClient, tokens: AccessTokens, scheme: str
+) -> None:
     token = tokens.issue(OWNER, SESSION)
-    assert_refused(lonely.get(GUARDED, headers={"Authorization": f"{scheme} {token}"}))
-    assert_refused(lonely.get(GUARDED, headers={"Authorization": token}))
+    assert_refused(offline_client.get(GUARDED, headers={"Authorization": f"{scheme} {token}"}))
+    assert_refused(offline_client.get(GUARDED, headers={"Authorization": token}))
 
 
-def test_keys_rotate_without_logging_anyone_out(settings: Config) -> None:
+def test_key_rotation_ends_no_session(settings: Config) -> None:
     before = AccessTokens(settings)
     during = AccessTokens(replace(settings, jwt_secrets={"new": OTHER_SECRET, "test": SECRET}))
     after = AccessTokens(replace(settings, jwt_secrets={"new": OTHER_SECRET}))
@@ -307,7 +317,7 @@ def test_keys_rotate_without_logging_anyone_out(settings: Config) -> None:
         after.verify(old)
 
 
-def test_a_key_is_known_by_its_own_id_only(settings: Config) -> None:
+def test_a_kid_selects_only_its_own_key(settings: Config) -> None:
     both = AccessTokens(replace(settings, jwt_secrets={"new": OTHER_SECRET, "test": SECRET}))
     with pytest.raises(Unauthenticated):
         both.verify(sign(header(kid="new"), claims(), SECRET))
@@ -323,10 +333,10 @@ def test_tokens_of_another_deployment_are_refused(settings: Config) -> None:
             AccessTokens(other).verify(token)
 
 
-def test_verified_tokens_are_not_remembered_without_end(
+def test_the_cache_of_verified_tokens_is_bounded(
     tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.auth.tokens.REMEMBERED", 10)
+    monkeypatch.setattr("app.auth.access_tokens.CACHED", 10)
     for _ in range(25):
         tokens.verify(tokens.issue(OWNER, SESSION))
     assert len(tokens._verified) <= 10

@@ -1,4 +1,4 @@
-"""Accounts: one per address however it is spelt, and gone without a trace when its owner leaves."""
+"""Accounts: one per e-mail address in any spelling; erasure removes every row about its user."""
 
 import logging
 import threading
@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
-from tests.auth.database import count, dump, run
-from tests.callers import PASSWORD, Caller, broken_fields, data, error
-from tests.serving import Server
-from tests.tasks.remote import sign_up as sign_up_remotely
+from tests.support.api_user import PASSWORD, ApiUser, broken_fields, data, error
+from tests.support.auth_rows import count, dump, run
+from tests.support.remote_user import sign_up as sign_up_remotely
+from tests.support.server import Server
 
 EMAIL = "Zoë.K@example.com"
 
@@ -27,11 +27,11 @@ def log_in(client: FlaskClient, email: Any, password: Any = PASSWORD) -> Any:
     return client.post("/api/auth/login", json={"email": email, "password": password})
 
 
-def erase(caller: Caller, password: Any = PASSWORD) -> Any:
-    return caller.call("DELETE", "/api/auth/me", json={"password": password})
+def erase(user: ApiUser, password: Any = PASSWORD) -> Any:
+    return user.call("DELETE", "/api/auth/me", json={"password": password})
 
 
-def test_an_account_shows_itself_without_its_password(client: FlaskClient) -> None:
+def test_account_responses_contain_no_password(client: FlaskClient) -> None:
     user = data(sign_up(client, f" {EMAIL} "))
     assert user.keys() == {"id", "email", "created_at", "updated_at"}
     assert user["email"] == "zoë.k@example.com"
@@ -61,9 +61,7 @@ SPELLINGS = {
 
 @pytest.mark.proves("AUTH-1")
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
-def test_another_spelling_of_an_address_is_the_same_account(
-    client: FlaskClient, spelling: str
-) -> None:
+def test_spellings_of_an_e_mail_address_are_one_account(client: FlaskClient, spelling: str) -> None:
     assert sign_up(client, EMAIL).status_code == 201
     assert error(sign_up(client, spelling)) == (409, "EMAIL_TAKEN")
     assert log_in(client, spelling).status_code == 200
@@ -71,7 +69,7 @@ def test_another_spelling_of_an_address_is_the_same_account(
 
 @pytest.mark.proves("AUTH-1")
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
-def test_whoever_signs_up_with_a_spelling_can_log_in_with_the_usual_one(
+def test_an_account_of_any_spelling_logs_in_with_the_usual_one(
     client: FlaskClient, spelling: str
 ) -> None:
     assert sign_up(client, spelling).status_code == 201
@@ -110,7 +108,7 @@ def test_a_domain_in_punycode_is_the_same_account(client: FlaskClient) -> None:
         ["a@example.com"],
     ],
 )
-def test_what_is_no_address_is_refused_by_name(client: FlaskClient, email: Any) -> None:
+def test_a_malformed_e_mail_address_is_a_broken_field(client: FlaskClient, email: Any) -> None:
     assert broken_fields(sign_up(client, email)) == ["email"]
 
 
@@ -120,7 +118,7 @@ def test_every_broken_field_is_named(client: FlaskClient) -> None:
     assert sorted(broken_fields(answer)) == ["email", "password", "role"]
 
 
-def test_fifty_registrations_of_one_address_at_once_make_one_account(
+def test_fifty_concurrent_registrations_of_one_address_make_one_account(
     server: Server, served_database_url: str
 ) -> None:
     name = uuid4().hex
@@ -130,18 +128,20 @@ def test_fifty_registrations_of_one_address_at_once_make_one_account(
         body = {"email": spellings[number % 3], "password": PASSWORD}
         while True:
             status = server.request("POST", "/api/auth/register", body).status
-            if status != 503:  # too many at once: try again
+            if status != 503:  # the hashing queue is full
                 return status
 
     with ThreadPoolExecutor(50) as threads:
         statuses = sorted(threads.map(sign_up_until_answered, range(50)))
     assert statuses == [201] + [409] * 49
-    theirs = "users WHERE email_key = %(key)s"
-    assert count(served_database_url, theirs, key=f"{name}@example.com") == 1
+    accounts = "users WHERE email_key = %(key)s"
+    assert count(served_database_url, accounts, key=f"{name}@example.com") == 1
 
 
 @pytest.mark.proves("AUTH-6")
-def test_a_closed_account_can_neither_log_in_nor_refresh(alice: Caller, database_url: str) -> None:
+def test_a_disabled_account_can_neither_log_in_nor_refresh(
+    alice: ApiUser, database_url: str
+) -> None:
     run(database_url, "UPDATE users SET disabled_at = now()")
     assert error(log_in(alice.client, alice.email)) == (401, "INVALID_CREDENTIALS")
     token = {"refresh_token": alice.refresh_token}
@@ -149,7 +149,7 @@ def test_a_closed_account_can_neither_log_in_nor_refresh(alice: Caller, database
 
 
 @pytest.mark.proves("API-7")
-def test_no_answer_about_an_account_is_kept_by_a_cache(alice: Caller) -> None:
+def test_account_responses_are_not_stored_by_caches(alice: ApiUser) -> None:
     for answer in (alice.call("GET", "/api/auth/me"), log_in(alice.client, "x")):
         assert answer.headers["Cache-Control"] == "no-store"
 
@@ -171,15 +171,15 @@ def test_passwords_tokens_and_e_mails_stay_out_of_the_log(
         assert secret not in caplog.text
 
 
-# --- leaving ------------------------------------------------------------------------------------
+# --- erasure ------------------------------------------------------------------------------------
 
 
 @pytest.mark.proves("AUTH-5")
-def test_leaving_tells_what_was_removed_and_leaves_no_trace(
-    alice: Caller, bob: Caller, database_url: str
+def test_erasure_reports_the_removed_rows_and_leaves_no_trace(
+    alice: ApiUser, bob: ApiUser, database_url: str
 ) -> None:
     bob.create()
-    bobs = dump(database_url)
+    before = dump(database_url)
     alice.post(json={"title": "kept"}, headers={"Idempotency-Key": "k"})
     gone = alice.create()["id"]
     alice.delete(f"/{gone}")
@@ -194,8 +194,8 @@ def test_leaving_tells_what_was_removed_and_leaves_no_trace(
         "idempotency_keys": 1,
         "known_addresses": 1,
         "sessions": 2,
-        "guess_counters": 2,
-        # registered, logged in twice, refused once, and the ends of the two sessions
+        "attempt_counters": 2,
+        # one registration, two log-ins, one refusal, two ended sessions
         "auth_events": 6,
     }
     left = dump(database_url)
@@ -208,34 +208,37 @@ def test_leaving_tells_what_was_removed_and_leaves_no_trace(
     ) == [("erased", None, None)]
     for table in ("users", "credentials", "ledgers", "sessions", "known_addresses"):
         assert count(database_url, table) == 1
-    assert bob.id in bobs
+    assert bob.id in before
     assert bob.get().status_code == 200
 
 
-def _account_hashes(caller: Caller) -> list[str]:
-    """The keyed hashes of the caller's e-mail, in hexadecimal digits."""
-    fingerprints = caller.client.application.extensions["fingerprints"]
-    return [each.hex() for each in fingerprints.account(caller.email)]
+def _account_hashes(user: ApiUser) -> list[str]:
+    """The keyed hashes of the user's e-mail, in hexadecimal digits."""
+    keyed_hashes = user.client.application.extensions["keyed_hashes"]
+    return [each.hex() for each in keyed_hashes.account(user.email)]
 
 
 @pytest.mark.proves("AUTH-5")
-def test_tries_at_the_e_mail_of_an_account_that_has_gone_are_erased_and_others_are_not(
-    alice: Caller, bob: Caller, database_url: str
+def test_erasure_deletes_the_login_events_of_that_e_mail_only(
+    alice: ApiUser, bob: ApiUser, database_url: str
 ) -> None:
     for _ in range(6):
         log_in(bob.client, alice.email, "wrong")
         log_in(bob.client, bob.email, "wrong")
-    tries = "auth_events WHERE event IN ('refused', 'held up')"
-    assert count(database_url, tries) == 12
-    run(database_url, "UPDATE guesses SET last_failure_at = last_failure_at - interval '1 hour'")
+    failures = "auth_events WHERE event IN ('refused', 'throttled')"
+    assert count(database_url, failures) == 12
+    run(
+        database_url,
+        "UPDATE login_attempts SET last_failure_at = last_failure_at - interval '1 hour'",
+    )
     assert data(erase(alice))["auth_events"] == 6 + len(
         ("registered", "logged in", "session ended")
     )
-    assert count(database_url, tries) == 6
+    assert count(database_url, failures) == 6
     assert bob.id in dump(database_url)
 
 
-def test_whoever_left_is_gone_and_may_come_back(alice: Caller) -> None:
+def test_an_erased_account_is_gone_and_its_e_mail_can_register_again(alice: ApiUser) -> None:
     assert erase(alice).status_code == 200
     assert error(log_in(alice.client, alice.email)) == (401, "INVALID_CREDENTIALS")
     token = {"refresh_token": alice.refresh_token}
@@ -244,7 +247,7 @@ def test_whoever_left_is_gone_and_may_come_back(alice: Caller) -> None:
     assert data(sign_up(alice.client, alice.email))["id"] != alice.id
 
 
-def test_a_wrong_password_removes_nothing(alice: Caller, database_url: str) -> None:
+def test_erasure_with_a_wrong_password_removes_nothing(alice: ApiUser, database_url: str) -> None:
     alice.create()
     assert broken_fields(erase(alice, "wrong")) == ["password"]
     assert broken_fields(erase(alice, None)) == ["password"]
@@ -254,9 +257,7 @@ def test_a_wrong_password_removes_nothing(alice: Caller, database_url: str) -> N
 
 
 @pytest.mark.proves("AUTH-9")
-def test_a_session_that_just_ended_can_no_longer_erase_the_account(
-    alice: Caller, database_url: str
-) -> None:
+def test_an_ended_session_cannot_erase_the_account(alice: ApiUser, database_url: str) -> None:
     assert alice.get().status_code == 200
     run(database_url, "DELETE FROM sessions")
     assert error(erase(alice)) == (401, "UNAUTHENTICATED")
@@ -264,25 +265,26 @@ def test_a_session_that_just_ended_can_no_longer_erase_the_account(
 
 
 @pytest.mark.proves("AUTH-5", "OPS-40")
-def test_erasing_takes_longer_than_other_statements_may(alice: Caller, database_url: str) -> None:
-    """A trigger stands for the time that a large account takes."""
+def test_erasure_may_take_longer_than_the_statement_timeout(
+    alice: ApiUser, database_url: str
+) -> None:
+    """A trigger takes as long as the erasure of a large account."""
     run(
         database_url,
-        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql"
+        "CREATE FUNCTION sleep_long() RETURNS trigger LANGUAGE plpgsql"
         " AS $$ BEGIN PERFORM pg_sleep(2.5); RETURN OLD; END $$",
     )
     run(
         database_url,
-        "CREATE TRIGGER lingering BEFORE DELETE ON ledgers FOR EACH ROW EXECUTE FUNCTION linger()",
+        "CREATE TRIGGER sleeping BEFORE DELETE ON ledgers"
+        " FOR EACH ROW EXECUTE FUNCTION sleep_long()",
     )
     assert erase(alice).status_code == 200
     assert count(database_url, "users") == 0
 
 
 @pytest.mark.proves("AUTH-5")
-def test_a_task_written_while_its_account_is_erased_waits_and_is_refused(
-    alice: Caller, database_url: str
-) -> None:
+def test_erasure_waits_for_a_concurrent_writer(alice: ApiUser, database_url: str) -> None:
     alice.create()
     with psycopg.connect(database_url) as writer, ThreadPoolExecutor(1) as threads:
         writer.execute("SELECT FROM ledgers FOR UPDATE")
@@ -294,7 +296,7 @@ def test_a_task_written_while_its_account_is_erased_waits_and_is_refused(
     assert count(database_url, "tasks") == 0
 
 
-BIG = 50_000  # tasks
+TASK_COUNT = 50_000
 FILL = """
 WITH made AS (
     INSERT INTO tasks (
@@ -322,28 +324,28 @@ UPDATE ledgers SET version = %(count)s WHERE owner_id = %(owner_id)s
 
 
 @pytest.mark.proves("AUTH-5", "OPS-40")
-def test_a_big_account_goes_whole_while_others_are_served(
+def test_a_large_account_is_erased_while_other_users_are_served(
     server: Server, served_database_url: str
 ) -> None:
-    big, other = sign_up_remotely(server), sign_up_remotely(server)
-    run(served_database_url, FILL, owner_id=big.id, count=BIG)
+    large, other = sign_up_remotely(server), sign_up_remotely(server)
+    run(served_database_url, FILL, owner_id=large.id, count=TASK_COUNT)
 
-    def leave() -> Any:
+    def erase_large() -> Any:
         password = {"password": PASSWORD}
-        return server.request("DELETE", "/api/auth/me", password, big.authorization)
+        return server.request("DELETE", "/api/auth/me", password, large.authorization)
 
     served, slowest = 0, 0.0
     with ThreadPoolExecutor(1) as threads:
-        left = threads.submit(leave)
-        while not left.done():
+        erasure = threads.submit(erase_large)
+        while not erasure.done():
             began = time.monotonic()
             other.create("meanwhile")
             assert other.get().status == 200
             served, slowest = served + 1, max(slowest, time.monotonic() - began)
-    removed = left.result().json["data"]
-    assert (removed["tasks"], removed["ledger_entries"]) == (BIG, BIG)
+    removed = erasure.result().json["data"]
+    assert (removed["tasks"], removed["ledger_entries"]) == (TASK_COUNT, TASK_COUNT)
     for table in ("tasks", "ledger_entries", "ledgers", "sessions"):
-        theirs = f"{table} WHERE owner_id = %(owner_id)s"
-        assert count(served_database_url, theirs, owner_id=big.id) == 0
+        rows = f"{table} WHERE owner_id = %(owner_id)s"
+        assert count(served_database_url, rows, owner_id=large.id) == 0
     assert served >= 5
     assert slowest < 1

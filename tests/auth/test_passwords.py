@@ -1,4 +1,4 @@
-"""Passwords: any Unicode, never cut, hashed at a bounded rate."""
+"""Passwords: any Unicode, never truncated, hashed at a bounded rate."""
 
 import os
 import sys
@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
-from app.auth.passwords import NICENESS, PATIENCE, PLACES, Passwords
+from app.auth.passwords import NICENESS, QUEUE_SIZE, QUEUE_TIMEOUT, Passwords
 from app.errors import Unavailable
-from tests.auth.database import count, run
-from tests.callers import PASSWORD, Caller, broken_fields, data, error
-from tests.processes import thread_ids, until
+from tests.support.api_user import PASSWORD, ApiUser, broken_fields, data, error
+from tests.support.auth_rows import count, run
+from tests.support.processes import thread_ids, until
 
 EMAIL = "alice@example.com"
 NEW_PASSWORD = "other quiet rivers"
@@ -59,7 +59,7 @@ def test_any_text_of_8_to_256_characters_is_a_password(client: FlaskClient, pass
     "password",
     ["", "x7 qPv2", "x7" * 128 + "x", "nul\x00nul\x00nul", "\ud800" * 8, None, 12345678, ["x"] * 8],
 )
-def test_other_passwords_are_refused_by_name(client: FlaskClient, password: Any) -> None:
+def test_other_passwords_are_a_broken_field(client: FlaskClient, password: Any) -> None:
     assert broken_fields(sign_up(client, password)) == ["password"]
 
 
@@ -71,7 +71,7 @@ def test_a_common_password_is_refused(client: FlaskClient, password: str) -> Non
     assert broken_fields(sign_up(client, password)) == ["password"]
 
 
-def test_two_passwords_that_share_their_first_100_bytes_are_two(client: FlaskClient) -> None:
+def test_passwords_are_compared_beyond_72_bytes(client: FlaskClient) -> None:
     shared = "ab c" * 25
     assert sign_up(client, shared + "one").status_code == 201
     for other in (shared + "two", shared, shared[:72], shared + "one" * 50):
@@ -88,7 +88,7 @@ def test_two_passwords_that_share_their_first_100_bytes_are_two(client: FlaskCli
         ("\u212bngstrom unit", "\u00c5ngstrom unit"),
     ],
 )
-def test_a_password_is_the_same_however_it_was_typed(
+def test_a_password_matches_in_each_canonical_unicode_form(
     client: FlaskClient, typed: str, retyped: str
 ) -> None:
     assert typed != retyped
@@ -97,13 +97,13 @@ def test_a_password_is_the_same_however_it_was_typed(
 
 
 @pytest.mark.proves("AUTH-3")
-def test_case_and_compatibility_forms_tell_passwords_apart(client: FlaskClient) -> None:
+def test_case_and_compatibility_forms_are_significant(client: FlaskClient) -> None:
     sign_up(client, "ﬁne Weather")
     for other in ("fine Weather", "ﬁne weather", " ﬁne Weather", "ﬁne Weather\u200b"):
         assert error(log_in(client, other)) == (401, "INVALID_CREDENTIALS")
 
 
-def test_no_hash_is_made_of_a_password_that_bcrypt_would_cut() -> None:
+def test_a_password_longer_than_bcrypt_takes_is_not_truncated() -> None:
     passwords = Passwords(COST, 2)
     stored = passwords.hash("p" * 100)
     assert not bcrypt.checkpw(b"p" * 72, stored.encode())
@@ -137,8 +137,8 @@ BROKEN = {
 
 @pytest.mark.proves("AUTH-4")
 @pytest.mark.parametrize("stored", BROKEN.values(), ids=BROKEN)
-def test_a_broken_or_absurdly_costly_hash_lets_nobody_in_and_hangs_nothing(
-    alice: Caller, database_url: str, stored: str
+def test_a_malformed_or_too_costly_hash_refuses_the_log_in_at_once(
+    alice: ApiUser, database_url: str, stored: str
 ) -> None:
     run(database_url, "UPDATE credentials SET password_hash = %(stored)s", stored=stored)
     began = time.perf_counter()
@@ -147,22 +147,22 @@ def test_a_broken_or_absurdly_costly_hash_lets_nobody_in_and_hangs_nothing(
 
 
 @pytest.mark.proves("AUTH-2")
-def test_a_wrong_password_an_unknown_e_mail_and_a_closed_account_are_one_answer(
-    alice: Caller, bob: Caller, database_url: str
+def test_a_wrong_password_an_unknown_e_mail_and_a_disabled_account_get_one_response(
+    alice: ApiUser, bob: ApiUser, database_url: str
 ) -> None:
     run(database_url, "UPDATE users SET disabled_at = now() WHERE email LIKE 'bob@%%'")
-    tries = [
+    credentials = [
         (alice.email, "wrong"),
         (alice.email, ""),
         (alice.email, "x" * 5000),
         ("nobody@example.com", PASSWORD),
-        ("no e-mail at all", PASSWORD),
+        ("not an e-mail", PASSWORD),
         ("", ""),
         ("a" * 5000, PASSWORD),
         (bob.email, PASSWORD),
     ]
     answers = set()
-    for email, password in tries:
+    for email, password in credentials:
         answer = log_in(alice.client, password, email)
         request_id = answer.get_json()["error"]["request_id"]
         answers.add((answer.status_code, answer.text.replace(request_id, "")))
@@ -172,88 +172,88 @@ def test_a_wrong_password_an_unknown_e_mail_and_a_closed_account_are_one_answer(
 
 
 @pytest.mark.proves("AUTH-2")
-def test_an_unknown_e_mail_costs_a_hash_like_a_known_one() -> None:
+def test_an_unknown_e_mail_takes_as_much_cpu_as_a_known_one() -> None:
     passwords = Passwords(10, 2)
     stored = passwords.hash(PASSWORD)
     seconds = []
     for candidate in (stored, None, GOOD[:-1]):
-        tries = []
+        samples = []
         for _ in range(3):
             began = time.process_time()
             assert not passwords.verify("wrong", candidate)
-            tries.append(time.process_time() - began)
-        seconds.append(min(tries))
+            samples.append(time.process_time() - began)
+        seconds.append(min(samples))
     assert max(seconds) < 2 * min(seconds)
 
 
 @pytest.mark.proves("AUTH-21")
-def test_hashing_refuses_work_that_would_wait_long() -> None:
+def test_the_hashing_queue_is_bounded_in_length_and_time() -> None:
     passwords = Passwords(COST, 20)
 
-    def wait_in_vain(_: int) -> float:
+    def wait_until_refused(_: int) -> float:
         began = time.monotonic()
         with pytest.raises(Unavailable), passwords.turn():
             pass
         return time.monotonic() - began
 
-    with passwords.turn(), ThreadPoolExecutor(PLACES) as threads:
-        refused, *tired = sorted(threads.map(wait_in_vain, range(PLACES)))
-    assert refused < PATIENCE / 2
-    assert len(tired) == PLACES - 1
-    assert all(PATIENCE <= seconds < 2 * PATIENCE for seconds in tired)
+    with passwords.turn(), ThreadPoolExecutor(QUEUE_SIZE) as threads:
+        refused, *timed_out = sorted(threads.map(wait_until_refused, range(QUEUE_SIZE)))
+    assert refused < QUEUE_TIMEOUT / 2
+    assert len(timed_out) == QUEUE_SIZE - 1
+    assert all(QUEUE_TIMEOUT <= seconds < 2 * QUEUE_TIMEOUT for seconds in timed_out)
     with passwords.turn():
         assert passwords.hash(PASSWORD)
 
 
 @pytest.mark.proves("AUTH-21")
-def test_no_more_than_half_of_the_threads_are_busy_with_passwords() -> None:
+def test_at_most_half_of_the_threads_are_busy_with_passwords() -> None:
     passwords = Passwords(COST, 2)
     with passwords.turn(), pytest.raises(Unavailable):
         passwords.require_room()
 
 
 @pytest.mark.proves("AUTH-21")
-def test_those_who_are_refused_together_are_told_to_come_back_one_by_one() -> None:
+def test_retry_after_is_spread_over_three_seconds() -> None:
     passwords = Passwords(COST, 2)
-    told = set()
+    waits = set()
     with passwords.turn():
         for _ in range(100):
             with pytest.raises(Unavailable) as refusal:
                 passwords.require_room()
-            told.add(refusal.value.headers["Retry-After"])
-    assert told == {"1", "2", "3"}
+            waits.add(refusal.value.headers["Retry-After"])
+    assert waits == {"1", "2", "3"}
 
 
 @pytest.mark.proves("AUTH-21")
-@pytest.mark.skipif(CPUS < 2, reason="takes two CPUs, and Linux, which has some for each thread")
-def test_one_cpu_never_hashes() -> None:
+@pytest.mark.skipif(CPUS < 2, reason="needs two CPUs, and Linux for the affinity of a thread")
+def test_hashing_leaves_one_cpu_free() -> None:
     before = thread_ids(os.getpid())
     passwords = Passwords(COST, 2)
     with passwords.turn():
         passwords.hash(PASSWORD)
-    begun = thread_ids(os.getpid()) - before
-    (hasher,) = (each for each in begun if os.getpriority(os.PRIO_PROCESS, each) == NICENESS)
+    started = thread_ids(os.getpid()) - before
+    (hasher,) = (each for each in started if os.getpriority(os.PRIO_PROCESS, each) == NICENESS)
     allowed = os.sched_getaffinity(0)
     assert os.sched_getaffinity(hasher) == allowed - {min(allowed)}
 
 
-# --- changing it --------------------------------------------------------------------------------
+# --- password change ----------------------------------------------------------------------------
 
 
-def change(caller: Caller, current: Any = PASSWORD, new: Any = NEW_PASSWORD) -> Any:
+def change(user: ApiUser, current: Any = PASSWORD, new: Any = NEW_PASSWORD) -> Any:
     body = {"current_password": current, "new_password": new}
-    return caller.call("PUT", "/api/auth/password", json=body)
+    return user.call("PUT", "/api/auth/password", json=body)
 
 
-def test_a_new_password_replaces_the_old_one(alice: Caller) -> None:
+def test_a_new_password_replaces_the_old_one(alice: ApiUser) -> None:
     answer = change(alice)
     assert (answer.status_code, data(answer)) == (200, None)
     assert error(log_in(alice.client, PASSWORD)) == (401, "INVALID_CREDENTIALS")
     assert log_in(alice.client, NEW_PASSWORD).status_code == 200
 
 
-def test_a_new_password_ends_every_other_session_and_nobody_else_s(
-    alice: Caller, bob: Caller
+def test_a_password_change_ends_only_the_other_sessions_of_its_user(
+    alice: ApiUser, bob: ApiUser
 ) -> None:
     other = data(log_in(alice.client, PASSWORD))["refresh_token"]
     change(alice)
@@ -262,7 +262,7 @@ def test_a_new_password_ends_every_other_session_and_nobody_else_s(
         assert answer.status_code == status
 
 
-def test_a_wrong_current_password_changes_nothing(alice: Caller) -> None:
+def test_a_wrong_current_password_changes_nothing(alice: ApiUser) -> None:
     other = data(log_in(alice.client, PASSWORD))["refresh_token"]
     assert broken_fields(change(alice, current="wrong")) == ["current_password"]
     answer = alice.client.post("/api/auth/refresh", json={"refresh_token": other})
@@ -270,7 +270,7 @@ def test_a_wrong_current_password_changes_nothing(alice: Caller) -> None:
     assert log_in(alice.client, PASSWORD).status_code == 200
 
 
-def test_a_new_password_follows_the_rules_of_all(alice: Caller) -> None:
+def test_a_new_password_follows_the_registration_rules(alice: ApiUser) -> None:
     assert broken_fields(change(alice, new="short")) == ["new_password"]
     assert broken_fields(change(alice, new="password")) == ["new_password"]
     assert sorted(broken_fields(change(alice, current=None, new=1))) == [
@@ -280,20 +280,18 @@ def test_a_new_password_follows_the_rules_of_all(alice: Caller) -> None:
 
 
 @pytest.mark.proves("AUTH-9")
-def test_a_session_that_just_ended_can_no_longer_change_the_password(
-    alice: Caller, database_url: str
-) -> None:
+def test_an_ended_session_cannot_change_the_password(alice: ApiUser, database_url: str) -> None:
     assert alice.get().status_code == 200
     run(database_url, "DELETE FROM sessions")
     assert error(change(alice)) == (401, "UNAUTHENTICATED")
     assert log_in(alice.client, PASSWORD).status_code == 200
 
 
-def test_of_two_changes_at_once_one_wins_and_ends_the_other_s_session(
-    alice: Caller, database_url: str
+def test_of_two_concurrent_password_changes_one_ends_the_other_session(
+    alice: ApiUser, database_url: str
 ) -> None:
     token = data(log_in(alice.client, PASSWORD))["access_token"]
-    other = Caller(alice.client, alice.id, alice.email, token, "")
+    other = ApiUser(alice.client, alice.id, alice.email, token, "")
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(change, alice, new="first quiet rivers")
         second = threads.submit(change, other, new="second quiet rivers")
@@ -304,8 +302,8 @@ def test_of_two_changes_at_once_one_wins_and_ends_the_other_s_session(
 
 @pytest.mark.proves("AUTH-10")
 @pytest.mark.parametrize("attempt", range(5))
-def test_who_logs_in_while_the_password_changes_is_out_afterwards(
-    alice: Caller, attempt: int
+def test_a_log_in_during_a_password_change_gets_no_lasting_session(
+    alice: ApiUser, attempt: int
 ) -> None:
     with ThreadPoolExecutor(2) as threads:
         login = threads.submit(log_in, alice.client, PASSWORD)
@@ -319,8 +317,8 @@ def test_who_logs_in_while_the_password_changes_is_out_afterwards(
 
 
 @pytest.mark.proves("AUTH-10")
-def test_a_log_in_whose_session_would_begin_after_the_change_is_refused(
-    alice: Caller, database_url: str
+def test_a_log_in_verified_before_a_password_change_is_refused_after_it(
+    alice: ApiUser, database_url: str
 ) -> None:
     """The old password was right when it was checked; the change commits before the session."""
     with psycopg.connect(database_url) as changing, ThreadPoolExecutor(1) as threads:

@@ -1,4 +1,4 @@
-"""Where a user is logged in, and how that ends: in every worker, within two seconds."""
+"""Sessions: their list, and their end, which every worker enforces within two seconds."""
 
 import itertools
 import socket
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -14,32 +15,33 @@ import pytest
 
 from app import create_app, db
 from app.config import Config
-from tests.auth.database import age_sessions, count, run
-from tests.callers import PASSWORD, Caller, data, error
-from tests.serving import Reply, Server, reply, serving
+from tests.support.api_user import PASSWORD, ApiUser, data, error
+from tests.support.auth_rows import age_sessions, count, run
+from tests.support.server import Reply, Server, reply, serving
+from tests.support.services import free_port
 
 DAY = 24 * 60 * 60  # seconds
 WORKERS = 3
 
 
-def log_in(caller: Caller, **headers: str) -> dict[str, Any]:
-    credentials = {"email": caller.email, "password": PASSWORD}
-    answer = caller.client.post("/api/auth/login", json=credentials, headers=headers)
+def log_in(user: ApiUser, **headers: str) -> dict[str, Any]:
+    credentials = {"email": user.email, "password": PASSWORD}
+    answer = user.client.post("/api/auth/login", json=credentials, headers=headers)
     return dict(data(answer))
 
 
-def sessions(caller: Caller) -> list[dict[str, Any]]:
-    return list(data(caller.call("GET", "/api/auth/sessions")))
+def sessions(user: ApiUser) -> list[dict[str, Any]]:
+    return list(data(user.call("GET", "/api/auth/sessions")))
 
 
-def refuse_refresh(caller: Caller, token: str) -> bool:
-    answer = caller.client.post("/api/auth/refresh", json={"refresh_token": token})
+def refuse_refresh(user: ApiUser, token: str) -> bool:
+    answer = user.client.post("/api/auth/refresh", json={"refresh_token": token})
     is_refused = error(answer) == (401, "UNAUTHENTICATED")
     return is_refused and "log in again" in answer.get_json()["error"]["message"]
 
 
 @pytest.mark.proves("AUTH-8")
-def test_the_list_shows_where_i_am_logged_in(alice: Caller, bob: Caller) -> None:
+def test_the_list_has_the_sessions_of_its_user(alice: ApiUser, bob: ApiUser) -> None:
     log_in(alice, **{"User-Agent": "phone " + "x" * 600})
     newest, oldest = sessions(alice)
     assert newest.keys() == {"id", "created_at", "last_used_at", "user_agent", "current"}
@@ -48,7 +50,7 @@ def test_the_list_shows_where_i_am_logged_in(alice: Caller, bob: Caller) -> None
     assert len(sessions(bob)) == 1
 
 
-def test_a_session_that_ran_out_is_not_listed(alice: Caller, database_url: str) -> None:
+def test_an_expired_session_is_not_listed(alice: ApiUser, database_url: str) -> None:
     age_sessions(database_url, 31 * DAY)
     assert sessions(alice) == []
     log_in(alice)
@@ -56,13 +58,13 @@ def test_a_session_that_ran_out_is_not_listed(alice: Caller, database_url: str) 
 
 
 @pytest.mark.proves("AUTH-8")
-def test_a_refresh_moves_its_session_to_the_top(alice: Caller) -> None:
+def test_a_refresh_moves_its_session_to_the_top(alice: ApiUser) -> None:
     log_in(alice)
     alice.client.post("/api/auth/refresh", json={"refresh_token": alice.refresh_token})
     assert [session["current"] for session in sessions(alice)] == [True, False]
 
 
-def test_i_can_end_another_session_of_mine(alice: Caller) -> None:
+def test_a_user_can_end_another_of_their_sessions(alice: ApiUser) -> None:
     other = log_in(alice)["refresh_token"]
     (ended,) = [session["id"] for session in sessions(alice) if not session["current"]]
     answer = alice.call("DELETE", f"/api/auth/sessions/{ended}")
@@ -73,41 +75,43 @@ def test_i_can_end_another_session_of_mine(alice: Caller) -> None:
 
 
 @pytest.mark.proves("AUTH-8")
-def test_a_stranger_cannot_end_my_session(alice: Caller, bob: Caller) -> None:
-    (mine,) = sessions(alice)
-    assert error(bob.call("DELETE", f"/api/auth/sessions/{mine['id']}")) == (404, "NOT_FOUND")
-    assert sessions(alice) == [mine]
+def test_a_user_cannot_end_the_session_of_another_user(alice: ApiUser, bob: ApiUser) -> None:
+    (session,) = sessions(alice)
+    assert error(bob.call("DELETE", f"/api/auth/sessions/{session['id']}")) == (404, "NOT_FOUND")
+    assert sessions(alice) == [session]
 
 
 @pytest.mark.proves("AUTH-8")
 @pytest.mark.parametrize(
     "spell", [str.upper, lambda text: text.replace("-", ""), "{{{}}}".format, "x".format]
 )
-def test_another_spelling_of_a_session_is_not_found(
-    alice: Caller, spell: Callable[[str], str]
+def test_a_session_id_in_another_spelling_is_not_found(
+    alice: ApiUser, spell: Callable[[str], str]
 ) -> None:
-    (mine,) = sessions(alice)
-    assert spell(mine["id"]) != mine["id"]
-    answer = alice.call("DELETE", f"/api/auth/sessions/{spell(mine['id'])}")
+    (session,) = sessions(alice)
+    assert spell(session["id"]) != session["id"]
+    answer = alice.call("DELETE", f"/api/auth/sessions/{spell(session['id'])}")
     assert error(answer) == (404, "NOT_FOUND")
     assert error(alice.call("DELETE", f"/api/auth/sessions/{uuid4()}")) == (404, "NOT_FOUND")
 
 
-def test_a_logout_ends_the_session_and_can_be_repeated(alice: Caller) -> None:
+def test_a_logout_ends_the_session_and_can_be_repeated(alice: ApiUser) -> None:
     for _ in range(2):
         answer = alice.client.post("/api/auth/logout", json={"refresh_token": alice.refresh_token})
         assert (answer.status_code, data(answer)) == (200, None)
     assert refuse_refresh(alice, alice.refresh_token)
 
 
-def test_a_logout_with_a_token_of_nobody_ends_nothing(alice: Caller) -> None:
+def test_a_logout_with_an_unknown_token_ends_nothing(alice: ApiUser) -> None:
     for token in ("x", alice.refresh_token[:-2] + "AA"):
         answer = alice.client.post("/api/auth/logout", json={"refresh_token": token})
         assert answer.status_code == 200
     assert len(sessions(alice)) == 1
 
 
-def test_ends_that_every_token_outlived_are_forgotten(alice: Caller, database_url: str) -> None:
+def test_ended_sessions_are_deleted_once_their_access_tokens_have_expired(
+    alice: ApiUser, database_url: str
+) -> None:
     run(
         database_url,
         "INSERT INTO ended_sessions SELECT gen_random_uuid(), now() - interval '61 minutes'"
@@ -117,48 +121,46 @@ def test_ends_that_every_token_outlived_are_forgotten(alice: Caller, database_ur
     assert count(database_url, "ended_sessions") == 1
 
 
-def test_requests_ask_the_database_for_ended_sessions_once_a_second(
-    alice: Caller, monkeypatch: pytest.MonkeyPatch
+def test_ended_sessions_are_read_at_most_once_a_second(
+    alice: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = itertools.count()
+    executed = itertools.count()
     execute = psycopg.Connection.execute
 
     def counted(*args: Any, **options: Any) -> Any:
-        next(asked)
+        next(executed)
         return execute(*args, **options)
 
     monkeypatch.setattr(psycopg.Connection, "execute", counted)
     began = time.monotonic()
     for _ in range(300):
         assert error(alice.call("GET", f"/api/{uuid4()}/tasks")) == (403, "FORBIDDEN")
-    assert next(asked) <= 1 + (time.monotonic() - began)
+    assert next(executed) <= 1 + (time.monotonic() - began)
 
 
 @pytest.mark.proves("AUTH-13")
-def test_while_the_ended_sessions_cannot_be_read_nobody_gets_in(
-    alice: Caller, config: Config
+def test_requests_are_refused_while_the_ended_sessions_cannot_be_read(
+    alice: ApiUser, config: Config
 ) -> None:
     assert len(sessions(alice)) == 1
-    db.close_pool()
-    db.configure(config)
+    db.configure(replace(config, database_url=f"postgresql://127.0.0.1:{free_port()}/away"))
     time.sleep(2)
     assert error(alice.call("GET", f"/api/{uuid4()}/tasks")) == (503, "UNAVAILABLE")
 
 
-def test_an_ended_session_stays_ended_after_a_restart(alice: Caller, config: Config) -> None:
+def test_an_ended_session_stays_ended_after_a_restart(alice: ApiUser, config: Config) -> None:
     alice.client.post("/api/auth/logout", json={"refresh_token": alice.refresh_token})
     restarted = create_app(config).test_client()
-    db.open_pool()
     answer = restarted.get("/api/auth/me", headers=alice.authorization)
     assert error(answer) == (401, "UNAUTHENTICATED")
 
 
-# --- over all workers ---------------------------------------------------------------------------
+# --- several workers ----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def several(served_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A gunicorn with more workers than the machine of the tests may have cores."""
+    """A gunicorn with WORKERS workers of one thread each."""
     directory = tmp_path_factory.mktemp("several")
     with serving(
         served_database_url, directory, WEB_CONCURRENCY=str(WORKERS), WEB_THREADS="1"
@@ -167,9 +169,12 @@ def several(served_database_url: str, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @contextmanager
-def one_to_each(server: Server) -> Iterator[list[socket.socket]]:
-    """A connection to each worker: while its only thread waits for a body, others take the next."""
-    body = b'{"refresh_token": "nobody"}'
+def connect_to_each_worker(server: Server) -> Iterator[list[socket.socket]]:
+    """A connection to each worker.
+
+    A worker whose only thread waits for a body leaves the next connection to the others.
+    """
+    body = b'{"refresh_token": "unknown"}'
     head = (
         f"POST /api/auth/logout HTTP/1.1\r\nHost: {server.host}\r\nExpect: 100-continue\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -188,7 +193,7 @@ def one_to_each(server: Server) -> Iterator[list[socket.socket]]:
 
 
 def statuses(connections: list[socket.socket], token: str) -> list[int]:
-    """What each worker answers."""
+    """The status of each worker's response."""
     request = f"GET /api/auth/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
     for connection in connections:
         connection.sendall(request.encode())
@@ -213,7 +218,7 @@ def change_password(server: Server, _: dict[str, Any], other: str) -> Reply:
     return send(server, "PUT", "/api/auth/password", other, body)
 
 
-def end_from_elsewhere(server: Server, _: dict[str, Any], other: str) -> Reply:
+def end_from_other_session(server: Server, _: dict[str, Any], other: str) -> Reply:
     listed = send(server, "GET", "/api/auth/sessions", other).json["data"]
     (ended,) = [each["id"] for each in listed if not each["current"]]
     return send(server, "DELETE", f"/api/auth/sessions/{ended}", other)
@@ -224,39 +229,39 @@ def erase(server: Server, _: dict[str, Any], other: str) -> Reply:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [log_out, change_password, end_from_elsewhere, erase])
-def test_an_ended_session_is_out_of_every_worker_within_two_seconds(
+@pytest.mark.parametrize("end", [log_out, change_password, end_from_other_session, erase])
+def test_every_worker_refuses_an_ended_session_within_two_seconds(
     several: Server, end: Callable[[Server, dict[str, Any], str], Reply]
 ) -> None:
     email = f"{uuid4().hex}@example.com"
     several.request("POST", "/api/auth/register", {"email": email, "password": PASSWORD})
     session, other = log_in_at(several, email), log_in_at(several, email)["access_token"]
-    with one_to_each(several) as workers:
+    with connect_to_each_worker(several) as workers:
         assert statuses(workers, session["access_token"]) == [200] * WORKERS
         assert end(several, session, other).status == 200
         time.sleep(2)
         assert statuses(workers, session["access_token"]) == [401] * WORKERS
-        goes_on = 401 if end is erase else 200
-        assert statuses(workers, other) == [goes_on] * WORKERS
+        expected = 401 if end is erase else 200
+        assert statuses(workers, other) == [expected] * WORKERS
 
 
-def test_refreshing_and_ending_a_session_at_once_never_fails(
+def test_concurrent_refreshes_and_logouts_never_fail(
     server: Server, served_database_url: str
 ) -> None:
     email = f"{uuid4().hex}@example.com"
     server.request("POST", "/api/auth/register", {"email": email, "password": PASSWORD})
 
-    def refresh_it(session: dict[str, Any]) -> int:
+    def refresh(session: dict[str, Any]) -> int:
         token = {"refresh_token": session["refresh_token"]}
         return server.request("POST", "/api/auth/refresh", token).status
 
     with ThreadPoolExecutor(4) as threads:
         for _ in range(10):
             session = log_in_at(server, email)
-            refreshed = [threads.submit(refresh_it, session) for _ in range(2)]
+            refreshed = [threads.submit(refresh, session) for _ in range(2)]
             ended = [threads.submit(log_out, server, session, "") for _ in range(2)]
             assert {each.result() for each in refreshed} <= {200, 401}
             assert {each.result().status for each in ended} == {200}
-            assert refresh_it(session) == 401
-    theirs = "sessions INNER JOIN users ON users.id = owner_id WHERE email = %(email)s"
-    assert count(served_database_url, theirs, email=email) == 0
+            assert refresh(session) == 401
+    open_sessions = "sessions INNER JOIN users ON users.id = owner_id WHERE email = %(email)s"
+    assert count(served_database_url, open_sessions, email=email) == 0

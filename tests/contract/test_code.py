@@ -1,4 +1,4 @@
-"""The contract says what the code does: routes, fields, limits and error codes are the same."""
+"""specs/openapi.yaml and the code have the same routes, fields, limits and error codes."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,19 +17,19 @@ from marshmallow import missing as no_default
 import app as service
 from app import db, errors
 from app.auth import schemas as auth
-from app.auth.tokens import LIFETIME
+from app.auth.access_tokens import LIFETIME
 from app.config import Config
-from app.docs.routes import CONTRACT
-from app.fields import Choice, Flag, Integer, QueryFlag, QueryInteger, StrictSchema, Text
-from app.operations.counters import SharedCounters
-from app.operations.limits import RateLimits
+from app.http.body import BODY_LIMIT
+from app.http.fields import Choice, Flag, Integer, QueryFlag, QueryInteger, StrictSchema, Text
+from app.ratelimit.limits import RateLimits
+from app.ratelimit.shared_counters import SharedCounters
+from app.system.docs import CONTRACT
 from app.tasks import schemas as tasks
 from app.tasks.export import COLUMNS
 from app.tasks.routes import BATCH_LIMIT
-from app.web import BODY_LIMIT
-from tests.callers import Caller, register
-from tests.contract import document
-from tests.contract.document import Node, Operation, operations, resolve
+from tests.support import openapi
+from tests.support.api_user import ApiUser, register
+from tests.support.openapi import Node, Operation, operations, resolve
 
 BODIES: Mapping[str, Schema] = {
     "register": auth.REGISTRATION,
@@ -45,10 +45,10 @@ BODIES: Mapping[str, Schema] = {
     "applyBatch": tasks.BATCH,
 }
 QUERIES: Mapping[str, Schema] = {
-    "listTasks": tasks.LISTING,
-    "listTrash": tasks.PAGE,
-    "listTaskHistory": tasks.PAGE,
-    "listChanges": tasks.FEED,
+    "listTasks": tasks.LIST_QUERY,
+    "listTrash": tasks.PAGE_QUERY,
+    "listTaskHistory": tasks.PAGE_QUERY,
+    "listChanges": tasks.FEED_QUERY,
     "exportTasks": tasks.EXPORT,
 }
 
@@ -57,7 +57,7 @@ PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 @pytest.mark.proves("DOC-1")
-def test_the_served_description_is_the_file(client: FlaskClient) -> None:
+def test_openapi_json_is_the_file(client: FlaskClient) -> None:
     served = client.get("/openapi.json")
     assert served.json == yaml.safe_load(CONTRACT.read_text())
     known = {"If-None-Match": served.headers["ETag"]}
@@ -65,12 +65,12 @@ def test_the_served_description_is_the_file(client: FlaskClient) -> None:
 
 
 @pytest.mark.proves("DOC-1")
-def test_the_description_has_the_version_of_the_service() -> None:
-    assert document.document()["info"]["version"] == service.__version__
+def test_the_contract_has_the_version_of_the_service() -> None:
+    assert openapi.document()["info"]["version"] == service.__version__
 
 
 @pytest.mark.proves("DOC-2")
-def test_every_route_is_described_and_every_description_has_a_route(app: Flask) -> None:
+def test_the_contract_has_the_routes_of_the_application(app: Flask) -> None:
     routes = {
         (method, PLACEHOLDER.sub(r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
@@ -80,8 +80,8 @@ def test_every_route_is_described_and_every_description_has_a_route(app: Flask) 
 
 
 @pytest.mark.proves("API-15")
-@pytest.mark.parametrize("path", document.document()["paths"])
-def test_options_names_the_methods_that_are_described(client: FlaskClient, path: str) -> None:
+@pytest.mark.parametrize("path", openapi.document()["paths"])
+def test_options_allows_the_methods_of_the_contract(client: FlaskClient, path: str) -> None:
     concrete = path.replace("{user_id}", "me").replace("{", "").replace("}", "")
     described = {each.method for each in operations().values() if each.path == path}
     allowed = client.options(concrete).headers["Allow"].split(", ")
@@ -89,7 +89,7 @@ def test_options_names_the_methods_that_are_described(client: FlaskClient, path:
 
 
 @pytest.mark.parametrize("name", operations())
-def test_an_operation_is_open_to_those_whom_the_description_lets_in(
+def test_an_operation_needs_a_token_unless_the_contract_says_it_is_public(
     client: FlaskClient, name: str
 ) -> None:
     operation = operations()[name]
@@ -104,8 +104,10 @@ WRITES = [name for name, each in operations().items() if each.method != "GET"]
 
 @pytest.mark.proves("API-11", "API-12", "API-14", "DOC-2")
 @pytest.mark.parametrize("name", WRITES)
-def test_every_write_refuses_a_body_that_it_does_not_take(alice: Caller, name: str) -> None:
-    """Those that take none at all, too; what they answer is described, or `alice` would notice."""
+def test_every_write_refuses_a_body_of_another_size_type_or_shape(
+    alice: ApiUser, name: str
+) -> None:
+    """Writes without a body as well; the client checks each response against the contract."""
     operation = operations()[name]
     path = operation.path.replace("{user_id}", "me").replace("{", "").replace("}", "")
     too_large = b" " * ((BATCH_LIMIT if name == "applyBatch" else BODY_LIMIT) + 1)
@@ -138,7 +140,7 @@ KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
 
 
 def keywords(field: fields.Field[Any]) -> dict[str, Any]:
-    """What JSON Schema has to say of a field."""
+    """The JSON Schema keywords of a field."""
     for kinds, translate in KEYWORDS:
         if isinstance(field, kinds):
             found = translate(field)
@@ -151,7 +153,7 @@ def keywords(field: fields.Field[Any]) -> dict[str, Any]:
 
 
 def described(node: Node, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The same keywords of a described field; what is left out is the loosest there is."""
+    """The keywords in `wanted` of a property in the contract, with their defaults."""
     schema = {"minLength": 0, **resolve(node)}
     found = {name: schema.get(name) for name in wanted}
     if "default" in schema:
@@ -166,7 +168,10 @@ def nullable(field: fields.Field[Any], wanted: Mapping[str, Any]) -> dict[str, A
 
 
 def assert_same(schema: Schema, properties: Mapping[str, Node], required: set[str]) -> None:
-    """A query has no null: there `allow_none` only says that a parameter may be left out."""
+    """Asserts that both have the same fields, keywords and required fields.
+
+    In a query, `allow_none` says that the parameter is optional: there is no null.
+    """
     is_query = schema in QUERIES.values()
     assert schema.fields.keys() == properties.keys()
     assert {name for name, field in schema.fields.items() if field.required} == required
@@ -182,7 +187,7 @@ def body_schema(operation: Operation) -> Node:
 
 @pytest.mark.proves("DOC-2")
 @pytest.mark.parametrize("name", BODIES)
-def test_a_body_has_the_fields_and_limits_of_its_schema(name: str) -> None:
+def test_a_request_body_has_the_fields_and_limits_of_its_schema(name: str) -> None:
     node = body_schema(operations()[name])
     assert node["additionalProperties"] is False
     assert_same(BODIES[name], node["properties"], set(node.get("required", ())))
@@ -190,8 +195,8 @@ def test_a_body_has_the_fields_and_limits_of_its_schema(name: str) -> None:
 
 @pytest.mark.proves("DOC-2")
 @pytest.mark.parametrize("kind", tasks.OPERATIONS)
-def test_an_operation_of_a_batch_has_the_fields_and_limits_of_its_schema(kind: str) -> None:
-    mapping = document.document()["components"]["schemas"]["BatchOperation"]["discriminator"]
+def test_a_batch_operation_has_the_fields_and_limits_of_its_schema(kind: str) -> None:
+    mapping = openapi.document()["components"]["schemas"]["BatchOperation"]["discriminator"]
     assert mapping["mapping"].keys() == tasks.OPERATIONS.keys()
     node = resolve({"$ref": mapping["mapping"][kind]})
     properties = dict(node["properties"])
@@ -210,7 +215,7 @@ def test_a_query_has_the_parameters_and_limits_of_its_schema(name: str) -> None:
     assert_same(QUERIES[name], properties, required)
 
 
-def test_no_body_and_no_query_is_described_beyond_those() -> None:
+def test_the_contract_has_no_other_request_bodies_and_queries() -> None:
     assert {each.id for each in operations().values() if each.request} == BODIES.keys()
     assert {
         each.id
@@ -219,23 +224,23 @@ def test_no_body_and_no_query_is_described_beyond_those() -> None:
     } == QUERIES.keys()
 
 
-def test_every_schema_of_the_code_is_held_against_the_description() -> None:
-    held = {*BODIES.values(), *QUERIES.values(), *tasks.OPERATIONS.values(), tasks.OPERATION}
+def test_every_schema_of_the_code_is_compared_with_the_contract() -> None:
+    compared = {*BODIES.values(), *QUERIES.values(), *tasks.OPERATIONS.values(), tasks.OPERATION}
     instances = {
         each
         for module in (auth, tasks)
         for each in vars(module).values()
         if isinstance(each, StrictSchema)
     }
-    assert instances <= held
+    assert instances <= compared
 
 
 def test_an_exported_task_has_the_columns_of_a_task() -> None:
-    assert list(COLUMNS) == list(document.document()["components"]["schemas"]["Task"]["properties"])
+    assert list(COLUMNS) == list(openapi.document()["components"]["schemas"]["Task"]["properties"])
 
 
-def test_an_access_token_lasts_as_long_as_described() -> None:
-    session = document.document()["components"]["schemas"]["Session"]["properties"]
+def test_the_contract_has_the_lifetime_of_an_access_token() -> None:
+    session = openapi.document()["components"]["schemas"]["Session"]["properties"]
     assert session["expires_in"]["maximum"] == LIFETIME
 
 
@@ -243,19 +248,20 @@ def test_an_access_token_lasts_as_long_as_described() -> None:
 
 
 def family(parent: type[errors.AppError] = errors.AppError) -> Iterator[type[errors.AppError]]:
+    """All subclasses, direct and indirect."""
     for child in parent.__subclasses__():
         yield child
         yield from family(child)
 
 
-# A kind of an error that says more, such as NotReady, has the code of its parent.
+# A subclass with more details, such as NotReady, has the code of its parent.
 ERRORS = {error.code: error for error in reversed(list(family()))}
 
 
 def documented_errors() -> Iterator[tuple[str, str]]:
-    """Every (status, code) that some answer is described with."""
+    """Every (status, code) of the responses in the contract."""
     answers = [each.responses for each in operations().values()]
-    for responses in [*answers, document.general_responses()]:
+    for responses in [*answers, openapi.general_responses()]:
         for status, response in responses.items():
             media = response.get("content", {}).get("application/json", {})
             if media.get("schema", {}).get("$ref", "").endswith("/Failure"):
@@ -263,19 +269,19 @@ def documented_errors() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.proves("DOC-2")
-def test_the_error_codes_are_those_of_the_code() -> None:
-    enum = document.document()["components"]["schemas"]["ErrorCode"]["enum"]
+def test_the_contract_has_the_error_codes_of_the_code() -> None:
+    enum = openapi.document()["components"]["schemas"]["ErrorCode"]["enum"]
     assert sorted(enum) == sorted(ERRORS)
 
 
 @pytest.mark.proves("DOC-2")
-def test_every_error_is_described_with_its_own_status() -> None:
+def test_every_error_code_has_its_status_in_the_contract() -> None:
     assert {(str(error.status), code) for code, error in ERRORS.items()} == set(documented_errors())
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_the_example_of_an_error_is_what_it_says(code: str) -> None:
-    example = document.document()["components"]["examples"][code]["value"]["error"]
+def test_the_example_of_an_error_has_its_code_and_message(code: str) -> None:
+    example = openapi.document()["components"]["examples"][code]["value"]["error"]
     assert (example["code"], example["message"]) == (code, ERRORS[code].message)
 
 
@@ -284,11 +290,10 @@ def test_the_example_of_an_error_is_what_it_says(code: str) -> None:
 
 @pytest.fixture
 def operated(config: Config) -> Iterator[FlaskClient]:
-    """The service with what an operator may switch on."""
+    """The service with its optional features: rate limits and metrics."""
     limit, token = "600/minute", METRICS_TOKEN
     application = service.create_app(replace(config, rate_limit=limit, metrics_token=token))
     application.extensions["rate_limits"] = RateLimits(limit, SharedCounters())
-    db.open_pool()
     yield application.test_client()
     db.close_pool()
 
@@ -298,24 +303,24 @@ def without_numbers(text: str) -> str:
 
 
 @pytest.mark.proves("OPS-3")
-def test_the_examples_of_the_limits_are_what_a_user_is_told(operated: FlaskClient) -> None:
+def test_the_examples_of_rate_limit_headers_are_like_real_ones(operated: FlaskClient) -> None:
     answer = register(operated).get()
-    headers = document.document()["components"]["headers"]
+    headers = openapi.document()["components"]["headers"]
     for name in ("RateLimit", "RateLimit-Policy"):
         assert without_numbers(headers[name]["example"]) == without_numbers(answer.headers[name])
 
 
 @pytest.mark.proves("OPS-21")
-def test_the_example_of_the_metrics_is_a_part_of_them(operated: FlaskClient) -> None:
+def test_the_example_of_the_metrics_is_part_of_the_response(operated: FlaskClient) -> None:
     assert operated.get("/nowhere").status_code == 404
     bearer = {"Authorization": f"Bearer {METRICS_TOKEN}"}
-    told = without_numbers(operated.get("/metrics", headers=bearer).text)
+    response = without_numbers(operated.get("/metrics", headers=bearer).text)
     example = operations()["getMetrics"].responses["200"]["content"]["text/plain"]["example"]
-    assert without_numbers(example) in told
+    assert without_numbers(example) in response
 
 
-def test_an_access_token_is_taken_as_it_is_described(alice: Caller) -> None:
-    session = document.document()["components"]["schemas"]["Session"]["properties"]
+def test_an_access_token_is_accepted_in_the_header_of_the_contract(alice: ApiUser) -> None:
+    session = openapi.document()["components"]["schemas"]["Session"]["properties"]
     described = re.search("`(.+)`", session["access_token"]["description"])
     assert described is not None
     name, _, value = described[1].partition(": ")
@@ -323,20 +328,20 @@ def test_an_access_token_is_taken_as_it_is_described(alice: Caller) -> None:
     assert alice.client.get("/api/auth/me", headers=sent).status_code == 200
 
 
-@pytest.mark.parametrize("name", document.document()["components"]["headers"])
-def test_the_example_of_a_header_has_the_form_that_is_described(name: str) -> None:
-    header = document.document()["components"]["headers"][name]
+@pytest.mark.parametrize("name", openapi.document()["components"]["headers"])
+def test_the_example_of_a_header_is_valid(name: str) -> None:
+    header = openapi.document()["components"]["headers"][name]
     jsonschema_rs.validate(header["schema"], header["example"], validate_formats=True)
 
 
 # --- the document itself ------------------------------------------------------------------------
 
 
-def test_every_component_is_used() -> None:
-    used = {node["$ref"] for node in document.nodes(document.document()) if "$ref" in node}
+def test_every_component_of_the_contract_is_used() -> None:
+    used = {node["$ref"] for node in openapi.nodes(openapi.document()) if "$ref" in node}
     assert used >= {
         f"#/components/{kind}/{name}"
-        for kind, members in document.document()["components"].items()
+        for kind, members in openapi.document()["components"].items()
         if kind != "securitySchemes"
         for name in members
     }

@@ -1,4 +1,4 @@
-"""Nothing is taken away from clients unless the CHANGELOG says so."""
+"""Breaking changes of the contract since the last release are in the CHANGELOG."""
 
 import re
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from app.docs.routes import CONTRACT
-from tests.contract import document
-from tests.contract.compare import breaking_changes
+from app.system.docs import CONTRACT
+from tests.support import openapi
+from tests.support.openapi_diff import breaking_changes
 
 CHANGELOG = CONTRACT.parent.parent / "CHANGELOG.md"
 SUCCESSES = range(200, 300)
@@ -26,25 +26,25 @@ RELEASES = sorted((CONTRACT.parent / "released").glob("*.yaml"), key=version)
 
 @pytest.mark.proves("DOC-13")
 @pytest.mark.parametrize("release", RELEASES[-1:], ids=lambda file: file.stem)
-def test_what_breaks_clients_of_the_last_release_is_in_the_changelog(release: Path) -> None:
-    changes = breaking_changes(yaml.safe_load(release.read_text()), document.document())
+def test_breaking_changes_since_the_last_release_are_in_the_changelog(release: Path) -> None:
+    changes = breaking_changes(yaml.safe_load(release.read_text()), openapi.document())
     named = re.sub(r"\s+", " ", CHANGELOG.read_text().replace("`", ""))
     assert [change for change in changes if change not in named] == []
 
 
 @pytest.mark.proves("DOC-13")
 @pytest.mark.parametrize("release", RELEASES, ids=lambda file: file.stem)
-def test_a_released_contract_is_of_the_version_that_it_is_named_after(release: Path) -> None:
+def test_a_released_contract_has_the_version_in_its_file_name(release: Path) -> None:
     assert yaml.safe_load(release.read_text())["info"]["version"] == release.stem
 
 
 @pytest.mark.proves("DOC-13")
-def test_what_is_deprecated_says_so_in_its_answers() -> None:
-    for path, item in document.document()["paths"].items():
+def test_a_deprecated_operation_has_deprecation_and_sunset_headers() -> None:
+    for path, item in openapi.document()["paths"].items():
         for method, node in item.items():
             if method == "parameters" or not node.get("deprecated"):
                 continue
-            operation = document.find_operation(method.upper(), path)
+            operation = openapi.find_operation(method.upper(), path)
             assert operation is not None
             for status, response in operation.responses.items():
                 if int(status) in SUCCESSES:
@@ -123,7 +123,7 @@ BREAKING: dict[str, Edit] = {
     ]["responses"]["200"]["content"].pop("text/csv"),
 }
 
-HARMLESS: dict[str, Edit] = {
+COMPATIBLE: dict[str, Edit] = {
     "a new field in answers": lambda root: schema("Task")(root)["properties"].update(
         due_at={"type": "string"}
     ),
@@ -145,16 +145,16 @@ HARMLESS: dict[str, Edit] = {
 
 @pytest.mark.proves("DOC-13")
 @pytest.mark.parametrize("sentence", BREAKING)
-def test_a_breaking_change_is_found(sentence: str) -> None:
-    changed = deepcopy(document.document())
+def test_a_breaking_change_is_reported(sentence: str) -> None:
+    changed = deepcopy(openapi.document())
     BREAKING[sentence](changed)
-    assert sentence in breaking_changes(document.document(), changed)
+    assert sentence in breaking_changes(openapi.document(), changed)
 
 
 @pytest.mark.proves("DOC-13")
-@pytest.mark.parametrize("change", HARMLESS)
-def test_an_addition_breaks_nothing(change: str) -> None:
-    changed = deepcopy(document.document())
-    HARMLESS[change](changed)
-    assert changed != document.document()
-    assert breaking_changes(document.document(), changed) == []
+@pytest.mark.parametrize("change", COMPATIBLE)
+def test_a_compatible_change_is_not_reported(change: str) -> None:
+    changed = deepcopy(openapi.document())
+    COMPATIBLE[change](changed)
+    assert changed != openapi.document()
+    assert breaking_changes(openapi.document(), changed) == []

@@ -1,18 +1,18 @@
-"""What the tests of deployment share."""
+"""A PostgreSQL for the tests of the image and of compose.yaml."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from app import embedded
-from tests.operations import parts
+from app import devdb
+from tests.support import services
 
 
 @pytest.fixture
-def database() -> Iterator[embedded.EmbeddedPostgres]:
-    """A PostgreSQL that is reached over TCP with a password, as the one in compose.yaml is."""
+def database() -> Iterator[devdb.EmbeddedPostgres]:
+    """A PostgreSQL that listens on TCP with a password, like the one in compose.yaml."""
     with (
-        parts.cluster_directory() as directory,
-        embedded.start(directory, listen_tcp=True) as postgres,
+        services.cluster_directory() as directory,
+        devdb.start(directory, listen_tcp=True) as postgres,
     ):
         yield postgres

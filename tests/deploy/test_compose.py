@@ -1,4 +1,4 @@
-"""What is written in Dockerfile and compose.yaml, and what their scripts make."""
+"""Dockerfile, compose.yaml, and the scripts that they run."""
 
 import os
 import shutil
@@ -10,14 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from app import embedded
-from tests.deploy.dockerfile import COMPOSE, instructions
-from tests.operations import parts
-from tests.operations.parts import ROOT
+from app import devdb
+from tests.support.dockerfile import COMPOSE, instructions
+from tests.support.services import ROOT, program
 
 
 @pytest.mark.proves("OPS-70")
-def test_the_dockerfile_has_no_findings() -> None:
+def test_hadolint_reports_nothing_for_the_dockerfile() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     result = subprocess.run(
         [linter, ROOT / "Dockerfile"], check=False, capture_output=True, text=True
@@ -26,9 +25,9 @@ def test_the_dockerfile_has_no_findings() -> None:
 
 
 @pytest.mark.proves("OPS-70")
-def test_no_secret_can_get_into_the_image() -> None:
-    kept = (ROOT / ".dockerignore").read_text().split("\n*\n")[1].splitlines()
-    allowed = {line[1:] for line in kept if line.startswith("!")}
+def test_the_build_context_contains_only_what_the_dockerfile_copies() -> None:
+    rules = (ROOT / ".dockerignore").read_text().split("\n*\n")[1].splitlines()
+    allowed = {line[1:] for line in rules if line.startswith("!")}
     copied = {
         source.split("/")[0]
         for word, rest in instructions()
@@ -41,8 +40,8 @@ def test_no_secret_can_get_into_the_image() -> None:
 # --- compose ------------------------------------------------------------------------------------
 
 
-def test_compose_accepts_its_file() -> None:
-    compose = parts.program("docker-compose")
+def test_docker_compose_accepts_compose_yaml() -> None:
+    compose = program("docker-compose")
     subprocess.run([compose, "--file", ROOT / "compose.yaml", "config", "--quiet"], check=True)
 
 
@@ -51,28 +50,28 @@ def services(*names: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.proves("OPS-71")
-def test_only_nginx_is_reached_from_outside() -> None:
+def test_only_nginx_publishes_ports() -> None:
     published = [name for name, each in COMPOSE["services"].items() if "ports" in each]
     assert published == ["nginx"]
     assert COMPOSE["networks"]["back"]["internal"] is True
 
 
-def test_what_faces_the_network_can_change_nothing() -> None:
+def test_services_are_read_only_and_without_capabilities() -> None:
     for service in services("app", "migrate", "nginx", "limits"):
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
 
 
-def test_the_service_trusts_nginx_and_nobody_else() -> None:
+def test_the_service_trusts_forwarded_headers_from_nginx_only() -> None:
     app, nginx = services("app", "nginx")
     address = nginx["networks"]["front"]["ipv4_address"]
     assert app["environment"]["FORWARDED_ALLOW_IPS"] == address
 
 
 @pytest.mark.proves("OPS-71")
-def test_every_secret_is_made_and_none_is_written_down(tmp_path: Path) -> None:
-    parts.program("openssl")
-    parts.program("git")
+def test_make_secrets_creates_every_secret_once_and_outside_of_git(tmp_path: Path) -> None:
+    program("openssl")
+    program("git")
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets"))
     make = ["deploy/make-secrets", "todo.example.com"]
     subprocess.run(make, cwd=tmp_path, check=True)
@@ -88,11 +87,11 @@ def test_every_secret_is_made_and_none_is_written_down(tmp_path: Path) -> None:
     assert ignored.returncode == 0
 
 
-def test_the_services_role_comes_with_its_password_before_the_migrations(
-    database: embedded.EmbeddedPostgres, tmp_path: Path
+def test_create_app_role_creates_the_services_role_with_its_password(
+    database: devdb.EmbeddedPostgres, tmp_path: Path
 ) -> None:
     (tmp_path / "password").write_text("of the service's own")
-    admin = psycopg.conninfo.conninfo_to_dict(database.tcp_url(user=embedded.SUPERUSER))
+    admin = psycopg.conninfo.conninfo_to_dict(database.tcp_url(user=devdb.SUPERUSER))
     environment = {
         "PATH": os.environ["PATH"],
         "POSTGRES_USER": str(admin["user"]),
@@ -102,7 +101,7 @@ def test_the_services_role_comes_with_its_password_before_the_migrations(
         "PGPASSWORD": str(admin["password"]),
         "APP_PASSWORD_FILE": str(tmp_path / "password"),
     }
-    parts.program("psql")
+    program("psql")
     subprocess.run([ROOT / "deploy/create-app-role"], env=environment, check=True)
     with psycopg.connect(
         host=str(admin["host"]),

@@ -1,4 +1,4 @@
-"""deploy/nginx.conf in the real nginx, in front of the real server."""
+"""nginx with deploy/nginx.conf in front of gunicorn."""
 
 import contextlib
 import http.client
@@ -20,18 +20,18 @@ from typing import Any
 
 import pytest
 
-from tests.operations import parts
-from tests.processes import children, until
-from tests.serving import Reply, Server, reply, serving
+from tests.support import services
+from tests.support.processes import children, until
+from tests.support.server import Reply, Server, reply, serving
 
-CONFIGURATION = parts.ROOT / "deploy" / "nginx.conf"
-ATTACKERS = 10  # addresses, each within the limit on connections
+CONFIGURATION = services.ROOT / "deploy" / "nginx.conf"
+ATTACKERS = 10  # client addresses, each within the limit on connections
 MiB = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Front:
-    """nginx, and the server behind it."""
+    """A running nginx and the server behind it; `directory` has its files and logs."""
 
     port: int
     plain_port: int
@@ -51,23 +51,23 @@ class Front:
             return reply(connection, request.partition(b" ")[0].decode("latin-1"))
 
     def plain(self, request: bytes) -> Reply:
-        """The same without TLS."""
+        """Sends the bytes without TLS; reads one response."""
         with socket.create_connection(("127.0.0.1", self.plain_port), 20) as connection:
             connection.sendall(request)
             return reply(connection, request.partition(b" ")[0].decode("latin-1"))
 
     def http2(self, path: str, *options: str, body: bytes = b"") -> Reply:
-        """What curl is answered over HTTP/2; `options` are its own, and `body` is its input."""
-        command = [parts.program("curl"), "--silent", "--show-error", "--include", "--http2"]
+        """The response to curl over HTTP/2; `options` are curl's, `body` is its standard input."""
+        command = [services.program("curl"), "--silent", "--show-error", "--include", "--http2"]
         command += ["--cacert", str(self.directory / "certificate.pem"), "--max-time", "20"]
         command += ["--resolve", f"localhost:{self.port}:127.0.0.1", *options]
-        told = subprocess.run(
+        finished = subprocess.run(
             [*command, f"https://localhost:{self.port}{path}"],
             input=body,
             capture_output=True,
             check=True,
         )
-        stream = io.BytesIO(told.stdout)
+        stream = io.BytesIO(finished.stdout)
         version, status = stream.readline().split()[:2]
         assert version == b"HTTP/2"
         return Reply(int(status), http.client.parse_headers(stream), stream.read())
@@ -84,6 +84,7 @@ class Front:
 
 
 def certificate(directory: Path) -> tuple[Path, Path]:
+    """Creates a self-signed certificate for localhost; the files of the certificate and its key."""
     key, made = directory / "key.pem", directory / "certificate.pem"
     options = [
         "req",
@@ -103,7 +104,7 @@ def certificate(directory: Path) -> tuple[Path, Path]:
 
 
 def configuration(directory: Path, server: Server, port: int, plain_port: int) -> Path:
-    """deploy/nginx.conf with the places that are marked HERE, and the paths, of this test."""
+    """deploy/nginx.conf with the addresses and paths of this test."""
     made, key = certificate(directory)
     text = CONFIGURATION.read_text()
     for old, new in {
@@ -124,15 +125,16 @@ def configuration(directory: Path, server: Server, port: int, plain_port: int) -
 
 @contextlib.contextmanager
 def fronted(database_url: str, directory: Path, **settings: str) -> Iterator[Front]:
-    nginx = parts.program("nginx")
-    port, plain_port = parts.free_port(), parts.free_port()
+    """nginx in front of gunicorn on that database; `settings` are the service's."""
+    nginx = services.program("nginx")
+    port, plain_port = services.free_port(), services.free_port()
     settings = {"FORWARDED_ALLOW_IPS": "127.0.0.1/32", **settings}
     with serving(database_url, directory, **settings) as server:
         file = configuration(directory, server, port, plain_port)
-        # As root its workers could not get to the test's directory.
+        # If root starts it, workers run as nobody, who cannot enter the test's directory.
         directives = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
         command = [nginx, "-c", str(file), "-e", "stderr", "-g", directives]
-        with parts.running(command, port, log=directory / "nginx.log"):
+        with services.running(command, port, log=directory / "nginx.log"):
             tls = ssl.create_default_context(cafile=directory / "certificate.pem")
             yield Front(port, plain_port, server, directory, tls)
 
@@ -149,15 +151,17 @@ def front(served_database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def http2(front: Front) -> Front:
-    """nginx, where there is a client that speaks HTTP/2."""
-    version = subprocess.run([parts.program("curl"), "--version"], capture_output=True, check=True)
+    """nginx; skips the test if curl does not support HTTP/2."""
+    version = subprocess.run(
+        [services.program("curl"), "--version"], capture_output=True, check=True
+    )
     if b"HTTP2" not in version.stdout:
         pytest.skip("this curl does not speak HTTP/2")
     return front
 
 
 def refusal(answer: Reply, *, over_tls: bool = True) -> tuple[int, str]:
-    """Status and code of an error; its envelope must be whole."""
+    """The status and the code of an error response, whose envelope must be complete."""
     body = answer.json
     assert answer.headers["Content-Type"] == "application/json"
     assert (body["success"], body["data"], body["error"]["details"]) == (False, None, [])
@@ -167,7 +171,7 @@ def refusal(answer: Reply, *, over_tls: bool = True) -> tuple[int, str]:
     return answer.status, body["error"]["code"]
 
 
-def test_the_service_answers_through_it_over_tls(front: Front) -> None:
+def test_requests_over_tls_reach_the_service(front: Front) -> None:
     answer = front.request("GET", "/livez", headers={"X-Request-Id": "mine.1"})
     assert answer.status == 200
     assert answer.headers.get_all("X-Request-Id") == ["mine.1"]
@@ -175,7 +179,7 @@ def test_the_service_answers_through_it_over_tls(front: Front) -> None:
     assert len(answer.headers.get_all("X-Content-Type-Options") or []) == 1
 
 
-def test_without_tls_there_is_only_the_way_to_it(front: Front) -> None:
+def test_without_tls_a_request_is_redirected_to_https(front: Front) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", front.plain_port)
     connection.request("POST", "/api/auth/login", headers={"Host": "todo.example.com"})
     answer = connection.getresponse()
@@ -186,13 +190,13 @@ def test_without_tls_there_is_only_the_way_to_it(front: Front) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/api/auth/me", "/metrics", "/livez", "/errors/../livez"])
-def test_without_tls_nothing_reaches_the_service(front: Front, path: str) -> None:
+def test_without_tls_no_path_reaches_the_service(front: Front, path: str) -> None:
     answer = front.plain(f"GET {path} HTTP/1.1\r\nHost: a\r\nX-Request-Id: 0\r\n\r\n".encode())
     assert (answer.status, answer.headers["Location"]) == (308, f"https://a{path}")
 
 
 @pytest.mark.proves("API-1", "OPS-60")
-def test_what_nginx_refuses_without_tls_comes_in_the_envelope(front: Front) -> None:
+def test_nginx_errors_without_tls_have_the_envelope(front: Front) -> None:
     def refused(request: bytes) -> tuple[int, str]:
         return refusal(front.plain(request), over_tls=False)
 
@@ -209,7 +213,7 @@ def test_what_nginx_refuses_without_tls_comes_in_the_envelope(front: Front) -> N
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_the_tls_of_today_is_spoken(front: Front, version: ssl.TLSVersion) -> None:
+def test_tls_1_2_and_1_3_are_supported(front: Front, version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context(cafile=front.directory / "certificate.pem")
     context.minimum_version = context.maximum_version = version
     with (
@@ -221,12 +225,12 @@ def test_the_tls_of_today_is_spoken(front: Front, version: ssl.TLSVersion) -> No
     assert "GCM" in cipher[0] or "CHACHA20" in cipher[0]
 
 
-def test_http_1_0_needs_no_host(front: Front) -> None:
+def test_http_1_0_works_without_host(front: Front) -> None:
     assert front.raw(b"GET /livez HTTP/1.0\r\n\r\n").status == 200
 
 
 @pytest.mark.proves("API-1", "OPS-60")
-def test_what_nginx_itself_refuses_comes_in_the_envelope(front: Front) -> None:
+def test_nginx_errors_over_tls_have_the_envelope(front: Front) -> None:
     head = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
     assert refusal(front.raw(b"BROKEN / HTTP/9.9 x\r\n\r\n")) == (400, "BAD_REQUEST")
     assert refusal(front.raw(b"GET / HTTP/1.1\r\n\r\n")) == (400, "BAD_REQUEST")
@@ -244,7 +248,7 @@ def test_what_nginx_itself_refuses_comes_in_the_envelope(front: Front) -> None:
 
 
 @pytest.mark.proves("API-1", "OPS-60")
-def test_what_is_refused_over_http_2_comes_in_the_envelope(http2: Front) -> None:
+def test_errors_over_http_2_have_the_envelope(http2: Front) -> None:
     batch = "/api/me/tasks/batch"
     sent = ["--header", "Content-Type: application/json", "--data-binary", "@-"]
     large = b" " * (2 * MiB)
@@ -258,7 +262,7 @@ def test_what_is_refused_over_http_2_comes_in_the_envelope(http2: Front) -> None
 
 
 @pytest.mark.proves("API-16")
-def test_what_is_small_enough_for_nginx_as_compressed_is_refused_by_the_service(
+def test_urls_and_headers_that_are_too_large_after_decompression_are_refused_by_the_service(
     http2: Front,
 ) -> None:
     long = http2.http2("/" + "a" * 9000)
@@ -267,19 +271,19 @@ def test_what_is_small_enough_for_nginx_as_compressed_is_refused_by_the_service(
     assert (large.status, large.json["error"]["code"]) == (431, "HEADERS_TOO_LARGE")
 
 
-def test_the_largest_batch_passes_over_http_2(http2: Front) -> None:
+def test_a_body_of_the_maximum_size_passes_over_http_2(http2: Front) -> None:
     sent = ["--header", "Content-Type: application/json", "--data-binary", "@-"]
     answer = http2.http2("/api/me/tasks/batch", *sent, body=b" " * MiB)
     assert answer.json["error"]["code"] == "UNAUTHENTICATED"
 
 
-def test_the_largest_batch_passes(front: Front) -> None:
+def test_a_body_of_the_maximum_size_passes(front: Front) -> None:
     answer = front.request("POST", "/api/me/tasks/batch", b" " * MiB)
     assert answer.json["error"]["code"] == "UNAUTHENTICATED"
 
 
 @pytest.mark.proves("OPS-62")
-def test_the_numbers_are_not_public(front: Front) -> None:
+def test_metrics_are_not_public(front: Front) -> None:
     bearer = {"Authorization": "Bearer a-token-for-prometheus"}
     with front.server.connect() as direct:
         direct.sendall(
@@ -292,14 +296,14 @@ def test_the_numbers_are_not_public(front: Front) -> None:
 
 
 @pytest.mark.proves("API-5", "OPS-62")
-def test_a_request_id_that_is_not_well_formed_is_replaced_before_the_service(front: Front) -> None:
+def test_nginx_replaces_a_malformed_request_id(front: Front) -> None:
     answer = front.request("GET", "/livez", headers={"X-Request-Id": "a b<script>"})
     assert answer.headers["X-Request-Id"] in front.server.log.read_text()
     assert "<script>" not in front.server.log.read_text()
 
 
 @pytest.mark.proves("OPS-62")
-def test_clients_cannot_say_that_they_are_somebody_else(
+def test_a_forwarded_for_header_of_a_client_is_ignored(
     served_database_url: str, tmp_path: Path
 ) -> None:
     with fronted(served_database_url, tmp_path, RATE_LIMIT="3/day") as front:
@@ -313,7 +317,7 @@ def test_clients_cannot_say_that_they_are_somebody_else(
 
 
 @pytest.mark.proves("OPS-61")
-def test_one_address_cannot_take_all_connections_or_ask_without_end(front: Front) -> None:
+def test_connections_and_requests_are_limited_per_address(front: Front) -> None:
     half = b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
 
     def late() -> Reply:
@@ -324,7 +328,9 @@ def test_one_address_cannot_take_all_connections_or_ask_without_end(front: Front
     with contextlib.ExitStack() as held:
         for _ in range(100):
             held.enter_context(front.connect("127.0.0.99")).sendall(half)
-        until(lambda: late().status != 200)  # from when nginx has read what the others sent
+        until(
+            lambda: late().status != 200
+        )  # nginx counts the others after it has read their requests
         assert refusal(late()) == (429, "RATE_LIMITED")
         assert front.request("GET", "/livez").status == 200
     with front.connect("127.0.0.98") as greedy:
@@ -338,7 +344,7 @@ def test_one_address_cannot_take_all_connections_or_ask_without_end(front: Front
 
 
 @pytest.mark.proves("OPS-62")
-def test_its_log_holds_no_path(front: Front) -> None:
+def test_the_access_log_contains_no_path(front: Front) -> None:
     front.request("GET", "/canary@example.com?token=canary")
     lines = (front.directory / "access.log").read_text().splitlines()
     assert all(json.loads(line)["message"] == "proxied" for line in lines)
@@ -348,8 +354,8 @@ def test_its_log_holds_no_path(front: Front) -> None:
 # --- attacks and restarts -----------------------------------------------------------------------
 
 
-def slowest_of_hundred(front: Front) -> float:
-    """The 99th percentile of the time, in seconds, that other clients' requests take."""
+def p99(front: Front) -> float:
+    """The 99th percentile in seconds of another client's response times."""
     seconds = []
     for _ in range(5):
         with front.connect("127.0.0.2") as connection:
@@ -364,7 +370,7 @@ def slowest_of_hundred(front: Front) -> float:
 
 @contextlib.contextmanager
 def thousand_slow_connections(front: Front) -> Iterator[None]:
-    """Half of them are within a header, half within a body; all go on by a byte a second."""
+    """Half of them are in the headers, half in the body; each sends a byte per second."""
     head = b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\n"
     body = head + b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
     stop, lock, held = threading.Event(), threading.Lock(), list[tuple[ssl.SSLSocket, bytes]]()
@@ -378,7 +384,7 @@ def thousand_slow_connections(front: Front) -> Iterator[None]:
     def drip() -> None:
         while not stop.wait(1):
             for connection, byte in held:
-                with contextlib.suppress(OSError):  # nginx has had enough of it
+                with contextlib.suppress(OSError):  # closed by nginx
                     connection.sendall(byte)
 
     with ThreadPoolExecutor(8) as openers:
@@ -397,13 +403,13 @@ def thousand_slow_connections(front: Front) -> Iterator[None]:
 
 @pytest.mark.proves("API-17", "OPS-61")
 @pytest.mark.slow
-def test_a_thousand_slow_connections_do_not_slow_the_others(front: Front) -> None:
-    """Other work on this machine may slow either measurement: one fair round of three is enough."""
+def test_a_thousand_slow_connections_do_not_double_the_p99_of_others(front: Front) -> None:
+    """Other load on the machine may distort a round: one of three must pass."""
     rounds = []
     for _ in range(3):
-        quiet = slowest_of_hundred(front)
+        quiet = p99(front)
         with thousand_slow_connections(front):
-            attacked = slowest_of_hundred(front)
+            attacked = p99(front)
         rounds.append((quiet, attacked))
         if attacked <= 2 * quiet:
             return
@@ -412,9 +418,7 @@ def test_a_thousand_slow_connections_do_not_slow_the_others(front: Front) -> Non
 
 @pytest.mark.proves("OPS-63")
 @pytest.mark.slow
-def test_replacing_every_worker_under_load_fails_no_request(
-    served_database_url: str, tmp_path: Path
-) -> None:
+def test_a_reload_under_load_fails_no_request(served_database_url: str, tmp_path: Path) -> None:
     with fronted(served_database_url, tmp_path) as front:
         stop, statuses = threading.Event(), list[int]()
 
@@ -443,7 +447,7 @@ def test_replacing_every_worker_under_load_fails_no_request(
 
 
 @pytest.mark.proves("OPS-60", "OPS-63")
-def test_while_the_service_is_away_the_answer_says_when_to_come_again(
+def test_without_the_service_the_response_is_503_with_retry_after(
     served_database_url: str, tmp_path: Path
 ) -> None:
     with fronted(served_database_url, tmp_path) as front:

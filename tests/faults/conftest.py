@@ -1,4 +1,4 @@
-"""Faults take minutes, so they are collected only where FAULTS says how many: see `make faults`."""
+"""Fault scenarios, which take minutes: collected only with FAULTS=short or FAULTS=full."""
 
 import os
 import shutil
@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import memory
-from tests.faults.figures import Figures
-from tests.faults.postgres import Postgres, postgres
-from tests.faults.recorder import Recorder
-from tests.faults.rides import Ride
-from tests.serving import Server, serving
+from tests.support.databases import memory_directory
+from tests.support.faults.measurements import Measurements
+from tests.support.faults.postgres import Postgres, postgres
+from tests.support.faults.recorder import Recorder
+from tests.support.faults.scenario import Scenario
+from tests.support.server import Server, serving
 
 LENGTHS = ("short", "full")
 LENGTH = os.environ.get("FAULTS")
-FIGURES = Figures()
+MEASUREMENTS = Measurements()
 
 if LENGTH is None:
     collect_ignore_glob = ["test_*.py"]
@@ -28,32 +28,34 @@ elif LENGTH not in LENGTHS:
 
 @pytest.fixture(scope="session")
 def is_full() -> bool:
-    """Whether there is time for everything."""
+    """Whether this is the full form."""
     return LENGTH == "full"
 
 
 @pytest.fixture(scope="session")
-def figures() -> Figures:
-    return FIGURES
+def measurements() -> Measurements:
+    """The measurements of all scenarios, which the terminal summary prints."""
+    return MEASUREMENTS
 
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """A short path: a Unix socket's may have 107 bytes."""
-    made = Path(tempfile.mkdtemp(prefix="ownrow-faults-", dir=memory()))
+    """A temporary directory with a short path: that of a Unix socket has at most 107 bytes."""
+    made = Path(tempfile.mkdtemp(prefix="ownrow-faults-", dir=memory_directory()))
     yield made
     shutil.rmtree(made)
 
 
 @pytest.fixture
 def database(directory: Path) -> Iterator[Postgres]:
-    """A PostgreSQL of this test alone, as durable as one that people use."""
+    """A migrated PostgreSQL of this test, with the durability of production."""
     with postgres(directory / "database") as server:
         yield server
 
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> Iterator[Recorder]:
+    """Records the calls of this test."""
     with closing(Recorder(tmp_path / "calls.jsonl")) as opened:
         yield opened
 
@@ -66,16 +68,19 @@ def server(database: Postgres, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def ride(database: Postgres, server: Server, recorder: Recorder, figures: Figures) -> Ride:
-    return Ride(server, database.url, recorder, figures)
+def scenario(
+    database: Postgres, server: Server, recorder: Recorder, measurements: Measurements
+) -> Scenario:
+    """A scenario on `server`."""
+    return Scenario(server, database.url, recorder, measurements)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not FIGURES.scenarios:
+    if not MEASUREMENTS.scenarios:
         return
-    terminalreporter.section("figures")
-    for line in FIGURES.lines():
+    terminalreporter.section("measurements")
+    for line in MEASUREMENTS.lines():
         terminalreporter.write_line(line)
-    path = Path(os.environ.get("FAULTS_REPORT", ".faults/figures.json"))
-    FIGURES.write(path)
+    path = Path(os.environ.get("FAULTS_REPORT", ".faults/measurements.json"))
+    MEASUREMENTS.write(path)
     terminalreporter.write_line(f"written to {path}")

@@ -1,28 +1,30 @@
-"""Clients go away in the middle: the others do not notice, and what was begun is done once."""
+"""Clients that reset their connections or exhaust file descriptors do not affect other clients."""
 
 import json
-import random
 import resource
 import socket
 import struct
 from pathlib import Path
+from random import Random
 from time import sleep
 from uuid import uuid4
 
-from tests.faults.figures import Figures, summary
-from tests.faults.load import TASKS, Load, User, register
-from tests.faults.postgres import Postgres
-from tests.faults.recorder import Call, Recorder
-from tests.faults.rides import Ride, assert_all_good
-from tests.processes import children, until
-from tests.serving import Server, serving
+from tests.support.faults.load import TASKS, Load, User, register
+from tests.support.faults.measurements import Measurements, summary
+from tests.support.faults.postgres import Postgres
+from tests.support.faults.recorder import Call, Recorder
+from tests.support.faults.scenario import Scenario, assert_all_good
+from tests.support.processes import children, until
+from tests.support.server import Server, serving
 
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what close() sends is no farewell
-LONGEST = 0.02  # seconds that such a client stays, before, while or after it is answered
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER with timeout 0: close() sends RST
+SPARE = 20  # file descriptors left to the worker
+CLIENTS = 60  # additional connections
+MAX_DELAY = 0.02  # seconds until the reset: before, during or after the response
 
 
 def vanish(server: Server, user: User, call: Call, seconds: float) -> None:
-    """Makes the call, and resets the connection without a look at the answer."""
+    """Sends the call, and resets the connection after `seconds` without reading the response."""
     headers = {
         "Host": server.host,
         "Authorization": f"Bearer {user.token}",
@@ -40,38 +42,34 @@ def vanish(server: Server, user: User, call: Call, seconds: float) -> None:
 
 
 def create(user: User) -> Call:
-    body = json.dumps({"title": "by somebody who has gone"})
+    body = json.dumps({"title": "of a client that vanished"})
     return Call(uuid4().hex, user.id, "POST", TASKS, body, entries=1, is_keyed=True)
 
 
-def test_clients_that_vanish_disturb_nobody_and_their_writes_are_settled_by_their_keys(
-    ride: Ride, server: Server, figures: Figures, is_full: bool
+def test_vanished_clients_fail_no_other_call_and_their_writes_are_executed_at_most_once(
+    scenario: Scenario, server: Server, measurements: Measurements, is_full: bool
 ) -> None:
     users = [register(server) for _ in range(4)]
-    workers, dice = children(server.process.pid), random.Random(0)
-    with Load(server, users, ride.recorder, clients=8) as load:
+    workers, random = children(server.process.pid), Random(0)
+    with Load(server, users, scenario.recorder, clients=8) as load:
         load.run(1)
         for number in range(2_000 if is_full else 200):
             call = create(users[number % len(users)])
-            ride.recorder.begin(call)
-            vanish(server, users[number % len(users)], call, dice.uniform(0, LONGEST))
+            scenario.recorder.begin(call)
+            vanish(server, users[number % len(users)], call, random.uniform(0, MAX_DELAY))
         load.run(1)
-    records = ride.recorder.records()
+    records = scenario.recorder.records()
     stayed = [each for each in records if each.outcome is not None]
     gone = len(records) - len(stayed)
-    figures.add("clients vanish", summary(records) | {"vanished": gone})
-    ride.check("clients vanish", users)
+    measurements.add("clients vanish", summary(records) | {"vanished": gone})
+    scenario.check("clients vanish", users)
     assert_all_good(stayed)
     assert children(server.process.pid) == workers
     assert " ERROR " not in server.log.read_text()
 
 
-SPARE = 20  # connections that a worker has room for
-CROWD = 60
-
-
-def test_a_crowd_that_takes_all_descriptors_stops_nobody_who_is_connected(
-    database: Postgres, recorder: Recorder, figures: Figures, tmp_path: Path
+def test_connected_clients_are_served_while_no_file_descriptors_are_left(
+    database: Postgres, recorder: Recorder, measurements: Measurements, tmp_path: Path
 ) -> None:
     with serving(database.url, tmp_path, WEB_CONCURRENCY="1") as server:
         users = [register(server) for _ in range(4)]
@@ -80,15 +78,15 @@ def test_a_crowd_that_takes_all_descriptors_stops_nobody_who_is_connected(
             load.run(1)
             limit = len(list(Path(f"/proc/{worker}/fd").iterdir())) + SPARE
             resource.prlimit(worker, resource.RLIMIT_NOFILE, (limit, limit))
-            crowd = [server.connect() for _ in range(CROWD)]
+            additional = [server.connect() for _ in range(CLIENTS)]
             until(lambda: "Too many open files" in server.log.read_text())
             load.run(3)
-            complaints = server.log.read_text().count("Too many open files")
-            for each in crowd:
+            messages = server.log.read_text().count("Too many open files")
+            for each in additional:
                 each.close()
             assert server.request("GET", "/livez").status == 200
         records = recorder.records()
-        figures.add("no descriptors left", summary(records) | {"complaints": complaints})
-        Ride(server, database.url, recorder, figures).check("no descriptors left", users)
+        measurements.add("no descriptors left", summary(records) | {"log_messages": messages})
+        Scenario(server, database.url, recorder, measurements).check("no descriptors left", users)
     assert_all_good(records)
-    assert complaints < 10
+    assert messages < 10

@@ -1,4 +1,4 @@
-"""The clock of the server's machine jumps: no token comes back to life, no limit lasts longer."""
+"""Jumps of the server's wall clock revive no token and extend no rate limit."""
 
 import shutil
 import subprocess
@@ -8,20 +8,20 @@ from time import sleep
 
 import pytest
 
-from tests.faults.load import TASKS, User, log_in, register
-from tests.faults.postgres import Postgres
-from tests.processes import until
-from tests.serving import Server, serving
+from tests.support.faults.load import TASKS, User, log_in, register
+from tests.support.faults.postgres import Postgres
+from tests.support.processes import until
+from tests.support.server import Server, serving
 
 HOUR = 3600  # seconds
 QUOTA = 8  # requests a second
-FRESH = 1.1  # seconds, after which each worker reads anew which sessions have ended
+REFRESH = 1.1  # seconds until each worker has reloaded the ended sessions
 Jump = Callable[[int], None]
 
 
 @pytest.fixture
 def clock(directory: Path) -> Path:
-    """The file that says by how many seconds the server's clock is wrong."""
+    """The file with the offset of the server's clock, in seconds."""
     file = directory / "clock"
     file.write_text("+0")
     return file
@@ -29,6 +29,8 @@ def clock(directory: Path) -> Path:
 
 @pytest.fixture
 def jump(clock: Path) -> Jump:
+    """Sets the offset of the server's clock, in seconds."""
+
     def to(seconds: int) -> None:
         following = clock.with_suffix(".next")
         following.write_text(f"{seconds:+d}")
@@ -39,7 +41,7 @@ def jump(clock: Path) -> Jump:
 
 @pytest.fixture
 def server(database: Postgres, clock: Path, tmp_path: Path) -> Iterator[Server]:
-    """A server whose wall clock is wrong; the time that passes is left alone."""
+    """A server whose wall clock has an offset; its monotonic clock does not."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("a C compiler is missing: apt-get install gcc libc6-dev")
@@ -56,11 +58,13 @@ def server(database: Postgres, clock: Path, tmp_path: Path) -> Iterator[Server]:
 
 
 def status(server: Server, user: User) -> int:
+    """The status of an authenticated request."""
     headers = {"Authorization": f"Bearer {user.token}"}
     return server.request("GET", f"{TASKS}?limit=1", headers=headers).status
 
 
 def log_out(server: Server, user: User) -> None:
+    """Ends the user's current session."""
     sessions = server.request(
         "GET", "/api/auth/sessions", headers={"Authorization": f"Bearer {user.token}"}
     ).json["data"]
@@ -73,17 +77,19 @@ def log_out(server: Server, user: User) -> None:
     assert ended.status == 200
 
 
-def test_an_ended_session_stays_ended_whatever_the_clock_says(server: Server, jump: Jump) -> None:
-    gone = register(server)
-    log_out(server, gone)
-    until(lambda: status(server, gone) == 401, 2)
+def test_an_ended_session_stays_ended_after_clock_jumps(server: Server, jump: Jump) -> None:
+    user = register(server)
+    log_out(server, user)
+    until(lambda: status(server, user) == 401, 2)
     for seconds in (HOUR, 0, -HOUR, 0):
         jump(seconds)
-        sleep(FRESH)
-        assert status(server, gone) == 401
+        sleep(REFRESH)
+        assert status(server, user) == 401
 
 
-def test_a_token_ends_by_the_clock_and_a_new_one_works(server: Server, jump: Jump) -> None:
+def test_a_token_expires_by_the_wall_clock_and_new_ones_work_after_each_jump(
+    server: Server, jump: Jump
+) -> None:
     user = register(server)
     assert status(server, user) == 200
     jump(HOUR)
@@ -93,18 +99,18 @@ def test_a_token_ends_by_the_clock_and_a_new_one_works(server: Server, jump: Jum
     log_out(server, ahead)
     until(lambda: status(server, ahead) == 401, 2)
     jump(0)
-    sleep(FRESH)
+    sleep(REFRESH)
     assert status(server, ahead) == 401
     assert status(server, log_in(server, user.email)) == 200
 
 
 def refresh(server: Server) -> int:
-    """A request that is limited by its address."""
+    """The status of a request that is rate limited by client address."""
     return server.request("POST", "/api/auth/refresh", {"refresh_token": "none"}).status
 
 
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR])
-def test_no_limit_is_stuck_after_the_clock_has_jumped(
+def test_a_rate_limit_ends_within_two_seconds_of_a_clock_jump(
     server: Server, jump: Jump, seconds: int
 ) -> None:
     for now in (seconds, 0):

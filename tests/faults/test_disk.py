@@ -1,7 +1,7 @@
-"""The disk is full: writes are refused, reads go on, and it heals.
+"""With a full disk writes are 503 and reads succeed; with space again both succeed.
 
-The tables are on a small file system of their own, the log is not: PostgreSQL stops altogether
-where its write-ahead log finds no room, and that is an outage like the others.
+Only the tables are on the small file system: without space for its write-ahead log PostgreSQL shuts
+down, which test_outages.py covers.
 """
 
 import os
@@ -13,19 +13,19 @@ from time import monotonic
 import psycopg
 import pytest
 
-from tests.faults.figures import Figures
-from tests.faults.load import Load
-from tests.faults.postgres import Postgres
-from tests.faults.rides import Outage, Ride
+from tests.support.faults.load import Load
+from tests.support.faults.measurements import Measurements
+from tests.support.faults.postgres import Postgres
+from tests.support.faults.scenario import Outage, Scenario
 
 SIZE = 16 * 1024 * 1024  # bytes
 TABLES = ("tasks", "ledger_entries", "idempotency_keys", "ledgers")
-FULL = 20  # refused writes after which the disk counts as full
+MIN_REFUSED = 20  # writes
 
 
 @pytest.fixture
 def small_disk(database: Postgres, directory: Path) -> Iterator[Path]:
-    """Where the tables are."""
+    """A file system of SIZE that contains the tables."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system: run make faults as root")
     mounted = directory / "disk"
@@ -49,7 +49,7 @@ def small_disk(database: Postgres, directory: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Leaves no room; returns what takes it."""
+    """Fills the file system; returns the file to delete."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         try:
@@ -60,7 +60,7 @@ def fill(disk: Path) -> Path:
 
 
 def test_a_full_disk_refuses_writes_serves_reads_and_heals(
-    ride: Ride, small_disk: Path, figures: Figures
+    scenario: Scenario, small_disk: Path, measurements: Measurements
 ) -> None:
     filled: list[Outage] = []
 
@@ -72,7 +72,7 @@ def test_a_full_disk_refuses_writes_serves_reads_and_heals(
         filled.append(Outage(began, monotonic()))
         return filled
 
-    records = ride("disk full", fill_up)
+    records = scenario.run("disk full", fill_up)
     (outage,) = filled
     during = [
         each
@@ -81,7 +81,7 @@ def test_a_full_disk_refuses_writes_serves_reads_and_heals(
     ]
     reads = [each for each in during if each.call.method == "GET"]
     refused = [each for each in during if each.outcome and each.outcome.status == 503]
-    figures.add("disk full", {"reads_meanwhile": len(reads), "writes_refused": len(refused)})
+    measurements.add("disk full", {"reads_meanwhile": len(reads), "writes_refused": len(refused)})
     assert {each.outcome.status for each in reads if each.outcome} <= {200, 404}
     assert len(reads) > 20
-    assert len(refused) > FULL
+    assert len(refused) > MIN_REFUSED

@@ -1,4 +1,4 @@
-"""The primary dies, its synchronous standby takes over, and nothing acknowledged is lost."""
+"""The primary is killed and its synchronous standby promoted: no acknowledged write is lost."""
 
 import os
 import signal
@@ -12,14 +12,15 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from app import child, embedded
-from tests.faults.figures import Figures
-from tests.faults.load import Load
-from tests.faults.postgres import Postgres
-from tests.faults.recorder import Recorder
-from tests.faults.rides import Outage, Ride
-from tests.processes import until
-from tests.serving import serving
+from app import devdb
+from app.devdb import child_process
+from tests.support.faults.load import Load
+from tests.support.faults.measurements import Measurements
+from tests.support.faults.postgres import Postgres
+from tests.support.faults.recorder import Recorder
+from tests.support.faults.scenario import Outage, Scenario
+from tests.support.processes import until
+from tests.support.server import serving
 
 SYNCHRONOUS = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 IN_RECOVERY = "SELECT pg_is_in_recovery()"
@@ -27,7 +28,7 @@ IN_RECOVERY = "SELECT pg_is_in_recovery()"
 
 @pytest.fixture
 def standby(database: Postgres, directory: Path) -> Iterator[Postgres]:
-    """A standby of `database`, without which that acknowledges no commit."""
+    """A synchronous standby of `database`."""
     copied = Postgres(directory / "standby")
     _copy(database, copied.directory)
     copied.start()
@@ -40,25 +41,25 @@ def standby(database: Postgres, directory: Path) -> Iterator[Postgres]:
 
 
 def _copy(primary: Postgres, directory: Path) -> None:
-    """pg_basebackup, run by the server's own user."""
+    """Runs pg_basebackup as the server's user."""
     cluster = directory / "postgres"
     cluster.mkdir(parents=True, mode=0o700)
     owner = (primary.directory / "postgres").stat()
     os.chown(cluster, owner.st_uid, owner.st_gid)
     directory.chmod(0o711)
-    source = f"host={primary.socket} user={embedded.SUPERUSER} application_name=standby"
-    program = str(embedded._find(18) / "bin" / "pg_basebackup")
-    arguments = [program, "-D", str(cluster), "-R", "-c", "fast", "-X", "stream", "-d", source]
+    source = f"host={primary.socket} user={devdb.SUPERUSER} application_name=standby"
+    base_backup = devdb.program("pg_basebackup")
+    arguments = [base_backup, "-D", str(cluster), "-R", "-c", "fast", "-X", "stream", "-d", source]
     user = (primary.directory / "postgres").owner() if os.geteuid() == 0 else None
-    command = child.command(arguments, death_signal=signal.SIGTERM, user=user)
+    command = child_process.command(arguments, death_signal=signal.SIGTERM, user=user)
     subprocess.run(command, check=True, cwd=cluster, timeout=60)
 
 
-def test_a_failover_loses_nothing_that_was_acknowledged(
+def test_a_failover_loses_no_acknowledged_write(
     database: Postgres,
     standby: Postgres,
     recorder: Recorder,
-    figures: Figures,
+    measurements: Measurements,
     tmp_path: Path,
 ) -> None:
     hosts = ",".join(quote(str(each.socket), safe="") for each in (database, standby))
@@ -74,4 +75,4 @@ def test_a_failover_loses_nothing_that_was_acknowledged(
         return [Outage(outage, monotonic())]
 
     with serving(url, tmp_path) as server:
-        Ride(server, standby.url, recorder, figures)("failover", fail_over)
+        Scenario(server, standby.url, recorder, measurements).run("failover", fail_over)

@@ -1,4 +1,4 @@
-"""Whatever breaks, nobody sees a row of somebody else."""
+"""No response contains a row of another owner while connections are terminated."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,20 +7,20 @@ from time import monotonic
 import psycopg
 import pytest
 
-from app import embedded, migrations
-from tests.faults.load import Load
-from tests.faults.postgres import Postgres
-from tests.faults.rides import Outage, Ride
-from tests.faults.test_outages import TERMINATE_ONE
-from tests.serving import Server, serving
+from app import devdb
+from app.db import migrations
+from tests.support.faults.load import Load
+from tests.support.faults.postgres import TERMINATE_ONE, Postgres
+from tests.support.faults.scenario import Outage, Scenario
+from tests.support.server import Server, serving
 
 
 @pytest.fixture(params=["off", "on"])
 def row_security(request: pytest.FixtureRequest, database: Postgres) -> str:
-    """With it, each statement travels in a pipeline behind the one that says whose it is."""
+    """With row security, each statement follows a set_config of its owner in one pipeline."""
     migrations.switch_row_security(database.url, on=request.param == "on")
     with psycopg.connect(database.admin_url, autocommit=True) as admin:
-        admin.execute(f"ALTER ROLE {embedded.OWNER} BYPASSRLS".encode())  # the checker's
+        admin.execute(f"ALTER ROLE {devdb.OWNER} BYPASSRLS".encode())  # for the checker
     return str(request.param)
 
 
@@ -30,8 +30,8 @@ def server(database: Postgres, row_security: str, tmp_path: Path) -> Iterator[Se
         yield running
 
 
-def test_two_users_never_see_each_other_while_backends_are_killed(
-    ride: Ride, database: Postgres, row_security: str, is_full: bool
+def test_no_response_has_a_row_of_another_user_while_backends_are_terminated(
+    scenario: Scenario, database: Postgres, row_security: str, is_full: bool
 ) -> None:
     name = f"backends killed, row security {row_security}"
     terminated = 0
@@ -45,8 +45,8 @@ def test_two_users_never_see_each_other_while_backends_are_killed(
                 load.run(0.05)
         return [Outage(began, monotonic())]
 
-    records = ride(name, terminate, users=2, clients=50)
+    records = scenario.run(name, terminate, users=2, clients=50)
     foreign = sum(len(each.outcome.foreign) for each in records if each.outcome)
-    ride.figures.add(name, {"killed": terminated, "foreign rows": foreign})
+    scenario.measurements.add(name, {"killed": terminated, "foreign rows": foreign})
     assert foreign == 0
     assert terminated > 20

@@ -1,21 +1,21 @@
-"""Behind PgBouncer in transaction mode, where each transaction may meet another connection."""
+"""PgBouncer in transaction mode: each transaction may have another server connection."""
 
 from pathlib import Path
 
-from tests.faults.figures import Figures, latencies, summary
-from tests.faults.load import Load, register
-from tests.faults.postgres import Postgres
-from tests.faults.recorder import Recorder
-from tests.faults.rides import Ride, assert_all_good
-from tests.operations import parts
-from tests.serving import serving
+from tests.support import services
+from tests.support.faults.load import Load, register
+from tests.support.faults.measurements import Measurements, latencies, summary
+from tests.support.faults.postgres import Postgres
+from tests.support.faults.recorder import Recorder
+from tests.support.faults.scenario import Scenario, assert_all_good
+from tests.support.server import serving
 
 
-def test_thousands_of_mixed_requests_pass_a_transaction_pooler(
+def test_no_call_fails_behind_a_transaction_pooler(
     database: Postgres,
     directory: Path,
     recorder: Recorder,
-    figures: Figures,
+    measurements: Measurements,
     tmp_path: Path,
     is_full: bool,
 ) -> None:
@@ -23,7 +23,7 @@ def test_thousands_of_mixed_requests_pass_a_transaction_pooler(
     settings = directory / "pgbouncer"
     settings.mkdir()
     with (
-        parts.pgbouncer(database.url, settings) as url,
+        services.pgbouncer(database.url, settings) as url,
         serving(url, tmp_path, DB_PREPARE="off") as server,
     ):
         users = [register(server) for _ in range(8)]
@@ -31,7 +31,7 @@ def test_thousands_of_mixed_requests_pass_a_transaction_pooler(
             while load.calls < wanted:
                 load.run(0.2)
         records = recorder.records()
-        figures.add("PgBouncer", summary(records) | latencies(records))
-        Ride(server, database.url, recorder, figures).check("PgBouncer", users)
+        measurements.add("PgBouncer", summary(records) | latencies(records))
+        Scenario(server, database.url, recorder, measurements).check("PgBouncer", users)
     assert len(records) >= wanted
     assert_all_good(records)

@@ -1,4 +1,4 @@
-"""Under load for an hour: memory, descriptors and connections stay as they were."""
+"""Soak test: memory, file descriptors and connections do not grow in an hour of load."""
 
 import os
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from time import monotonic
 import psycopg
 import pytest
 
-from tests.faults.figures import Figure, Figures, latencies, outcomes, summary
-from tests.faults.load import Load, log_in, register
-from tests.faults.postgres import Postgres
-from tests.faults.recorder import Recorder
-from tests.faults.rides import Ride
-from tests.processes import children
-from tests.serving import Server
+from tests.support.faults.load import Load, log_in, register
+from tests.support.faults.measurements import Measurements, Value, latencies, outcomes, summary
+from tests.support.faults.postgres import Postgres
+from tests.support.faults.recorder import Recorder
+from tests.support.faults.scenario import Scenario
+from tests.support.processes import children
+from tests.support.server import Server
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", "0"))
-WARM_UP = 0.2  # of the time, until caches are full
+WARM_UP = 0.2  # of the time, until caches are filled
 LOG_IN_EVERY = 600.0  # seconds; a token lasts 900
 SAMPLE_EVERY = 5.0  # seconds
-GROWTH = 1.15  # of memory at most, from the warm server to the end
-SPARE = 4  # descriptors and connections that may be open at one look and not at another
+MAX_GROWTH = 1.15  # of memory, from the end of the warm-up to the end
+TOLERANCE = 4  # descriptors and connections that vary from one sample to the next
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ownrow web'"
 
 pytestmark = pytest.mark.skipif(not SECONDS, reason="it takes an hour: make soak")
@@ -29,14 +29,14 @@ pytestmark = pytest.mark.skipif(not SECONDS, reason="it takes an hour: make soak
 
 @dataclass(frozen=True)
 class Sample:
-    """What the workers hold together, and PostgreSQL for them."""
+    """The resources of all workers together, and their connections to PostgreSQL."""
 
     memory: int  # bytes
     descriptors: int
     connections: int
 
 
-def look(server: Server, database: Postgres) -> Sample:
+def take_sample(server: Server, database: Postgres) -> Sample:
     workers = [Path(f"/proc/{pid}") for pid in children(server.process.pid)]
     with psycopg.connect(database.admin_url) as admin:
         row = admin.execute(CONNECTIONS).fetchone()
@@ -49,15 +49,15 @@ def look(server: Server, database: Postgres) -> Sample:
 
 
 def _memory(process: Path) -> int:
-    """Its own bytes: pages that it shares with others are counted in part."""
+    """The proportional set size (PSS) in bytes."""
     for line in (process / "smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
-    raise AssertionError("the kernel tells no Pss")
+    raise AssertionError("/proc has no Pss")
 
 
-def test_memory_descriptors_and_connections_stay_as_they_were(
-    server: Server, database: Postgres, recorder: Recorder, figures: Figures
+def test_memory_descriptors_and_connections_do_not_grow(
+    server: Server, database: Postgres, recorder: Recorder, measurements: Measurements
 ) -> None:
     users = [register(server) for _ in range(8)]
     samples: list[Sample] = []
@@ -65,22 +65,22 @@ def test_memory_descriptors_and_connections_stay_as_they_were(
     with Load(server, users, recorder, clients=8, pause=0.02) as load:
         while monotonic() < began + SECONDS:
             load.run(SAMPLE_EVERY)
-            samples.append(look(server, database))
+            samples.append(take_sample(server, database))
             if monotonic() > logged_in + LOG_IN_EVERY:
                 logged_in = monotonic()
                 users = [log_in(server, user.email) for user in users]
                 load.log_in(users)
     records = recorder.records()
     warm, last = samples[int(len(samples) * WARM_UP)], samples[-1]
-    found: dict[str, Figure] = {
+    found: dict[str, Value] = {
         "seconds": SECONDS,
         "memory_mb": f"{warm.memory / 1e6:.0f} -> {last.memory / 1e6:.0f}",
         "descriptors": f"{warm.descriptors} -> {last.descriptors}",
         "connections": f"{warm.connections} -> {last.connections}",
     }
-    figures.add("soak", found | summary(records) | latencies(records))
-    Ride(server, database.url, recorder, figures).check("soak", users)
+    measurements.add("soak", found | summary(records) | latencies(records))
+    Scenario(server, database.url, recorder, measurements).check("soak", users)
     assert not [each for each in outcomes(records) if each.fate == "unknown"]
-    assert last.memory < warm.memory * GROWTH
-    assert last.descriptors <= warm.descriptors + SPARE
-    assert last.connections <= warm.connections + SPARE
+    assert last.memory < warm.memory * MAX_GROWTH
+    assert last.descriptors <= warm.descriptors + TOLERANCE
+    assert last.connections <= warm.connections + TOLERANCE

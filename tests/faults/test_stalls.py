@@ -1,4 +1,4 @@
-"""PostgreSQL does not go away but stops answering: nobody waits beyond the deadline."""
+"""PostgreSQL stops responding, but closes no connection: responses come within the deadline."""
 
 import os
 import signal
@@ -9,16 +9,16 @@ from time import monotonic
 import psycopg
 import pytest
 
-from tests.faults.figures import Figures, outcomes
-from tests.faults.load import TASKS, Load, register
-from tests.faults.postgres import Postgres
-from tests.faults.proxy import Proxy, proxied
-from tests.faults.recorder import Recorder
-from tests.faults.rides import DEADLINE, Outage, Ride, assert_all_good
-from tests.serving import Server, serving
+from tests.support.faults.load import TASKS, Load, register
+from tests.support.faults.measurements import Measurements, outcomes
+from tests.support.faults.postgres import Postgres
+from tests.support.faults.proxy import Proxy, proxied
+from tests.support.faults.recorder import Recorder
+from tests.support.faults.scenario import DEADLINE, Outage, Scenario, assert_all_good
+from tests.support.server import Server, serving
 
-STATEMENT_DEADLINE = 2.25  # seconds, after which the service gives a silent connection up
-CONNECT_DEADLINE = 2.0  # seconds, after which it begins to connect anew
+STATEMENT_DEADLINE = 2.25  # seconds until the service closes a connection without a response
+CONNECT_DEADLINE = 2.0  # seconds until the service opens another connection
 ANY_BACKEND = "SELECT pid FROM pg_stat_activity WHERE application_name = 'ownrow web' LIMIT 1"
 RUN_AWAY = """
     CREATE FUNCTION run_away() RETURNS trigger LANGUAGE plpgsql
@@ -29,8 +29,8 @@ RUN_AWAY = """
 RUNNING_AWAY = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 
 
-def test_one_frozen_backend_holds_nobody_beyond_the_deadline(
-    ride: Ride, database: Postgres
+def test_one_frozen_backend_delays_no_response_beyond_the_deadline(
+    scenario: Scenario, database: Postgres
 ) -> None:
     def freeze_one(load: Load) -> list[Outage]:
         with psycopg.connect(database.admin_url) as admin:
@@ -42,11 +42,11 @@ def test_one_frozen_backend_holds_nobody_beyond_the_deadline(
         os.kill(row[0], signal.SIGCONT)
         return [Outage(began, monotonic())]
 
-    ride("one frozen backend", freeze_one)
+    scenario.run("one frozen backend", freeze_one)
 
 
-def test_a_frozen_postgresql_holds_nobody_beyond_the_deadline(
-    ride: Ride, database: Postgres
+def test_a_frozen_postgresql_delays_no_response_beyond_the_deadline(
+    scenario: Scenario, database: Postgres
 ) -> None:
     def freeze(load: Load) -> list[Outage]:
         began = monotonic()
@@ -55,7 +55,7 @@ def test_a_frozen_postgresql_holds_nobody_beyond_the_deadline(
         database.thaw()
         return [Outage(began, monotonic())]
 
-    ride("frozen PostgreSQL", freeze)
+    scenario.run("frozen PostgreSQL", freeze)
 
 
 @pytest.fixture
@@ -65,39 +65,41 @@ def proxy(database: Postgres) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def proxied_ride(
-    proxy: Proxy, database: Postgres, recorder: Recorder, figures: Figures, tmp_path: Path
-) -> Iterator[Ride]:
-    """A ride on a server that reaches PostgreSQL only through the proxy."""
+def proxied_scenario(
+    proxy: Proxy, database: Postgres, recorder: Recorder, measurements: Measurements, tmp_path: Path
+) -> Iterator[Scenario]:
+    """A scenario on a server that reaches PostgreSQL only through the proxy."""
     url = f"postgresql://ownrow@127.0.0.1:{proxy.port}/ownrow"
     with serving(url, tmp_path) as server:
-        yield Ride(server, database.url, recorder, figures)
+        yield Scenario(server, database.url, recorder, measurements)
 
 
-def test_connections_that_go_silent_are_replaced(proxied_ride: Ride, proxy: Proxy) -> None:
+def test_silent_connections_are_replaced(proxied_scenario: Scenario, proxy: Proxy) -> None:
     def silence(load: Load) -> list[Outage]:
         began = monotonic()
-        proxy.silence(newcomers=False)
+        proxy.silence(new_connections=False)
         load.run(5)
         return [Outage(began, began + STATEMENT_DEADLINE)]
 
-    proxied_ride("connections go silent", silence)
+    proxied_scenario.run("connections go silent", silence)
 
 
-def test_a_network_that_swallows_everything_holds_nobody_beyond_the_deadline(
-    proxied_ride: Ride, proxy: Proxy
+def test_a_network_that_drops_all_data_delays_no_response_beyond_the_deadline(
+    proxied_scenario: Scenario, proxy: Proxy
 ) -> None:
-    def swallow(load: Load) -> list[Outage]:
+    def drop_all(load: Load) -> list[Outage]:
         began = monotonic()
-        proxy.silence(newcomers=True)
+        proxy.silence(new_connections=True)
         load.run(8)
         proxy.heal()
         return [Outage(began, monotonic() + CONNECT_DEADLINE)]
 
-    proxied_ride("the network goes silent", swallow)
+    proxied_scenario.run("the network goes silent", drop_all)
 
 
-def test_a_locked_table_holds_nobody_beyond_the_deadline(ride: Ride, database: Postgres) -> None:
+def test_a_locked_table_delays_no_response_beyond_the_deadline(
+    scenario: Scenario, database: Postgres
+) -> None:
     def lock(load: Load) -> list[Outage]:
         with psycopg.connect(database.admin_url) as admin:
             began = monotonic()
@@ -105,11 +107,11 @@ def test_a_locked_table_holds_nobody_beyond_the_deadline(ride: Ride, database: P
             load.run(10)
         return [Outage(began, monotonic())]
 
-    ride("a table locked for 10 s", lock)
+    scenario.run("a table locked for 10 s", lock)
 
 
-def test_a_statement_that_runs_away_is_ended_and_disturbs_nobody(
-    database: Postgres, server: Server, recorder: Recorder, figures: Figures
+def test_a_runaway_statement_is_cancelled_and_fails_no_other_call(
+    database: Postgres, server: Server, recorder: Recorder, measurements: Measurements
 ) -> None:
     users = [register(server) for _ in range(3)]
     victim = users.pop()
@@ -125,6 +127,6 @@ def test_a_statement_that_runs_away_is_ended_and_disturbs_nobody(
     assert answer.headers["Retry-After"]
     assert seconds < DEADLINE
     records = recorder.records()
-    figures.add("a statement runs away", {"ended_after_s": seconds, "others": len(records)})
+    measurements.add("a statement runs away", {"ended_after_s": seconds, "others": len(records)})
     assert len(outcomes(records)) > 20
     assert_all_good(records)

@@ -1,4 +1,4 @@
-"""A batch: up to a hundred operations, each a change of its own, and all of them or none."""
+"""Batches: 1 to 100 operations in one transaction, each with a version of its own."""
 
 from typing import Any
 from uuid import uuid4
@@ -7,13 +7,13 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.callers import Caller, broken_fields, data, error
+from tests.support.api_user import ApiUser, broken_fields, data, error
 
 CREATE = {"op": "create", "title": "a task"}
 
 
-def batch(caller: Caller, *operations: Any, **options: Any) -> TestResponse:
-    return caller.post("/batch", json={"operations": operations}, **options)
+def batch(user: ApiUser, *operations: Any, **options: Any) -> TestResponse:
+    return user.post("/batch", json={"operations": operations}, **options)
 
 
 def results(answer: TestResponse) -> list[dict[str, Any]]:
@@ -21,12 +21,12 @@ def results(answer: TestResponse) -> list[dict[str, Any]]:
     return list(data(answer)["results"])
 
 
-def feed(caller: Caller, since: int = 0) -> list[dict[str, Any]]:
-    return list(data(caller.get(f"/changes?since={since}&limit=200")))
+def feed(user: ApiUser, since: int = 0) -> list[dict[str, Any]]:
+    return list(data(user.get(f"/changes?since={since}&limit=200")))
 
 
-def version(caller: Caller) -> int:
-    return int(caller.get("?limit=1").get_json()["meta"]["version"])
+def version(user: ApiUser) -> int:
+    return int(user.get("?limit=1").get_json()["meta"]["version"])
 
 
 def broken(answer: TestResponse) -> list[str]:
@@ -34,7 +34,7 @@ def broken(answer: TestResponse) -> list[str]:
 
 
 @pytest.mark.proves("TASK-50")
-def test_every_kind_of_operation_does_what_its_endpoint_does(alice: Caller) -> None:
+def test_every_kind_of_operation_does_what_its_endpoint_does(alice: ApiUser) -> None:
     renamed, done, gone, back = (alice.create(f"task {number}") for number in range(4))
     alice.delete(f"/{back['id']}")
     made, updated, completed, deleted, restored = results(
@@ -58,7 +58,7 @@ def test_every_kind_of_operation_does_what_its_endpoint_does(alice: Caller) -> N
 
 
 @pytest.mark.proves("TASK-50", "LEDGER-5")
-def test_versions_and_times_follow_the_order_of_the_operations(alice: Caller) -> None:
+def test_versions_and_times_follow_the_order_of_the_operations(alice: ApiUser) -> None:
     task = alice.create()
     answers = results(
         batch(alice, CREATE, {"op": "delete", "id": task["id"]}, CREATE, *[CREATE] * 97)
@@ -72,7 +72,7 @@ def test_versions_and_times_follow_the_order_of_the_operations(alice: Caller) ->
 
 
 @pytest.mark.proves("TASK-50", "LEDGER-5")
-def test_operations_on_the_same_task_see_each_other(alice: Caller) -> None:
+def test_operations_on_the_same_task_see_each_other(alice: ApiUser) -> None:
     task = alice.create()
     target = {"id": task["id"]}
     answers = results(
@@ -92,7 +92,7 @@ def test_operations_on_the_same_task_see_each_other(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-21")
-def test_what_changes_nothing_takes_no_version(alice: Caller) -> None:
+def test_an_operation_without_a_change_takes_no_version(alice: ApiUser) -> None:
     task = alice.create("same")
     target = {"id": task["id"]}
     answers = results(
@@ -107,7 +107,7 @@ def test_what_changes_nothing_takes_no_version(alice: Caller) -> None:
     assert answers[2]["version"] == version(alice) == 2
 
 
-def test_null_clears_a_description_and_a_left_out_one_stays(alice: Caller) -> None:
+def test_null_clears_a_description_and_an_absent_one_is_kept(alice: ApiUser) -> None:
     kept, cleared = alice.create("a", "text"), alice.create("b", "text")
     answers = results(
         batch(
@@ -120,8 +120,8 @@ def test_null_clears_a_description_and_a_left_out_one_stays(alice: Caller) -> No
 
 
 @pytest.mark.parametrize("op", ["update", "complete", "delete", "restore"])
-def test_a_batch_of_one_answers_like_the_single_request(alice: Caller, op: str) -> None:
-    single, batched = alice.create("twin"), alice.create("twin")
+def test_a_batch_of_one_answers_like_the_single_request(alice: ApiUser, op: str) -> None:
+    single, batched = alice.create("task"), alice.create("task")
     if op == "restore":
         alice.delete(f"/{single['id']}")
         alice.delete(f"/{batched['id']}")
@@ -144,7 +144,7 @@ def test_a_batch_of_one_answers_like_the_single_request(alice: Caller, op: str) 
 
 
 @pytest.mark.proves("TASK-51", "LEDGER-6")
-def test_a_missing_task_undoes_the_whole_batch_and_is_named(alice: Caller) -> None:
+def test_a_missing_task_rolls_the_batch_back_and_is_named(alice: ApiUser) -> None:
     task = alice.create("kept")
     answer = batch(
         alice,
@@ -160,7 +160,7 @@ def test_a_missing_task_undoes_the_whole_batch_and_is_named(alice: Caller) -> No
 
 
 @pytest.mark.proves("TASK-51", "LEDGER-6")
-def test_a_stale_version_undoes_the_whole_batch_and_is_named(alice: Caller) -> None:
+def test_a_stale_version_rolls_the_batch_back_and_is_named(alice: ApiUser) -> None:
     task = alice.create("kept")
     answer = batch(
         alice, CREATE, {"op": "update", "id": task["id"], "title": "lost", "if_version": 7}
@@ -172,7 +172,7 @@ def test_a_stale_version_undoes_the_whole_batch_and_is_named(alice: Caller) -> N
 
 @pytest.mark.proves("OWN-2", "LEDGER-6")
 @pytest.mark.parametrize("op", ["update", "complete", "delete", "restore"])
-def test_a_strangers_task_is_a_missing_one(alice: Caller, bob: Caller, op: str) -> None:
+def test_a_task_of_another_user_is_a_missing_task(alice: ApiUser, bob: ApiUser, op: str) -> None:
     task = alice.create()
     if op == "restore":
         alice.delete(f"/{task['id']}")
@@ -189,7 +189,7 @@ def test_a_strangers_task_is_a_missing_one(alice: Caller, bob: Caller, op: str) 
 
 
 @pytest.mark.proves("TASK-51")
-def test_every_broken_field_of_every_operation_is_named(alice: Caller) -> None:
+def test_every_broken_field_of_every_operation_is_named(alice: ApiUser) -> None:
     answer = batch(
         alice,
         CREATE,
@@ -223,18 +223,18 @@ def test_every_broken_field_of_every_operation_is_named(alice: Caller) -> None:
 
 @pytest.mark.proves("TASK-50")
 @pytest.mark.parametrize("operations", [[], [CREATE] * 101, {}, None, "create"])
-def test_a_batch_has_one_to_a_hundred_operations(alice: Caller, operations: object) -> None:
+def test_a_batch_has_one_to_a_hundred_operations(alice: ApiUser, operations: object) -> None:
     answer = alice.post("/batch", json={"operations": operations})
     assert broken_fields(answer) == ["operations"]
 
 
-def test_unknown_fields_beside_the_operations_are_refused(alice: Caller) -> None:
+def test_unknown_fields_beside_the_operations_are_refused(alice: ApiUser) -> None:
     answer = alice.post("/batch", json={"operations": [CREATE], "dry_run": True})
     assert broken_fields(answer) == ["dry_run"]
 
 
 @pytest.mark.proves("API-12")
-def test_a_batch_may_be_a_mebibyte_long_and_no_longer(alice: Caller) -> None:
+def test_a_batch_may_be_a_mebibyte_long_and_no_longer(alice: ApiUser) -> None:
     operation = {"op": "create", "title": "t", "description": "x" * 5000}
     assert len(results(batch(alice, *[operation] * 100))) == 100
     padded = b'{"operations": [{"op": "create", "title": "t"}]' + b" " * (1024 * 1024 - 48) + b"}"
@@ -246,7 +246,7 @@ def test_a_batch_may_be_a_mebibyte_long_and_no_longer(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-22", "LEDGER-4")
-def test_if_match_names_the_version_of_the_list(alice: Caller) -> None:
+def test_if_match_is_compared_with_the_version_of_the_list(alice: ApiUser) -> None:
     tag = alice.get().headers["ETag"]
     assert batch(alice, CREATE, headers={"If-Match": tag}).status_code == 200
     stale = batch(alice, CREATE, headers={"If-Match": tag})
@@ -259,19 +259,19 @@ def test_if_match_names_the_version_of_the_list(alice: Caller) -> None:
 
 @pytest.mark.proves("API-3")
 @pytest.mark.parametrize("task_id", ["01890a5d-ac96-774b-bcce-b302099a8057", "", "no-uuid"])
-def test_a_missing_task_comes_before_a_stale_list(alice: Caller, task_id: str) -> None:
+def test_a_missing_task_is_reported_before_a_stale_list(alice: ApiUser, task_id: str) -> None:
     operation = {"op": "restore", "id": task_id}
     answer = batch(alice, CREATE, operation, headers={"If-Match": '"7"'})
     assert error(answer) == (404, "NOT_FOUND")
     assert version(alice) == 0
 
 
-def test_a_stale_list_leaves_nothing_of_a_batch(alice: Caller) -> None:
+def test_a_batch_on_a_stale_list_writes_nothing(alice: ApiUser) -> None:
     assert error(batch(alice, CREATE, headers={"If-Match": '"7"'}))[0] == 412
     assert (version(alice), data(alice.get())) == (0, [])
 
 
-def test_a_repeated_key_gives_the_first_results(alice: Caller) -> None:
+def test_a_repeated_idempotency_key_returns_the_first_response(alice: ApiUser) -> None:
     key = {"Idempotency-Key": "once"}
     first = batch(alice, CREATE, CREATE, headers=key)
     again = batch(alice, CREATE, CREATE, headers=key)
@@ -282,14 +282,14 @@ def test_a_repeated_key_gives_the_first_results(alice: Caller) -> None:
     assert error(other) == (422, "IDEMPOTENCY_MISMATCH")
 
 
-def test_a_failed_batch_leaves_its_key_free(alice: Caller) -> None:
+def test_a_failed_batch_stores_no_idempotency_key(alice: ApiUser) -> None:
     key = {"Idempotency-Key": "once"}
     wrong = batch(alice, CREATE, {"op": "delete", "id": str(uuid4())}, headers=key)
     assert error(wrong) == (404, "NOT_FOUND")
     assert results(batch(alice, CREATE, headers=key))[0]["version"] == 1
 
 
-def test_only_the_owner_of_the_path_may_send_one(client: FlaskClient, alice: Caller) -> None:
+def test_a_batch_requires_a_token_of_the_path_s_user(client: FlaskClient, alice: ApiUser) -> None:
     answer = client.post("/api/me/tasks/batch", json={"operations": [CREATE]})
     assert error(answer) == (401, "UNAUTHENTICATED")
     path = f"/api/{uuid4()}/tasks/batch"

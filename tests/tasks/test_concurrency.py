@@ -1,6 +1,6 @@
-"""Many clients at once on the real server, whose calls are held against the ledger.
+"""Concurrent clients on the real server, whose calls are checked against the ledger.
 
-LEDGER_STORM_SECONDS makes the storm longer than the few seconds that it takes by default.
+LEDGER_STORM_SECONDS sets how long the clients write; 4 seconds by default.
 """
 
 import json
@@ -18,10 +18,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.serving import Server, serving
-from tests.tasks.conftest import Command
-from tests.tasks.history_checker import LOST, History, check, read_ledger
-from tests.tasks.remote import Remote, sign_up
+from tests.support.history_checker import CONNECTION_ERRORS, History, check, read_ledger
+from tests.support.remote_user import RemoteUser, sign_up
+from tests.support.server import Server, serving
+from tests.support.services import FlaskCommand
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ KILL = """
         SELECT pid FROM pg_stat_activity
         WHERE datname = current_database() AND application_name = 'ownrow web'
         ORDER BY random() LIMIT 1
-    ) AS unlucky
+    ) AS victim
 """
 
 
@@ -46,24 +46,24 @@ def own_server(database_url: str, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def owner(own_server: Server) -> Remote:
+def owner(own_server: Server) -> RemoteUser:
     return sign_up(own_server)
 
 
-def all_at_once(count: int, run: Callable[[int], object]) -> list[Any]:
+def run_concurrently(count: int, run: Callable[[int], object]) -> list[Any]:
     with ThreadPoolExecutor(count) as threads:
         return list(threads.map(run, range(count)))
 
 
 @pytest.mark.proves("TASK-22")
 def test_20_writers_with_if_match_lose_no_update(
-    owner: Remote, superuser: psycopg.Connection, flask: Command
+    owner: RemoteUser, superuser: psycopg.Connection, flask: FlaskCommand
 ) -> None:
     task = owner.create("|")
     path, history = f"/{task['id']}", History()
 
     def append(writer: int) -> int:
-        """Adds the writer's letter to the title three times, each time to what it has read."""
+        """Appends the writer's letter three times to the title that it has read."""
         done = 0
         while done < 3:
             read = owner.get(path).json["data"]
@@ -71,7 +71,7 @@ def test_20_writers_with_if_match_lose_no_update(
             done += history.write(owner, "PATCH", path, title, read["version"]) is not None
         return done
 
-    assert sum(all_at_once(WRITERS, append)) == 60
+    assert sum(run_concurrently(WRITERS, append)) == 60
     entries = read_ledger(superuser, owner.id)
     check(history.calls, entries, [entries[0].request_id])
     final = owner.get(path).json["data"]
@@ -83,23 +83,23 @@ def test_20_writers_with_if_match_lose_no_update(
 
 
 @pytest.mark.proves("TASK-40")
-def test_50_creates_with_one_key_are_one(owner: Remote) -> None:
+def test_50_concurrent_creates_with_one_key_create_one_task(owner: RemoteUser) -> None:
     key = {"Idempotency-Key": "only-once"}
 
     def create(_: int) -> tuple[int, bytes]:
         while True:
             answer = owner.call("POST", "", {"title": "once"}, key)
-            if answer.status != 409:  # the first one still runs
+            if answer.status != 409:  # the first request still runs
                 return answer.status, answer.body
 
-    answers = all_at_once(50, create)
+    answers = run_concurrently(50, create)
     assert {status for status, _ in answers} == {201}
     assert len({body for _, body in answers}) == 1
     assert [task["title"] for task in owner.get().json["data"]] == ["once"]
 
 
 @pytest.mark.proves("LEDGER-40")
-def test_a_purge_does_not_disturb_writers(owner: Remote, flask: Command) -> None:
+def test_a_purge_fails_no_concurrent_write(owner: RemoteUser, flask: FlaskCommand) -> None:
     def write(_: int) -> set[int]:
         statuses = set()
         for number in range(20):
@@ -124,9 +124,9 @@ def test_a_purge_does_not_disturb_writers(owner: Remote, flask: Command) -> None
 
 
 class Writer:
-    """Changes tasks at random until the time is over."""
+    """Changes tasks at random for a time."""
 
-    def __init__(self, owner: Remote, history: History, seed: int) -> None:
+    def __init__(self, owner: RemoteUser, history: History, seed: int) -> None:
         self.owner, self.history = owner, history
         self.random = random.Random(seed)
         self.known: dict[str, int] = {}
@@ -168,9 +168,9 @@ class Writer:
 
 
 class Poller:
-    """Follows the feed, and keeps every task as the bytes that came."""
+    """Follows the feed, and keeps the bytes of every task."""
 
-    def __init__(self, owner: Remote, seed: int) -> None:
+    def __init__(self, owner: RemoteUser, seed: int) -> None:
         self.owner, self.random = owner, random.Random(seed)
         self.since = 0
         self.tasks: dict[str, str] = {}
@@ -179,12 +179,12 @@ class Poller:
 
     def run(self, until: float) -> None:
         while time.monotonic() < until:
-            with suppress(*LOST):
+            with suppress(*CONNECTION_ERRORS):
                 self.pull(self.random.choice((1, 5, 50)))
             time.sleep(self.random.uniform(0, 0.05))
 
     def pull(self, limit: int) -> bool:
-        """One page; whether there is more."""
+        """Reads one page of the feed; returns whether there are more."""
         answer = self.owner.get(f"/changes?since={self.since}&limit={limit}")
         if answer.status == 503:
             return True
@@ -203,7 +203,7 @@ class Poller:
 
 
 def spans(body: str, mark: str) -> list[str]:
-    """The text of each JSON object that begins with the mark's last brace."""
+    """The text of each JSON object that begins with the last brace of `mark`."""
     found, position = [], body.find(mark)
     while position >= 0:
         start = position + mark.rindex("{")
@@ -213,8 +213,8 @@ def spans(body: str, mark: str) -> list[str]:
     return found
 
 
-def listed(owner: Remote) -> dict[str, str]:
-    """Every task in the list, as the bytes that came."""
+def listed(owner: RemoteUser) -> dict[str, str]:
+    """The bytes of every task in the list, by its id."""
     tasks: dict[str, str] = {}
     path = "?limit=200"
     while path:
@@ -228,8 +228,8 @@ def listed(owner: Remote) -> dict[str, str]:
 
 @pytest.mark.proves("TASK-20", "TASK-31")
 @pytest.mark.slow
-def test_a_storm_of_writers_leaves_no_gap_and_the_feed_skips_nothing(
-    owner: Remote, superuser: psycopg.Connection, flask: Command
+def test_concurrent_writers_leave_no_version_gap_and_the_feed_skips_no_change(
+    owner: RemoteUser, superuser: psycopg.Connection, flask: FlaskCommand
 ) -> None:
     history = History()
     writers = [Writer(owner, history, seed) for seed in range(WRITERS)]
@@ -267,7 +267,7 @@ def test_a_storm_of_writers_leaves_no_gap_and_the_feed_skips_nothing(
 
 
 def assert_nothing_skipped(poller: Poller, changes: list[tuple[int, str]]) -> None:
-    """At every step the poller had seen all changes up to there that were not overtaken."""
+    """At each position the poller had seen every change up to it that no later one replaced."""
     last = {task_id: version for version, task_id in changes}
     newest: dict[str, int] = {}
     pending = iter(changes)

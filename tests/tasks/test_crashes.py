@@ -1,4 +1,4 @@
-"""A worker that is killed when the database has committed, and nobody has been told."""
+"""A worker that is killed between a commit and its response."""
 
 import os
 import signal
@@ -13,23 +13,23 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.processes import until
-from tests.serving import Server, serving
-from tests.tasks.conftest import Command
-from tests.tasks.history_checker import LOST
-from tests.tasks.remote import Remote, sign_up, workers
+from tests.support.history_checker import CONNECTION_ERRORS
+from tests.support.processes import until
+from tests.support.remote_user import RemoteUser, sign_up, workers
+from tests.support.server import Server, serving
+from tests.support.services import FlaskCommand
 
 pytestmark = pytest.mark.slow
 
 
 class CommitTrap:
-    """A way to the database which, once it is set, loses the answer to the next COMMIT."""
+    """A proxy in front of PostgreSQL that, once set, drops the response to the next COMMIT."""
 
     def __init__(self, database_url: str) -> None:
         self._database = conninfo_to_dict(database_url)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._is_set = threading.Event()
-        self.has_snapped = threading.Event()
+        self.has_dropped = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
         parts = urlsplit(database_url)
         host, port = self._listener.getsockname()
@@ -59,25 +59,25 @@ class CommitTrap:
 
     def _relay(self, client: socket.socket) -> None:
         with client, self._connect() as database:
-            snapped = threading.Event()
-            back = threading.Thread(target=self._answer, args=[database, client, snapped])
+            dropped = threading.Event()
+            back = threading.Thread(target=self._answer, args=[database, client, dropped])
             back.start()
             with suppress(OSError):
                 while request := client.recv(65536):
                     if b"COMMIT" in request and self._is_set.is_set():
                         self._is_set.clear()
-                        snapped.set()
+                        dropped.set()
                     database.sendall(request)
                 database.shutdown(socket.SHUT_WR)
             back.join()
 
     def _answer(
-        self, database: socket.socket, client: socket.socket, snapped: threading.Event
+        self, database: socket.socket, client: socket.socket, dropped: threading.Event
     ) -> None:
         with suppress(OSError):
             while answer := database.recv(65536):
-                if snapped.is_set():
-                    self.has_snapped.set()
+                if dropped.is_set():
+                    self.has_dropped.set()
                     return
                 client.sendall(answer)
 
@@ -95,13 +95,13 @@ def own_server(trap: CommitTrap, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def owner(own_server: Server) -> Remote:
+def owner(own_server: Server) -> RemoteUser:
     return sign_up(own_server)
 
 
 @pytest.mark.proves("TASK-43")
-def test_a_retry_after_a_crash_between_commit_and_reply_finds_the_first_answer(
-    owner: Remote, trap: CommitTrap, superuser: psycopg.Connection, flask: Command
+def test_a_retry_after_a_crash_between_commit_and_reply_gets_the_first_response(
+    owner: RemoteUser, trap: CommitTrap, superuser: psycopg.Connection, flask: FlaskCommand
 ) -> None:
     key = {"Idempotency-Key": "survives"}
     (worker,) = workers(owner.server)
@@ -111,15 +111,15 @@ def test_a_retry_after_a_crash_between_commit_and_reply_finds_the_first_answer(
     def create() -> None:
         try:
             outcome.append(owner.call("POST", "", {"title": "once"}, key))
-        except LOST as error:
+        except CONNECTION_ERRORS as error:
             outcome.append(error)
 
     request = threading.Thread(target=create)
     request.start()
-    assert trap.has_snapped.wait(30)
+    assert trap.has_dropped.wait(30)
     os.kill(worker, signal.SIGKILL)
     request.join()
-    assert isinstance(outcome[0], LOST)
+    assert isinstance(outcome[0], CONNECTION_ERRORS)
     assert superuser.execute("SELECT title FROM tasks").fetchall() == [("once",)]
 
     until(lambda: workers(owner.server) not in ([], [worker]))

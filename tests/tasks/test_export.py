@@ -1,4 +1,4 @@
-"""The export: all tasks of one moment, in a file that is made while it is sent."""
+"""The export: all tasks of one snapshot, streamed as JSON or CSV."""
 
 import csv
 import io
@@ -14,11 +14,12 @@ from werkzeug.test import TestResponse
 
 from app import db
 from app.config import Config
-from tests.callers import Caller, broken_fields, data, error
-from tests.databases import Postgres
-from tests.processes import until
-from tests.serving import PATIENCE, Server, serving
-from tests.tasks.remote import Remote, peak_memory, restart_peak, sign_up, workers
+from tests.support.api_user import ApiUser, broken_fields, data, error
+from tests.support.databases import Postgres
+from tests.support.processes import until
+from tests.support.remote_user import RemoteUser, peak_memory, reset_peak_memory, sign_up, workers
+from tests.support.server import TIMEOUT, Server, serving
+from tests.support.statements import statement
 
 COLUMNS = [
     "id",
@@ -48,13 +49,12 @@ EXPORTERS = """
     AND state IN ('active', 'idle in transaction')
 """
 EXPORTING = f"SELECT count(*) {EXPORTERS}"
-SLOW_ROWS = db.Statement(
+SLOW_ROWS = statement(
     "tests/slow_rows",
     """
     SELECT CASE n WHEN 200 THEN pg_sleep(%(seconds)s) WHEN 400 THEN pg_sleep(%(seconds)s)
     WHEN 401 THEN pg_sleep(60) END FROM generate_series(1, 401) AS n
     """,
-    True,
 )
 
 
@@ -63,7 +63,7 @@ def records(answer: TestResponse) -> list[list[str]]:
 
 
 @pytest.mark.proves("TASK-60", "LEDGER-30")
-def test_json_is_the_default_and_has_what_the_list_has(alice: Caller) -> None:
+def test_json_is_the_default_and_equals_the_list(alice: ApiUser) -> None:
     tasks = [alice.create(f"task {number}", "ü\n") for number in range(3)]
     alice.delete(f"/{alice.create('in the trash')['id']}")
     answer = alice.get("/export")
@@ -75,7 +75,7 @@ def test_json_is_the_default_and_has_what_the_list_has(alice: Caller) -> None:
 
 
 @pytest.mark.proves("LEDGER-30")
-def test_csv_has_a_record_per_task_and_says_what_it_is(alice: Caller) -> None:
+def test_csv_has_a_record_per_task_and_a_content_type_of_its_own(alice: ApiUser) -> None:
     task = alice.create("first", 'he said "no", and\r\nleft')
     done = data(alice.patch(f"/{alice.create('second')['id']}/complete"))
     answer = alice.get("/export?format=csv")
@@ -98,7 +98,7 @@ def test_csv_has_a_record_per_task_and_says_what_it_is(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-62")
-def test_csv_is_written_as_rfc_4180_says(alice: Caller) -> None:
+def test_csv_follows_rfc_4180(alice: ApiUser) -> None:
     alice.create('a "b", c', "line\nbreak")
     lines = alice.get("/export?format=csv").data
     assert lines.endswith(b"\r\n")
@@ -107,9 +107,7 @@ def test_csv_is_written_as_rfc_4180_says(alice: Caller) -> None:
 
 @pytest.mark.proves("TASK-62")
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_a_cell_that_a_spreadsheet_would_compute_is_made_harmless(
-    alice: Caller, start: str
-) -> None:
+def test_a_cell_that_begins_like_a_formula_is_escaped(alice: ApiUser, start: str) -> None:
     text = f"{start}1+1"
     alice.create(f"x{text}", text)
     if start.strip():
@@ -122,8 +120,8 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_made_harmless(
 
 @pytest.mark.parametrize("kind", ["json", "csv"])
 @pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 400])
-def test_pieces_fit_together(
-    alice: Caller, superuser: psycopg.Connection, kind: str, count: int
+def test_chunks_join_into_one_document(
+    alice: ApiUser, superuser: psycopg.Connection, kind: str, count: int
 ) -> None:
     superuser.execute(MANY_TASKS, [count])
     answer = alice.get(f"/export?format={kind}")
@@ -135,7 +133,7 @@ def test_pieces_fit_together(
 
 
 @pytest.mark.proves("OWN-3")
-def test_only_ones_own_tasks_are_exported(alice: Caller, bob: Caller) -> None:
+def test_an_export_has_the_tasks_of_its_owner_only(alice: ApiUser, bob: ApiUser) -> None:
     alice.create()
     assert bob.get("/export").data == b"[]"
     assert records(bob.get("/export?format=csv")) == [COLUMNS]
@@ -144,13 +142,13 @@ def test_only_ones_own_tasks_are_exported(alice: Caller, bob: Caller) -> None:
 
 
 @pytest.mark.parametrize("query", ["format=xml", "format=", "format=JSON", "limit=1"])
-def test_what_is_asked_for_otherwise_is_refused(alice: Caller, query: str) -> None:
+def test_unknown_formats_and_parameters_are_refused(alice: ApiUser, query: str) -> None:
     assert broken_fields(alice.get(f"/export?{query}")) == [query.partition("=")[0]]
 
 
 @pytest.mark.proves("LEDGER-32")
-def test_head_says_what_get_would_and_reads_no_task(
-    alice: Caller, superuser: psycopg.Connection
+def test_head_has_the_headers_of_get_and_reads_no_task(
+    alice: ApiUser, superuser: psycopg.Connection
 ) -> None:
     alice.create()
     get = alice.get("/export?format=csv")
@@ -165,19 +163,19 @@ def test_head_says_what_get_would_and_reads_no_task(
 
 @pytest.mark.proves("LEDGER-31")
 @pytest.mark.parametrize("kind", ["json", "csv"])
-def test_head_tells_no_length_that_get_would_not(server: Server, kind: str) -> None:
+def test_head_sends_no_content_length_as_get_is_chunked(server: Server, kind: str) -> None:
     remote = sign_up(server)
     head = remote.call("HEAD", f"/export?format={kind}")
     get = remote.call("GET", f"/export?format={kind}")
     ignored = {"Date", "X-Request-Id"}
-    told = {name: value for name, value in head.headers.items() if name not in ignored}
+    sent = {name: value for name, value in head.headers.items() if name not in ignored}
     expected = {name: value for name, value in get.headers.items() if name not in ignored}
     assert expected.pop("Transfer-Encoding") == "chunked"  # HEAD may leave it out
-    assert (head.status, head.body, told) == (200, b"", expected)
+    assert (head.status, head.body, sent) == (200, b"", expected)
 
 
-def test_an_export_that_can_not_begin_is_an_error_like_others(
-    alice: Caller, superuser: psycopg.Connection
+def test_an_export_that_cannot_begin_is_a_503_in_the_envelope(
+    alice: ApiUser, superuser: psycopg.Connection
 ) -> None:
     with superuser.transaction():
         superuser.execute("LOCK TABLE tasks")
@@ -185,20 +183,20 @@ def test_an_export_that_can_not_begin_is_an_error_like_others(
 
 
 @pytest.mark.proves("TASK-60")
-def test_an_export_is_of_one_moment(alice: Caller, superuser: psycopg.Connection) -> None:
+def test_an_export_reads_one_snapshot(alice: ApiUser, superuser: psycopg.Connection) -> None:
     superuser.execute(MANY_TASKS, [1000])
     answer = alice.get("/export", buffered=False)
-    pieces = answer.iter_encoded()
-    body = next(pieces)
+    chunks = answer.iter_encoded()
+    body = next(chunks)
     superuser.execute("UPDATE tasks SET title = 'changed meanwhile'")
-    body += b"".join(pieces)
+    body += b"".join(chunks)
     answer.close()
     titles = [task["title"] for task in json.loads(body)]
     assert titles == [f"task {number}" for number in range(1, 1001)]
 
 
-def test_a_connection_comes_back_whatever_becomes_of_the_export(
-    alice: Caller, superuser: psycopg.Connection, config: Config
+def test_an_abandoned_export_returns_its_connection_to_the_pool(
+    alice: ApiUser, superuser: psycopg.Connection, config: Config
 ) -> None:
     superuser.execute(MANY_TASKS, [1000])
     for _ in range(config.db_pool_size + 1):
@@ -210,14 +208,13 @@ def test_a_connection_comes_back_whatever_becomes_of_the_export(
 
 @pytest.mark.proves("OPS-40", "LEDGER-31")
 @pytest.mark.usefixtures("app")
-def test_each_piece_has_a_deadline_of_its_own(config: Config) -> None:
-    """A reader may take longer than a statement; a piece may not."""
+def test_each_chunk_has_a_statement_timeout_of_its_own(config: Config) -> None:
+    """The whole export may take longer than statement_timeout; a chunk may not."""
     db.configure(replace(config, db_statement_timeout_ms=300))
-    db.open_pool()
-    pieces = db.stream(SLOW_ROWS, {"owner_id": uuid4(), "seconds": 0.2})
-    assert [len(next(pieces)), len(next(pieces))] == [200, 200]
+    chunks = db.stream(SLOW_ROWS, {"owner_id": uuid4(), "seconds": 0.2})
+    assert [len(next(chunks)), len(next(chunks))] == [200, 200]
     with pytest.raises(psycopg.errors.QueryCanceled):
-        next(pieces)
+        next(chunks)
 
 
 # --- on the real server -------------------------------------------------------------------------
@@ -233,7 +230,7 @@ def export_database(postgres: Postgres, migrated: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def exporter(
     postgres: Postgres, export_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Remote]:
+) -> Iterator[RemoteUser]:
     """A user with 20,000 tasks, of a server with one worker."""
     directory = tmp_path_factory.mktemp("exporter")
     url = postgres.superuser_url(export_database)
@@ -247,17 +244,17 @@ def exporter(
 
 @pytest.fixture
 def observer(postgres: Postgres, export_database: str) -> Iterator[psycopg.Connection]:
-    """A superuser, who sees what the server's connections do."""
+    """A superuser's connection, which sees the queries of the server's connections."""
     url = postgres.superuser_url(export_database)
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 
 
-def begin(exporter: Remote) -> socket.socket:
-    """An export whose reader has taken the first bytes, and takes no more for now."""
+def begin(exporter: RemoteUser) -> socket.socket:
+    """Starts an export; returns the client's socket, which has read the first bytes only."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.settimeout(PATIENCE)
+    connection.settimeout(TIMEOUT)
     connection.connect((exporter.server.host, exporter.server.port))
     lines = ["GET /api/me/tasks/export HTTP/1.1", "Host: localhost"]
     lines += [f"{name}: {value}" for name, value in exporter.authorization.items()]
@@ -272,8 +269,8 @@ def is_idle(observer: psycopg.Connection) -> bool:
 
 @pytest.mark.proves("TASK-61")
 @pytest.mark.slow
-def test_an_error_on_the_way_aborts_the_answer_and_nothing_else(
-    exporter: Remote, observer: psycopg.Connection
+def test_an_error_while_streaming_aborts_that_response_only(
+    exporter: RemoteUser, observer: psycopg.Connection
 ) -> None:
     for _ in range(5):  # more than the server has threads
         with begin(exporter) as connection:
@@ -287,8 +284,8 @@ def test_an_error_on_the_way_aborts_the_answer_and_nothing_else(
 
 @pytest.mark.proves("LEDGER-31")
 @pytest.mark.slow
-def test_a_reader_who_goes_away_leaves_no_transaction_behind(
-    exporter: Remote, observer: psycopg.Connection
+def test_a_client_that_disconnects_leaves_no_open_transaction(
+    exporter: RemoteUser, observer: psycopg.Connection
 ) -> None:
     for _ in range(5):
         with begin(exporter):
@@ -300,10 +297,10 @@ def test_a_reader_who_goes_away_leaves_no_transaction_behind(
 @pytest.mark.proves("TASK-60")
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["json", "csv"])
-def test_memory_does_not_grow_with_the_number_of_tasks(exporter: Remote, kind: str) -> None:
+def test_memory_does_not_grow_with_the_number_of_tasks(exporter: RemoteUser, kind: str) -> None:
     (worker,) = workers(exporter.server)
-    nobody = sign_up(exporter.server)
-    assert nobody.get(f"/export?format={kind}").status == 200
-    before = restart_peak(worker)
+    other = sign_up(exporter.server)
+    assert other.get(f"/export?format={kind}").status == 200
+    before = reset_peak_memory(worker)
     assert len(exporter.get(f"/export?format={kind}").body) > 5_000_000
     assert peak_memory(worker) - before < 2_000_000

@@ -1,4 +1,4 @@
-"""Lists: their order, their pages while others write, their filters and the search."""
+"""Lists: order, pagination during concurrent writes, filters and search."""
 
 import random
 import unicodedata
@@ -11,21 +11,21 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from app import create_app, db
+from app import create_app
 from app.config import Config
-from app.fields import fold
 from app.tasks import repository
-from tests.callers import Caller, broken_fields, data, error
+from app.values import fold
+from tests.support.api_user import ApiUser, broken_fields, data, error
 
 SORTS = ["created_at", "-created_at", "updated_at", "-updated_at", "title", "-title"]
 NAMES = ["b", "a", "B", "ä", "aa", "a", "\U0001f600", "a ", "z", "א", "_", "~", "Ａ"]
 
 
-def pages(caller: Caller, **query: Any) -> Iterator[list[dict[str, Any]]]:
-    """Every page from the first on, by the Link header; what `meta` says must agree with it."""
+def pages(user: ApiUser, **query: Any) -> Iterator[list[dict[str, Any]]]:
+    """Every page from the first on, by the Link header; `meta` must agree with it."""
     path: str | None = f"?{urlencode(query)}"
     while path is not None:
-        answer = caller.get(path)
+        answer = user.get(path)
         yield data(answer)
         link, cursor = answer.headers.get("Link"), answer.get_json()["meta"]["next_cursor"]
         assert (link is None) == (cursor is None)
@@ -37,8 +37,8 @@ def pages(caller: Caller, **query: Any) -> Iterator[list[dict[str, Any]]]:
             path = "?" + urlsplit(url).query
 
 
-def titles(caller: Caller, **query: Any) -> list[str]:
-    return [task["title"] for page in pages(caller, **query) for task in page]
+def titles(user: ApiUser, **query: Any) -> list[str]:
+    return [task["title"] for page in pages(user, **query) for task in page]
 
 
 def ordered(tasks: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
@@ -47,8 +47,8 @@ def ordered(tasks: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def many(alice: Caller) -> list[dict[str, Any]]:
-    """A few tasks, some with the same title, some changed out of their order."""
+def many(alice: ApiUser) -> list[dict[str, Any]]:
+    """Thirteen tasks, some with equal titles, some updated in another order than created."""
     tasks = [alice.create(name) for name in NAMES]
     for task in tasks[2:9:3]:
         alice.patch(f"/{task['id']}/complete")
@@ -59,7 +59,7 @@ def many(alice: Caller) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("limit", [1, 3, 13, 200])
 def test_pages_hold_every_task_once_in_order(
-    alice: Caller, many: list[dict[str, Any]], sort: str, limit: int
+    alice: ApiUser, many: list[dict[str, Any]], sort: str, limit: int
 ) -> None:
     found = list(pages(alice, sort=sort, limit=limit))
     assert [task for page in found for task in page] == ordered(many, sort)
@@ -68,32 +68,32 @@ def test_pages_hold_every_task_once_in_order(
 
 
 @pytest.mark.proves("TASK-10")
-def test_the_newest_come_first_50_at_a_time(alice: Caller) -> None:
+def test_the_newest_come_first_50_at_a_time(alice: ApiUser) -> None:
     made = [alice.create(f"{number}")["id"] for number in range(51)]
     answer = alice.get()
     assert [task["id"] for task in data(answer)] == made[:0:-1]
     assert answer.get_json()["meta"]["limit"] == 50
 
 
-def test_nothing_is_an_empty_page(alice: Caller) -> None:
+def test_a_list_without_tasks_is_an_empty_page(alice: ApiUser) -> None:
     body = alice.get().get_json()
     assert (body["data"], body["meta"]) == ([], {"next_cursor": None, "limit": 50, "version": 0})
 
 
 @pytest.mark.proves("TASK-11")
 @pytest.mark.parametrize("sort", SORTS)
-def test_while_others_come_and_go_what_stays_is_seen_once(alice: Caller, sort: str) -> None:
+def test_concurrent_changes_neither_repeat_nor_skip_other_tasks(alice: ApiUser, sort: str) -> None:
     chance = random.Random(sort)
     staying = {alice.create(f"stay {chance.randrange(20):02}")["id"] for _ in range(24)}
-    passing = [alice.create(f"stay {chance.randrange(20):02}")["id"] for _ in range(12)]
+    deleted = [alice.create(f"stay {chance.randrange(20):02}")["id"] for _ in range(12)]
     seen: list[str] = []
     for page in pages(alice, sort=sort, limit=4):
         seen += [task["id"] for task in page]
-        if passing:
-            alice.delete(f"/{passing.pop()}")
+        if deleted:
+            alice.delete(f"/{deleted.pop()}")
         alice.create(f"stay {chance.randrange(20):02}")
-        if page and page[-1]["id"] in passing:
-            alice.delete(f"/{page[-1]['id']}")  # the one that the cursor points at
+        if page and page[-1]["id"] in deleted:
+            alice.delete(f"/{page[-1]['id']}")  # the task that the cursor points at
         if len(seen) > 200:
             break
     counted = [identifier for identifier in seen if identifier in staying]
@@ -101,7 +101,7 @@ def test_while_others_come_and_go_what_stays_is_seen_once(alice: Caller, sort: s
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_each_parameter_is_kept_from_page_to_page(alice: Caller, sort: str) -> None:
+def test_filters_apply_to_every_page(alice: ApiUser, sort: str) -> None:
     for number in range(9):
         task = alice.create(f"{'find' if number % 3 else 'lose'} {number}")
         if number % 2:
@@ -113,7 +113,7 @@ def test_each_parameter_is_kept_from_page_to_page(alice: Caller, sort: str) -> N
 
 
 @pytest.mark.proves("TASK-14")
-def test_is_completed_filters(alice: Caller) -> None:
+def test_is_completed_filters_the_list(alice: ApiUser) -> None:
     done, still_open = alice.create("done"), alice.create("open")
     alice.patch(f"/{done['id']}/complete")
     assert titles(alice, is_completed="true") == ["done"]
@@ -127,21 +127,20 @@ def test_is_completed_filters(alice: Caller) -> None:
 
 
 @pytest.fixture
-def cursor(alice: Caller) -> str:
+def cursor(alice: ApiUser) -> str:
     for name in "abc":
         alice.create(name)
     return str(alice.get("?limit=1&sort=title").get_json()["meta"]["next_cursor"])
 
 
 @pytest.mark.proves("TASK-12")
-def test_a_cursor_goes_on_with_another_limit(alice: Caller, cursor: str) -> None:
+def test_a_cursor_is_valid_with_another_limit(alice: ApiUser, cursor: str) -> None:
     assert titles(alice, sort="title", cursor=cursor, limit=2) == ["b", "c"]
 
 
 @pytest.mark.proves("TASK-12")
-def test_a_cursor_survives_a_restart(alice: Caller, cursor: str, config: Config) -> None:
+def test_a_cursor_survives_a_restart(alice: ApiUser, cursor: str, config: Config) -> None:
     restarted = create_app(config)
-    db.open_pool()
     again = replace(alice, client=restarted.test_client())
     assert titles(again, sort="title", cursor=cursor) == ["b", "c"]
 
@@ -151,13 +150,13 @@ def test_a_cursor_survives_a_restart(alice: Caller, cursor: str, config: Config)
     "query",
     ["", "sort=-title", "sort=created_at", "sort=title&q=b", "sort=title&is_completed=true"],
 )
-def test_a_cursor_is_bound_to_the_other_parameters(alice: Caller, cursor: str, query: str) -> None:
+def test_a_cursor_is_bound_to_the_other_parameters(alice: ApiUser, cursor: str, query: str) -> None:
     assert error(alice.get(f"?{query}&cursor={cursor}")) == (400, "BAD_REQUEST")
 
 
 @pytest.mark.proves("TASK-12")
 def test_a_cursor_is_bound_to_its_user_and_its_list(
-    alice: Caller, bob: Caller, cursor: str
+    alice: ApiUser, bob: ApiUser, cursor: str
 ) -> None:
     assert error(bob.get(f"?sort=title&cursor={cursor}")) == (400, "BAD_REQUEST")
     for name in "ab":
@@ -169,10 +168,10 @@ def test_a_cursor_is_bound_to_its_user_and_its_list(
 
 
 @pytest.mark.proves("TASK-12")
-def test_a_cursor_that_was_tampered_with_is_refused(alice: Caller, cursor: str) -> None:
-    for place in range(0, len(cursor), 5):
-        other = "A" if cursor[place] != "A" else "B"
-        changed = cursor[:place] + other + cursor[place + 1 :]
+def test_a_cursor_that_was_tampered_with_is_refused(alice: ApiUser, cursor: str) -> None:
+    for position in range(0, len(cursor), 5):
+        other = "A" if cursor[position] != "A" else "B"
+        changed = cursor[:position] + other + cursor[position + 1 :]
         answer = alice.get(query_string={"sort": "title", "cursor": changed})
         assert error(answer) == (400, "BAD_REQUEST")
 
@@ -181,12 +180,12 @@ def test_a_cursor_that_was_tampered_with_is_refused(alice: Caller, cursor: str) 
 @pytest.mark.parametrize(
     "text", ["", "x", "=", "é", "\x00", "null", "W10", "A" * 5000, "-_-_", "\U0001f600", "٣", " "]
 )
-def test_a_cursor_that_is_none_is_refused(alice: Caller, text: str) -> None:
+def test_a_malformed_cursor_is_refused(alice: ApiUser, text: str) -> None:
     assert error(alice.get(query_string={"cursor": text})) == (400, "BAD_REQUEST")
 
 
 @pytest.mark.proves("TASK-12")
-def test_a_cursor_goes_on_for_the_same_user_under_either_name(alice: Caller, cursor: str) -> None:
+def test_a_cursor_is_valid_under_me_and_under_the_user_s_id(alice: ApiUser, cursor: str) -> None:
     answer = alice.call("GET", f"/api/{alice.id}/tasks?sort=title&cursor={cursor}")
     assert [task["title"] for task in data(answer)] == ["b", "c"]
 
@@ -232,8 +231,8 @@ FINDS: list[tuple[str, str]] = [
 
 @pytest.mark.proves("TASK-13")
 @pytest.mark.parametrize(("text", "words"), FINDS)
-def test_a_search_finds_each_word_anywhere_whatever_its_case_and_form(
-    alice: Caller, text: str, words: str
+def test_a_search_matches_each_word_regardless_of_case_and_unicode_form(
+    alice: ApiUser, text: str, words: str
 ) -> None:
     other = alice.create("something else", "quite different")
     in_title, in_description = alice.create(text), alice.create("ordinary", text)
@@ -256,19 +255,19 @@ def test_a_search_finds_each_word_anywhere_whatever_its_case_and_form(
         ("milk", "milk bread"),
         ("abc", "a%c"),
         ("resume", "résumé"),
-        ("´t don", "don´t"),  # whose acute accent is folded into a space and one of its own
+        ("´t don", "don´t"),  # the acute accent folds into a space and a combining accent
     ],
 )
 def test_no_character_is_a_wildcard_and_no_word_is_stemmed(
-    alice: Caller, text: str, words: str
+    alice: ApiUser, text: str, words: str
 ) -> None:
     alice.create(text)
     assert titles(alice, q=words) == []
 
 
 @pytest.mark.proves("TASK-13")
-def test_the_words_may_stand_in_title_and_description_but_no_word_across_them(
-    alice: Caller,
+def test_words_match_in_the_title_or_the_description_but_not_across_them(
+    alice: ApiUser,
 ) -> None:
     alice.create("butter milk", "fresh bread")
     assert titles(alice, q="bread butter") == ["butter milk"]
@@ -276,7 +275,7 @@ def test_the_words_may_stand_in_title_and_description_but_no_word_across_them(
 
 
 @pytest.mark.proves("TASK-13")
-def test_a_search_follows_a_change(alice: Caller) -> None:
+def test_a_search_reads_the_current_text(alice: ApiUser) -> None:
     task = alice.create("old", "older")
     alice.patch(f"/{task['id']}", json={"title": "NEW"})
     assert (titles(alice, q="old"), titles(alice, q="new")) == (["NEW"], ["NEW"])
@@ -286,18 +285,18 @@ def test_a_search_follows_a_change(alice: Caller) -> None:
 
 @pytest.mark.proves("TASK-13")
 @pytest.mark.parametrize("words", ["", " " * 201, "a" * 201, "\x00", "a\x00b"])
-def test_a_search_is_1_to_200_characters_that_can_be_stored(alice: Caller, words: str) -> None:
+def test_a_search_is_1_to_200_characters_that_can_be_stored(alice: ApiUser, words: str) -> None:
     assert broken_fields(alice.get(query_string={"q": words})) == ["q"]
 
 
 @pytest.mark.proves("TASK-13")
 @pytest.mark.parametrize("letter", ["a", "\U0001f600", "\u0301", "\u202e", "ﷺ", "'", "\\", "%"])
-def test_a_search_of_200_characters_is_taken(alice: Caller, letter: str) -> None:
+def test_a_search_of_200_characters_is_accepted(alice: ApiUser, letter: str) -> None:
     alice.create(letter * 255)
     assert len(titles(alice, q=letter * 200)) == 1
 
 
-def test_only_white_space_matches_everything(alice: Caller) -> None:
+def test_a_search_for_white_space_matches_every_task(alice: ApiUser) -> None:
     alice.create("a")
     assert titles(alice, q=" \u3000") == ["a"]
 
@@ -305,12 +304,12 @@ def test_only_white_space_matches_everything(alice: Caller) -> None:
 @pytest.mark.proves("TASK-13")
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
 @pytest.mark.parametrize("change", [str.lower, str.upper, str.title, str.casefold, str.swapcase])
-def test_folding_is_blind_to_case_and_normal_form(form: Any, change: Callable[[str], str]) -> None:
+def test_folding_ignores_case_and_normal_form(form: Any, change: Callable[[str], str]) -> None:
     for text in [text for text, _ in FINDS] + ["ŉ", "ǰ", "ΐ", "ẞ", "ﬗ", "K", "Å", "ϴ"]:
         assert fold(unicodedata.normalize(form, change(text))) == fold(fold(text))
 
 
-# --- ten thousand tasks of one user -------------------------------------------------------------
+# --- 10,000 tasks of one user -------------------------------------------------------------------
 
 FILL = """
 INSERT INTO tasks (
@@ -329,8 +328,8 @@ FROM (
 
 
 @pytest.fixture
-def ten_thousand(alice: Caller, database_url: str) -> Caller:
-    """Alice with 10,000 tasks, of which every tenth is done."""
+def ten_thousand(alice: ApiUser, database_url: str) -> ApiUser:
+    """Alice with 10,000 tasks, of which every tenth is completed."""
     with psycopg.connect(database_url) as connection:
         connection.execute(FILL, {"owner": alice.id})
         connection.execute("UPDATE ledgers SET version = 10000 WHERE owner_id = %s", [alice.id])
@@ -338,7 +337,7 @@ def ten_thousand(alice: Caller, database_url: str) -> Caller:
 
 
 @pytest.mark.proves("TASK-15")
-def test_10_000_tasks_are_an_ordinary_case(ten_thousand: Caller) -> None:
+def test_lists_filters_and_search_work_on_10_000_tasks(ten_thousand: ApiUser) -> None:
     found: list[dict[str, Any]] = []
     for sort in SORTS:
         found = [task for page in pages(ten_thousand, sort=sort, limit=200) for task in page]
@@ -354,22 +353,22 @@ def test_10_000_tasks_are_an_ordinary_case(ten_thousand: Caller) -> None:
 
 @pytest.mark.proves("TASK-15")
 @pytest.mark.parametrize("sort", SORTS)
-def test_the_last_page_costs_what_the_first_one_costs(
-    ten_thousand: Caller, database_url: str, sort: str
+def test_the_last_page_reads_as_many_rows_as_the_first(
+    ten_thousand: ApiUser, database_url: str, sort: str
 ) -> None:
     order = repository.SORTS[sort]
     with psycopg.connect(database_url, row_factory=dict_row) as connection:
         connection.execute("ANALYZE tasks")
 
         def run(position: Sequence[Any], limit: int, explain: LiteralString = "") -> Any:
-            place = dict(zip(order.parameters, position, strict=True))
+            keys = dict(zip(order.parameters, position, strict=True))
             unfiltered = {
                 "is_completed": None,
                 "patterns": None,
                 "known_tags": list[str](),
                 "known_hash": None,
             }
-            params = {"owner_id": ten_thousand.id, "limit": limit, **unfiltered, **place}
+            params = {"owner_id": ten_thousand.id, "limit": limit, **unfiltered, **keys}
             return connection.execute(explain + order.statement.text, params).fetchone()
 
         def tasks_read(position: Sequence[Any]) -> int:
@@ -378,7 +377,7 @@ def test_the_last_page_costs_what_the_first_one_costs(
 
         first = tasks_read(order.beginning)
         last = tasks_read(run(order.beginning, 9_940)["next_position"])
-    # Titles have no index: a page by title reads all tasks, wherever it is.
+    # Titles have no index: each page by title reads all tasks.
     assert (first, last) == ((10_000, 10_000) if "title" in sort else (51, 51))
 
 
@@ -394,7 +393,7 @@ def _rows_read(node: dict[str, Any]) -> int:
     return int(node["Actual Rows"]) + int(node.get("Rows Removed by Filter", 0))
 
 
-def test_10_000_tasks_of_one_user_are_none_of_another(ten_thousand: Caller, bob: Caller) -> None:
+def test_another_user_sees_none_of_the_10_000_tasks(ten_thousand: ApiUser, bob: ApiUser) -> None:
     assert titles(bob) == []
     assert titles(bob, q="task") == []
     assert len(data(ten_thousand.get("?limit=200"))) == 200

@@ -1,4 +1,4 @@
-"""One task: made, read, changed, completed, deleted; and what changes nothing."""
+"""Single tasks: create, read, update, complete, delete, and writes that change nothing."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.callers import Caller, broken_fields, data, error
+from tests.support.api_user import ApiUser, broken_fields, data, error
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 FIELDS = [
     "id",
     "owner_id",
@@ -40,7 +40,7 @@ def ledger_versions(database_url: str, owner_id: str) -> tuple[int, int]:
 
 
 @pytest.mark.proves("TASK-1")
-def test_a_new_task_is_answered_in_full(alice: Caller) -> None:
+def test_create_returns_the_whole_task(alice: ApiUser) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
     answer = alice.post(json={"title": "Buy milk", "description": "two litres"})
     task = data(answer)
@@ -57,7 +57,7 @@ def test_a_new_task_is_answered_in_full(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-5")
-def test_an_id_is_a_uuid_of_version_7_with_the_time_in_it(alice: Caller) -> None:
+def test_an_id_is_a_uuidv7_of_the_creation_time(alice: ApiUser) -> None:
     task = alice.create()
     made, identifier = datetime.fromisoformat(task["created_at"]), UUID(task["id"])
     assert (identifier.version, identifier.variant) == (7, "specified in RFC 4122")
@@ -65,7 +65,7 @@ def test_an_id_is_a_uuid_of_version_7_with_the_time_in_it(alice: Caller) -> None
 
 
 @pytest.mark.proves("TASK-1")
-def test_the_location_leads_to_the_task_under_each_name_of_the_user(alice: Caller) -> None:
+def test_location_leads_to_the_task_under_me_and_under_the_user_s_id(alice: ApiUser) -> None:
     for user in ("me", alice.id):
         made = alice.call("POST", f"/api/{user}/tasks", json={"title": "a"})
         found = alice.call("GET", made.headers["Location"])
@@ -76,7 +76,7 @@ def test_the_location_leads_to_the_task_under_each_name_of_the_user(alice: Calle
 
 @pytest.mark.proves("TASK-3")
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_what_is_left_out_stays_and_null_clears(alice: Caller, method: str) -> None:
+def test_an_absent_field_is_kept_and_null_clears_it(alice: ApiUser, method: str) -> None:
     task = alice.create("a", "b")
     path = f"/api/me/tasks/{task['id']}"
     titled = data(alice.call(method, path, json={"title": "c"}))
@@ -92,7 +92,7 @@ def test_what_is_left_out_stays_and_null_clears(alice: Caller, method: str) -> N
     assert data(alice.get(f"/{task['id']}")) == completed
 
 
-def test_a_change_moves_updated_at_and_nothing_moves_created_at(alice: Caller) -> None:
+def test_a_change_sets_updated_at_and_keeps_created_at(alice: ApiUser) -> None:
     task = alice.create()
     changed = data(alice.patch(f"/{task['id']}", json={"title": "b"}))
     assert changed["created_at"] == task["created_at"]
@@ -100,7 +100,7 @@ def test_a_change_moves_updated_at_and_nothing_moves_created_at(alice: Caller) -
 
 
 @pytest.mark.proves("TASK-4")
-def test_completing_again_keeps_the_first_time(alice: Caller) -> None:
+def test_completing_again_keeps_the_first_completed_at(alice: ApiUser) -> None:
     task = alice.create()
     path = f"/{task['id']}"
     done = data(alice.patch(path, json={"is_completed": True}))
@@ -110,7 +110,7 @@ def test_completing_again_keeps_the_first_time(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-4")
-def test_complete_toggles_without_a_body_and_sets_with_one(alice: Caller) -> None:
+def test_complete_toggles_without_a_body_and_sets_with_one(alice: ApiUser) -> None:
     path = f"/{alice.create()['id']}/complete"
     assert [data(alice.patch(path))["is_completed"] for _ in range(3)] == [True, False, True]
     for wanted in (True, True, False, False):
@@ -118,8 +118,8 @@ def test_complete_toggles_without_a_body_and_sets_with_one(alice: Caller) -> Non
 
 
 @pytest.mark.proves("TASK-21")
-def test_what_changes_nothing_takes_no_version_and_leaves_no_entry(
-    alice: Caller, database_url: str
+def test_a_write_without_a_change_takes_no_version_and_no_ledger_entry(
+    alice: ApiUser, database_url: str
 ) -> None:
     task = alice.create("a", "b")
     path = f"/{task['id']}"
@@ -135,21 +135,21 @@ def test_what_changes_nothing_takes_no_version_and_leaves_no_entry(
     for answer in answers:
         assert (answer.status_code, data(answer)) == (200, task)
         assert answer.headers["ETag"] == '"1"'
-    assert error(alice.patch(f"/{NOBODY}", json={"title": "b"}))[0] == 404
+    assert error(alice.patch(f"/{UNKNOWN_ID}", json={"title": "b"}))[0] == 404
     assert error(alice.patch(path, json={"title": "b"}, headers={"If-Match": '"7"'}))[0] == 412
-    assert error(alice.delete(f"/{NOBODY}"))[0] == 404
+    assert error(alice.delete(f"/{UNKNOWN_ID}"))[0] == 404
     assert ledger_versions(database_url, alice.id) == (1, 1)
 
 
 @pytest.mark.proves("TASK-2")
-def test_an_empty_description_is_not_the_same_as_none(alice: Caller) -> None:
+def test_an_empty_description_differs_from_null(alice: ApiUser) -> None:
     task = alice.create("a", "")
     assert task["description"] == ""
     assert data(alice.patch(f"/{task['id']}", json={"description": None}))["version"] == 2
 
 
 @pytest.mark.proves("TASK-6")
-def test_a_deleted_task_is_gone_and_the_second_delete_finds_nothing(alice: Caller) -> None:
+def test_a_deleted_task_is_not_found(alice: ApiUser) -> None:
     task = alice.create()
     path = f"/{task['id']}"
     deleted = alice.delete(path)
@@ -185,7 +185,7 @@ def test_a_deleted_task_is_gone_and_the_second_delete_finds_nothing(alice: Calle
         lambda _: "%27%20OR%20true%20--",
     ],
 )
-def test_an_id_in_any_other_spelling_is_not_found(alice: Caller, spelling: Any) -> None:
+def test_an_id_in_any_other_spelling_is_not_found(alice: ApiUser, spelling: Any) -> None:
     path = f"/{spelling(alice.create()['id'])}"
     assert error(alice.get(path)) == (404, "NOT_FOUND")
     assert error(alice.delete(path)) == (404, "NOT_FOUND")
@@ -196,8 +196,8 @@ def test_an_id_in_any_other_spelling_is_not_found(alice: Caller, spelling: Any) 
 @pytest.mark.parametrize("body", [{"title": None}, {"is_completed": None}, {"is_completed": 1},
                                   {"is_completed": "true"}, {"title": 1}, {"title": ["a"]},
                                   {"description": True}, {"title": " \t\u3000"}])  # fmt: skip
-def test_a_value_of_another_kind_is_refused_and_changes_nothing(
-    alice: Caller, body: dict[str, Any]
+def test_a_value_of_the_wrong_type_is_refused_and_changes_nothing(
+    alice: ApiUser, body: dict[str, Any]
 ) -> None:
     task = alice.create()
     assert broken_fields(alice.patch(f"/{task['id']}", json=body)) == list(body)
@@ -206,7 +206,7 @@ def test_a_value_of_another_kind_is_refused_and_changes_nothing(
 
 
 @pytest.mark.proves("TASK-3")
-def test_a_change_must_name_a_field_and_no_foreign_one(alice: Caller) -> None:
+def test_a_change_needs_a_field_and_takes_no_read_only_one(alice: ApiUser) -> None:
     path = f"/{alice.create()['id']}"
     assert broken_fields(alice.patch(path, json={})) == [""]
     fixed = ["id", "owner_id", "created_at", "updated_at", "completed_at", "version", "deleted_at"]
@@ -216,7 +216,7 @@ def test_a_change_must_name_a_field_and_no_foreign_one(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-22")
-def test_if_match_lets_only_the_version_pass_that_was_read(alice: Caller) -> None:
+def test_if_match_requires_the_current_version(alice: ApiUser) -> None:
     task = alice.create()
     path = f"/{task['id']}"
     refused = ['"2"', 'W/"1"', "1", '"1', "", '"01"', '"1 "', '"١"', '"9999999999999999999"']
@@ -231,7 +231,7 @@ def test_if_match_lets_only_the_version_pass_that_was_read(alice: Caller) -> Non
 
 
 @pytest.mark.proves("TASK-23")
-def test_what_has_not_changed_is_not_sent_again(alice: Caller) -> None:
+def test_if_none_match_of_the_current_version_is_a_304(alice: ApiUser) -> None:
     path = f"/{alice.create()['id']}"
     for tags in ('"1"', 'W/"1"', '"x", "1"', "*"):
         answer = alice.get(path, headers={"If-None-Match": tags})
@@ -241,8 +241,8 @@ def test_what_has_not_changed_is_not_sent_again(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-20")
-def test_writers_at_once_lose_no_update_and_share_no_version(
-    alice: Caller, database_url: str
+def test_concurrent_writers_lose_no_update_and_share_no_version(
+    alice: ApiUser, database_url: str
 ) -> None:
     task = alice.create("start")
     path = f"/{task['id']}"
@@ -264,7 +264,7 @@ def test_writers_at_once_lose_no_update_and_share_no_version(
 
 
 @pytest.mark.proves("TASK-4")
-def test_toggles_at_once_count_each_once(alice: Caller) -> None:
+def test_concurrent_toggles_each_take_effect_once(alice: ApiUser) -> None:
     path = f"/{alice.create()['id']}/complete"
 
     def toggle(_: int) -> TestResponse:
@@ -276,12 +276,12 @@ def test_toggles_at_once_count_each_once(alice: Caller) -> None:
     assert data(alice.get(path.removesuffix("/complete")))["is_completed"] is True
 
 
-# --- both levels of limits ----------------------------------------------------------------------
+# --- limits of the API and of the database ------------------------------------------------------
 
 
 @pytest.mark.proves("API-18")
 @pytest.mark.parametrize("letter", ["a", "é", "\U0001f600", "\u0301", "א", "\U0010ffff", "\u202e"])
-def test_lengths_are_counted_in_characters(alice: Caller, letter: str) -> None:
+def test_lengths_are_counted_in_characters(alice: ApiUser, letter: str) -> None:
     task = alice.create(letter * 255, letter * 5000)
     assert (task["title"], task["description"]) == (letter * 255, letter * 5000)
     assert data(alice.get(f"/{task['id']}")) == task
@@ -308,8 +308,8 @@ INSERT INTO tasks (
         ("a", "\u0301" * 5001, "tasks_description_length"),
     ],
 )
-def test_the_database_enforces_the_lengths_by_itself(
-    alice: Caller, database_url: str, title: str, description: str | None, constraint: str
+def test_check_constraints_enforce_the_lengths(
+    alice: ApiUser, database_url: str, title: str, description: str | None, constraint: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
         with pytest.raises(psycopg.errors.CheckViolation) as refused, connection.transaction():
@@ -328,12 +328,12 @@ def test_the_database_enforces_the_lengths_by_itself(
         ("a\n\tb", "a\n\tb"),
     ],
 )
-def test_a_title_is_trimmed_as_str_strip_does(alice: Caller, sent: str, stored: str) -> None:
+def test_a_title_is_trimmed_as_str_strip_does(alice: ApiUser, sent: str, stored: str) -> None:
     assert sent.strip() == stored
     assert alice.create(sent)["title"] == stored
     assert alice.create(" " * 300 + "a" * 255 + " " * 300)["title"] == "a" * 255
 
 
 @pytest.mark.proves("TASK-2")
-def test_a_description_is_not_trimmed(alice: Caller) -> None:
+def test_a_description_is_not_trimmed(alice: ApiUser) -> None:
     assert alice.create("a", " \n b ")["description"] == " \n b "

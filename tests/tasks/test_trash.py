@@ -1,19 +1,19 @@
-"""The trash and the history of a task: nothing that was deleted or overwritten is lost at once."""
+"""The trash and the history of a task, from which deleted and earlier states can be read."""
 
 from typing import Any
 
 import pytest
 
-from tests.callers import Caller, broken_fields, data, error
+from tests.support.api_user import ApiUser, broken_fields, data, error
 
 
-def history(caller: Caller, task: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
-    return list(data(caller.get(f"/{task['id']}/history{query}")))
+def history(user: ApiUser, task: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
+    return list(data(user.get(f"/{task['id']}/history{query}")))
 
 
 @pytest.fixture
-def trash(alice: Caller) -> list[dict[str, Any]]:
-    """Five tasks of Alice's in the order of their deletion; a sixth is not in the trash."""
+def trash(alice: ApiUser) -> list[dict[str, Any]]:
+    """Five deleted tasks of Alice in the order of their deletion; a sixth is not deleted."""
     tasks = [alice.create(f"task {number}", "described") for number in range(6)]
     deleted = [tasks[number] for number in (3, 1, 4, 0, 5)]
     for task in deleted:
@@ -22,7 +22,9 @@ def trash(alice: Caller) -> list[dict[str, Any]]:
 
 
 @pytest.mark.proves("TASK-6")
-def test_what_was_deleted_last_comes_first(alice: Caller, trash: list[dict[str, Any]]) -> None:
+def test_the_trash_lists_the_latest_deletion_first(
+    alice: ApiUser, trash: list[dict[str, Any]]
+) -> None:
     found = data(alice.get("/trash"))
     assert [task["id"] for task in found] == [task["id"] for task in reversed(trash)]
     newest, deleted = found[0], trash[-1]
@@ -31,7 +33,7 @@ def test_what_was_deleted_last_comes_first(alice: Caller, trash: list[dict[str, 
     assert (newest["title"], newest["description"]) == (deleted["title"], "described")
 
 
-def test_the_trash_has_pages(alice: Caller, trash: list[dict[str, Any]]) -> None:
+def test_the_trash_is_paginated(alice: ApiUser, trash: list[dict[str, Any]]) -> None:
     seen: list[str] = []
     path = "/trash?limit=2"
     while path:
@@ -44,14 +46,16 @@ def test_the_trash_has_pages(alice: Caller, trash: list[dict[str, Any]]) -> None
 
 
 @pytest.mark.proves("TASK-12")
-def test_a_cursor_of_another_list_is_refused(alice: Caller, trash: list[dict[str, Any]]) -> None:
+def test_a_cursor_of_another_list_is_refused(alice: ApiUser, trash: list[dict[str, Any]]) -> None:
     cursor = alice.get("/trash?limit=1").get_json()["meta"]["next_cursor"]
     for path in ("", f"/{trash[0]['id']}/history"):
         assert error(alice.get(f"{path}?limit=1&cursor={cursor}")) == (400, "BAD_REQUEST")
 
 
 @pytest.mark.proves("TASK-6")
-def test_a_restored_task_is_the_same_task(alice: Caller, trash: list[dict[str, Any]]) -> None:
+def test_restore_keeps_every_field_but_version_and_updated_at(
+    alice: ApiUser, trash: list[dict[str, Any]]
+) -> None:
     task = trash[2]
     restored = data(alice.post(f"/{task['id']}/restore"))
     changed = {"version", "updated_at"}
@@ -65,7 +69,7 @@ def test_a_restored_task_is_the_same_task(alice: Caller, trash: list[dict[str, A
 
 
 @pytest.mark.proves("TASK-6")
-def test_only_what_is_in_the_trash_can_be_restored(alice: Caller, bob: Caller) -> None:
+def test_only_deleted_tasks_can_be_restored(alice: ApiUser, bob: ApiUser) -> None:
     task = alice.create()
     assert error(alice.post(f"/{task['id']}/restore")) == (404, "NOT_FOUND")
     alice.delete(f"/{task['id']}")
@@ -75,7 +79,7 @@ def test_only_what_is_in_the_trash_can_be_restored(alice: Caller, bob: Caller) -
 
 
 @pytest.mark.proves("TASK-22")
-def test_a_restore_respects_if_match(alice: Caller) -> None:
+def test_a_restore_respects_if_match(alice: ApiUser) -> None:
     task = alice.create()
     tag = alice.delete(f"/{task['id']}").headers["ETag"]
     stale = alice.post(f"/{task['id']}/restore", headers={"If-Match": '"1"'})
@@ -84,7 +88,7 @@ def test_a_restore_respects_if_match(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-22")
-def test_a_delete_respects_if_match(alice: Caller) -> None:
+def test_a_delete_respects_if_match(alice: ApiUser) -> None:
     task = alice.create()
     alice.patch(f"/{task['id']}", json={"title": "newer"})
     stale = alice.delete(f"/{task['id']}", headers={"If-Match": '"1"'})
@@ -95,7 +99,7 @@ def test_a_delete_respects_if_match(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-6")
-def test_a_task_in_the_trash_is_gone_for_everything_else(alice: Caller) -> None:
+def test_a_task_in_the_trash_is_not_found_elsewhere(alice: ApiUser) -> None:
     task = alice.create()
     alice.delete(f"/{task['id']}")
     path = f"/{task['id']}"
@@ -110,7 +114,7 @@ def test_a_task_in_the_trash_is_gone_for_everything_else(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-23")
-def test_the_trash_has_not_changed(alice: Caller, trash: list[dict[str, Any]]) -> None:
+def test_an_unchanged_trash_is_a_304(alice: ApiUser, trash: list[dict[str, Any]]) -> None:
     tag = alice.get("/trash").headers["ETag"]
     again = alice.get("/trash", headers={"If-None-Match": tag})
     assert (again.status_code, again.data) == (304, b"")
@@ -123,7 +127,7 @@ def test_the_trash_has_not_changed(alice: Caller, trash: list[dict[str, Any]]) -
 
 
 @pytest.mark.proves("TASK-24")
-def test_every_state_of_a_task_can_be_read_again(alice: Caller) -> None:
+def test_the_history_has_every_state_of_a_task(alice: ApiUser) -> None:
     states = [alice.create("first")]
     path = f"/{states[0]['id']}"
     alice.create("another task")
@@ -141,7 +145,7 @@ def test_every_state_of_a_task_can_be_read_again(alice: Caller) -> None:
 
 
 @pytest.mark.proves("TASK-24")
-def test_a_history_has_pages(alice: Caller) -> None:
+def test_a_history_is_paginated(alice: ApiUser) -> None:
     task = alice.create()
     for _ in range(4):
         alice.patch(f"/{task['id']}/complete")
@@ -156,14 +160,14 @@ def test_a_history_has_pages(alice: Caller) -> None:
     assert error(foreign) == (400, "BAD_REQUEST")
 
 
-def test_a_history_is_its_owners(alice: Caller, bob: Caller) -> None:
+def test_a_history_is_visible_to_its_owner_only(alice: ApiUser, bob: ApiUser) -> None:
     task = alice.create()
     assert error(bob.get(f"/{task['id']}/history")) == (404, "NOT_FOUND")
     assert error(alice.get("/not-an-id/history")) == (404, "NOT_FOUND")
 
 
 @pytest.mark.proves("TASK-23")
-def test_a_history_has_not_changed(alice: Caller) -> None:
+def test_an_unchanged_history_is_a_304(alice: ApiUser) -> None:
     path = f"/{alice.create()['id']}/history"
     tag = alice.get(path).headers["ETag"]
     assert alice.get(path, headers={"If-None-Match": tag}).status_code == 304

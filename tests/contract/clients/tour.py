@@ -1,4 +1,4 @@
-"""The tour of a newcomer's program, with a client that openapi-python-client generates."""
+"""Example program with the client that openapi-python-client generates."""
 
 import json
 import sys
@@ -30,17 +30,19 @@ T = TypeVar("T")
 PASSWORD = "seven quiet rivers"
 
 
-def given(kind: type[T], answer: object) -> T:
-    if not isinstance(answer, kind):
-        raise TypeError(answer.to_dict() if isinstance(answer, Failure) else answer)
-    return answer
+def expect(kind: type[T], response: object) -> T:
+    """The response; raises TypeError if it is of another type, such as a failure."""
+    if not isinstance(response, kind):
+        raise TypeError(response.to_dict() if isinstance(response, Failure) else response)
+    return response
 
 
-def listed(client: AuthenticatedClient) -> list[Task]:
+def list_all(client: AuthenticatedClient) -> list[Task]:
+    """The tasks of all pages."""
     tasks: list[Task] = []
     cursor: str | Unset = UNSET
     while True:
-        page = given(TaskPage, list_tasks.sync("me", client=client, limit=2, cursor=cursor))
+        page = expect(TaskPage, list_tasks.sync("me", client=client, limit=2, cursor=cursor))
         tasks += page.data
         if page.meta.next_cursor is None:
             return tasks
@@ -48,22 +50,23 @@ def listed(client: AuthenticatedClient) -> list[Task]:
 
 
 def tour(url: str, email: str) -> dict[str, object]:
+    """Creates, lists, completes and synchronises tasks as a new user; returns the results."""
     public = Client(base_url=url)
-    given(UserAnswer, register.sync(client=public, body=Registration(email, PASSWORD)))
-    session = given(
+    expect(UserAnswer, register.sync(client=public, body=Registration(email, PASSWORD)))
+    session = expect(
         SessionAnswer, log_in.sync(client=public, body=Credentials(email, PASSWORD))
     ).data
     client = AuthenticatedClient(base_url=url, token=session.access_token)
     made = [
-        given(
+        expect(
             TaskAnswer,
             create_task.sync("me", client=client, body=NewTask(title), idempotency_key=title),
         ).data
         for title in ("one", "two", "three", "four", "five")
     ]
-    titles = [task.title for task in listed(client)]
+    titles = [task.title for task in list_all(client)]
     first = made[0]
-    completed = given(
+    completed = expect(
         TaskAnswer,
         complete_task.sync(
             "me",
@@ -73,8 +76,8 @@ def tour(url: str, email: str) -> dict[str, object]:
             if_match=f'"{first.version}"',
         ),
     ).data
-    feed = given(ChangeFeed, list_changes.sync("me", client=client, since=first.version))
-    given(EmptyAnswer, log_out.sync(client=public, body=RefreshToken(session.refresh_token)))
+    feed = expect(ChangeFeed, list_changes.sync("me", client=client, since=first.version))
+    expect(EmptyAnswer, log_out.sync(client=public, body=RefreshToken(session.refresh_token)))
     return {
         "listed": titles,
         "completed": completed.is_completed,

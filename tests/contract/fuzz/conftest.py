@@ -1,6 +1,6 @@
-"""The search ends when FUZZ_SECONDS are over, and is collected only where that is set: `make fuzz`.
+"""Collects the fuzz test only if FUZZ_SECONDS, its duration, is set (`make fuzz`).
 
-pytest fails where it is asked for this directory and finds nothing to collect.
+Without it pytest fails for this directory, as it collects nothing.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What Schemathesis can't know: who is logged in, and which addresses and passwords are good."""
+"""Schemathesis hooks: authentication, and formats that the schemas do not describe."""
 
 import os
 import re
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 CANONICAL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PRINTABLE = re.compile(r"[ -~]{1,255}")
 PASSWORD = "seven quiet rivers"
-OWN_ADDRESS = "127.0.0.2"  # that of the search is held up for its wrong passwords
-TOKEN_USE = 300.0  # seconds; well within an access token's life
-# These may end the session that they are called with: each call gets a user of its own.
+OWN_ADDRESS = "127.0.0.2"  # the login throttle blocks that of the search
+TOKEN_USE = 300.0  # seconds; an access token is valid for longer
+# These may end the session of the call: each call gets a new user.
 FINAL = frozenset({"changePassword", "endSession", "eraseMe"})
 
 schemathesis.openapi.format(
@@ -28,7 +28,7 @@ schemathesis.openapi.format(
 
 @schemathesis.auth(refresh_interval=None)
 class Session:
-    """An access token of a user who owns nothing but what this run creates."""
+    """The access token of a user that this run has registered."""
 
     def __init__(self) -> None:
         self.token, self.until = "", 0.0
@@ -49,7 +49,7 @@ class Session:
 
 
 def log_in(url: str) -> str:
-    """The access token of a new user."""
+    """Registers a user and returns an access token."""
     credentials = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD}
     transport = httpx.HTTPTransport(local_address=OWN_ADDRESS)
     with httpx.Client(base_url=url, transport=transport) as http:
@@ -60,7 +60,7 @@ def log_in(url: str) -> str:
 
 @schemathesis.hook
 def map_path_parameters(_context: Any, path_parameters: dict[str, Any] | None) -> Any:
-    """Somebody else's id is a 403 and no more: three of four are made the caller's own."""
+    """Replaces three of four user ids by `me`, since any other user's id is only a 403."""
     user_id = (path_parameters or {}).get("user_id")
     if isinstance(user_id, str) and CANONICAL_UUID.fullmatch(user_id) and user_id[0] > "3":
         return {**(path_parameters or {}), "user_id": "me"}
@@ -69,7 +69,7 @@ def map_path_parameters(_context: Any, path_parameters: dict[str, Any] | None) -
 
 @schemathesis.hook
 def map_headers(_context: Any, headers: dict[str, Any] | None) -> Any:
-    """A key that came with another request before is refused: each good one is made new."""
+    """Makes each valid key unique, since a key of another request is refused."""
     key = (headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and PRINTABLE.fullmatch(key):
         return {**(headers or {}), "Idempotency-Key": key[:200] + uuid4().hex}
@@ -78,7 +78,7 @@ def map_headers(_context: Any, headers: dict[str, Any] | None) -> Any:
 
 @schemathesis.hook
 def map_body(_context: Any, body: Any) -> Any:
-    """JSON Schema takes 7.0 for an integer; the service, like most programs, does not."""
+    """Replaces 7.0 by 7: JSON Schema accepts it as an integer, the service does not."""
     if isinstance(body, dict):
         return {name: map_body(_context, value) for name, value in body.items()}
     if isinstance(body, list):

@@ -1,4 +1,4 @@
-"""Schemathesis' own search for answers that the contract does not describe, on a real server."""
+"""Schemathesis searches for responses of a real server that the contract does not describe."""
 
 import os
 import subprocess
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.docs.routes import CONTRACT
-from tests.processes import unmeasured
-from tests.serving import serving
+from app.system.docs import CONTRACT
+from tests.support.processes import without_coverage
+from tests.support.server import serving
 
 FUZZ = Path(__file__).resolve().parent
 SECONDS = int(os.environ["FUZZ_SECONDS"])
@@ -18,7 +18,7 @@ SEED = os.environ.get("FUZZ_SEED")
 
 @pytest.mark.proves("DOC-5")
 @pytest.mark.slow
-def test_nothing_undescribed_is_found(database_url: str, tmp_path: Path) -> None:
+def test_no_response_deviates_from_the_contract(database_url: str, tmp_path: Path) -> None:
     command = ["-m", "schemathesis.cli", "--config-file", str(FUZZ / "schemathesis.toml"), "run"]
     options = [f"--max-time={SECONDS}", "--warnings=off", "--no-color"]
     options += [f"--seed={SEED}"] if SEED else []
@@ -27,7 +27,7 @@ def test_nothing_undescribed_is_found(database_url: str, tmp_path: Path) -> None
         outcome = subprocess.run(
             [sys.executable, *command, *options, f"--url={server.url}", str(CONTRACT)],
             cwd=tmp_path,
-            env={**unmeasured(), **secrets, "SCHEMATHESIS_HOOKS": str(FUZZ / "hooks.py")},
+            env={**without_coverage(), **secrets, "SCHEMATHESIS_HOOKS": str(FUZZ / "hooks.py")},
             capture_output=True,
             text=True,
             timeout=SECONDS + 300,

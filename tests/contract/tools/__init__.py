@@ -1,4 +1,4 @@
-"""npm's packages that the tests of the contract use: linters, and a generator of clients."""
+"""The npm packages of the contract tests: linters and a client generator."""
 
 import shutil
 from pathlib import Path

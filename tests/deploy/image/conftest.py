@@ -1,6 +1,6 @@
-"""Making an image downloads all that the service needs: it is collected only by `make image`.
+"""Building an image downloads all dependencies: collected only with IMAGE=1 (`make image`).
 
-pytest fails where it is asked for this directory and finds nothing to collect.
+Without it pytest fails for this directory, as it collects nothing.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The Dockerfile, as far as that goes without Docker: its lines are run, and then the image."""
+"""Executes the Dockerfile's instructions without Docker, and runs the resulting image."""
 
 import json
 import os
@@ -13,42 +13,43 @@ from pathlib import Path
 
 import pytest
 
-from app import embedded
-from tests.deploy.dockerfile import COMPOSE, NOBODY, instructions, the
-from tests.operations import parts
-from tests.operations.parts import ROOT
-from tests.processes import until
+from app import devdb
+from tests.support import services
+from tests.support.dockerfile import COMPOSE, CONTAINER_USER, instructions, last_instruction
+from tests.support.processes import until
+from tests.support.services import ROOT
 
 
-def is_for_everybody(program: str) -> bool:
-    """Whether another user could run it."""
+def is_executable_for_all(program: str) -> bool:
+    """Whether every user may execute the program."""
     path = Path(program).resolve()
     return all(each.stat().st_mode & stat.S_IXOTH for each in (path, *path.parents))
 
 
 def interpreter() -> str:
-    """A Python that the image's user can run, where there is one."""
+    """A Python that the image's user may execute; this one if there is none."""
     candidates = (sys.executable, "/usr/bin/python3")
-    with_venv = (each for each in candidates if Path(each).exists() and is_for_everybody(each))
+    with_venv = (each for each in candidates if Path(each).exists() and is_executable_for_all(each))
     return next(with_venv, sys.executable)
 
 
 class Image:
-    """A directory that stands for the image's file system."""
+    """A directory in place of the image's file system."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.home = root / "srv" / "ownrow"
-        settings = dict(item.split("=", 1) for item in shlex.split(the("ENV")))
+        settings = dict(item.split("=", 1) for item in shlex.split(last_instruction("ENV")))
         settings["PATH"] = self.inside(settings["PATH"]).replace("$PATH", os.environ["PATH"])
         self.environment: Mapping[str, str] = settings
 
     def inside(self, text: str) -> str:
-        """A command with the image's paths below the directory, and this Python as its Python."""
+        """The command with paths in the directory, and with the Python of this machine."""
         text = re.sub(r"(?<![\w/.])/(opt|build|srv)/", rf"{self.root}/\1/", text)
         return re.sub(r"^python(?= )", interpreter(), text)
 
     def build(self) -> None:
+        """Executes COPY and RUN of both stages."""
         stage = 0
         for word, rest in instructions():
             stage += word == "FROM"
@@ -65,8 +66,9 @@ class Image:
                 )
 
     def copy(self, rest: str, directory: Path) -> None:
+        """Executes a COPY with these arguments; relative targets are in `directory`."""
         if rest.startswith("--from="):
-            return  # the venv is at its place already
+            return  # the first stage has created the venv at its final path
         *sources, target = rest.split()
         place = Path(self.inside(target)) if target.startswith("/") else directory / target
         for source in sources:
@@ -77,10 +79,10 @@ class Image:
             copy(ROOT / source, destination)
 
     def command(self, line: list[str]) -> list[str]:
-        """A command as the image's user runs it; as ourselves where we may not become somebody."""
-        if os.geteuid() != 0 or not is_for_everybody(interpreter()):
+        """The command as the image's user; as the current user without root."""
+        if os.geteuid() != 0 or not is_executable_for_all(interpreter()):
             return line
-        user, group = NOBODY.split(":")
+        user, group = CONTAINER_USER.split(":")
         return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *line]
 
 
@@ -96,11 +98,11 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 
 @pytest.mark.proves("OPS-70")
-def test_the_image_migrates_serves_and_is_healthy_as_nobody_in_particular(
-    image: Image, database: embedded.EmbeddedPostgres, tmp_path: Path
+def test_the_image_migrates_serves_and_is_healthy_as_an_unprivileged_user(
+    image: Image, database: devdb.EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    assert the("USER") == NOBODY
-    port = parts.free_port()
+    assert last_instruction("USER") == CONTAINER_USER
+    port = services.free_port()
     environment = {
         **image.environment,
         "PORT": str(port),
@@ -113,11 +115,11 @@ def test_the_image_migrates_serves_and_is_healthy_as_nobody_in_particular(
         migrate, cwd=image.home, env=environment, check=False, capture_output=True, text=True
     )
     assert "applied 0001.users" in done.stdout, done.stderr
-    serve = image.command(json.loads(the("CMD")))
-    check = image.command(json.loads(the("HEALTHCHECK").partition("CMD ")[2]))
+    serve = image.command(json.loads(last_instruction("CMD")))
+    check = image.command(json.loads(last_instruction("HEALTHCHECK").partition("CMD ")[2]))
     before = {*image.home.rglob("*")}
     log = tmp_path / "server.log"
-    with parts.running(serve, port, environment=environment, log=log, directory=image.home):
+    with services.running(serve, port, environment=environment, log=log, directory=image.home):
         until(lambda: is_healthy(check, environment, image), 20)
     assert not is_healthy(check, environment, image)
     assert {*image.home.rglob("*")} == before, "the root file system is read-only"

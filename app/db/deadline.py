@@ -1,0 +1,37 @@
+"""Deadlines of a thread: for each statement, and for all statements of its request together."""
+
+import math
+import threading
+from time import monotonic
+
+
+class Deadline(threading.local):
+    """How long this thread may wait for PostgreSQL; every thread has its own values."""
+
+    default_timeout = math.inf  # seconds of one statement; set on the class, for all threads
+    timeout: float | None = None  # seconds of one statement in this request, if not the default
+    request_end = math.inf  # monotonic seconds
+
+    def begin(self, seconds: float) -> None:
+        """Starts a request whose statements end within `seconds` together."""
+        self.request_end, self.timeout = monotonic() + seconds, None
+
+    def extend(self, seconds: float) -> None:
+        """Gives the request, and each statement of it, `seconds` from now."""
+        self.request_end, self.timeout = monotonic() + seconds, seconds
+
+    def clear(self) -> None:
+        """Ends the request: what follows has the default timeout alone."""
+        self.request_end, self.timeout = math.inf, None
+
+    def seconds_left(self) -> float:
+        """What a statement that is sent now may take."""
+        own = Deadline.default_timeout if self.timeout is None else self.timeout
+        return max(0.0, min(own, self.request_end - monotonic()))
+
+    def allows_default(self) -> bool:
+        """Whether the request's end leaves a statement its default timeout."""
+        return self.request_end - monotonic() >= Deadline.default_timeout
+
+
+deadline = Deadline()

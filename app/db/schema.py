@@ -1,0 +1,11 @@
+"""The schema that this code needs: the migrations that it comes with."""
+
+from pathlib import Path
+
+DIRECTORY = Path(__file__).resolve().parent.parent.parent / "migrations"
+
+
+def known() -> list[str]:
+    """The ids of the migrations, in order."""
+    files = DIRECTORY.glob("[0-9]*.sql")
+    return sorted(file.stem for file in files if not file.name.endswith(".rollback.sql"))

@@ -1,0 +1,52 @@
+"""The application factory: settings, services, hooks and blueprints put together."""
+
+import hashlib
+import hmac
+
+from flask import Flask
+
+from app import __version__, db, hooks
+from app.auth import refresh_tokens
+from app.auth.access_tokens import AccessTokens
+from app.auth.ended_sessions import EndedSessions
+from app.auth.login_throttle import KeyedHashes
+from app.auth.passwords import Passwords
+from app.auth.routes import account
+from app.auth.routes import blueprint as auth
+from app.cli import Commands
+from app.config import Config
+from app.http.dispatch import Application
+from app.observability import sentry
+from app.observability.logs import RequestLog
+from app.observability.metrics import Metrics
+from app.ratelimit import limits
+from app.system.docs import blueprint as docs
+from app.system.routes import blueprint as system
+from app.tasks.routes import blueprint as tasks
+
+
+def create_app(config: Config) -> Flask:
+    """See app.create_app."""
+    app = Application("app", static_folder=None)
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+    secrets = list(config.jwt_secrets.values())
+    app.extensions["settings"] = config
+    app.extensions["access_tokens"] = AccessTokens(config)
+    app.extensions["successor_keys"] = refresh_tokens.successor_keys(secrets)
+    app.extensions["cursor_keys"] = [
+        hmac.digest(secret.encode(), b"cursor", hashlib.sha256) for secret in secrets
+    ]
+    app.extensions["passwords"] = Passwords(config.bcrypt_cost, config.web_threads)
+    app.extensions["keyed_hashes"] = KeyedHashes(secrets)
+    app.extensions["ended_sessions"] = EndedSessions()
+    app.extensions["metrics"] = Metrics(__version__)
+    app.extensions["request_log"] = RequestLog(config.log_level, config.log_format)
+    db.configure(config)
+    sentry.register(app, config, __version__)
+    hooks.register(app, config)
+    for blueprint in (auth, account, tasks, system, docs):
+        app.register_blueprint(blueprint)
+    limits.register(app, config)
+    app.cli = Commands()
+    return app

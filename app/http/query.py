@@ -1,0 +1,78 @@
+"""Query strings, validated by a schema; a cursor becomes the position that it stands for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
+
+import orjson
+from marshmallow import Schema
+
+from app.errors import BadRequest, Detail, ValidationFailed
+from app.http.cursors import read_cursor
+from app.http.fields import StrictSchema, load
+from app.http.request import current_request
+
+CACHED_LENGTH = 256  # bytes; a longer query string is parsed anew each time
+NOTHING = StrictSchema()
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query string as a schema loads it; the same for every user."""
+
+    fields: Mapping[str, Any]
+    broken: Sequence[Detail]
+    others: bytes  # the parameters without limit and cursor, sorted, as JSON
+    link: str  # the parameters without cursor, as a link carries them
+
+
+def read_query(schema: Schema = NOTHING) -> dict[str, Any]:
+    """The parameters as `schema` loads them; unknown and repeated ones are a 422.
+
+    The parameter `cursor` becomes a list: the position that it stands for.
+    """
+    query = _query(schema)
+    given = query.fields.get("cursor")
+    position = None if given is None else read_cursor(given, query.others)  # 400 comes before 422
+    if query.broken:
+        raise ValidationFailed(details=query.broken)
+    fields = dict(query.fields)
+    return fields if position is None else {**fields, "cursor": position}
+
+
+def unknown_parameters() -> Sequence[Detail]:
+    """A detail for each parameter, for a route that takes none."""
+    return _query(NOTHING).broken
+
+
+def _query(schema: Schema) -> Query:
+    request = current_request()
+    text = request.query_string
+    parse = _parse if len(text) <= CACHED_LENGTH else _parse.__wrapped__
+    request.query = parse(schema, text)
+    return request.query
+
+
+@lru_cache(1000)
+def _parse(schema: Schema, text: bytes) -> Query:
+    try:
+        unquote_to_bytes(text).decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("The query is not UTF-8") from error
+    pairs = parse_qsl(text.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    given: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, value = (each.encode("latin-1").decode() for each in pair)
+        given.setdefault(name, []).append(value)
+    first = {name: values[0] for name, values in given.items()}
+    repeated: list[Detail] = [
+        {"field": name, "message": "Must be given once."}
+        for name, values in given.items()
+        if len(values) > 1
+    ]
+    fields, broken = load(schema, first)
+    others = sorted(pair for pair in first.items() if pair[0] not in ("limit", "cursor"))
+    link = urlencode([pair for pair in first.items() if pair[0] != "cursor"])
+    return Query(fields, repeated + broken, orjson.dumps(others), link)

@@ -1,0 +1,303 @@
+"""The findings of `flask doctor`: the state of each dependency, and how to repair it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.rows import namedtuple_row
+
+from app import db
+from app.config import Config
+from app.db import schema
+from app.db.errors import cause
+from app.ratelimit.limits import open_store
+from app.system.repository import INSPECT_SERVER, LIST_MIGRATIONS
+
+# Its result differs each time, and the audit compares the results of statements in sql/.
+MOMENT = "SELECT clock_timestamp() AS clock, pg_backend_pid() AS backend_pid"
+# What a restore by another role leaves out: triggers, and owners of SECURITY DEFINER functions. It
+# reads the catalogue alone, which has no owner's rows.
+LEFT_OUT = """
+SELECT
+    ARRAY(
+        SELECT name FROM unnest(%(triggers)s::text[]) AS name
+        WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = name)
+        ORDER BY name
+    ) AS triggers,
+    ARRAY(
+        SELECT proname::text FROM pg_proc
+        JOIN pg_class ON pronamespace = relnamespace AND pg_class.oid = to_regclass('public.users')
+        WHERE prosecdef AND relowner = to_regrole('ownrow_owner') AND proowner <> to_regrole(
+            CASE WHEN proname = ANY(%(lookups)s) THEN 'ownrow_lookup' ELSE 'ownrow_owner' END
+        )
+        ORDER BY proname
+    ) AS functions
+"""
+NEEDED = {
+    "triggers": [
+        "credentials_noted",
+        "ledger_entries_kept",
+        "ledger_entries_not_truncated",
+        "ledgers_kept",
+        "sessions_noted",
+        "users_closing_noted",
+        "users_noted",
+    ],
+    "lookups": [
+        "find_credential",
+        "keep_ledger_of_living_user",
+        "list_accounts",
+        "password_hash_of",
+    ],
+}
+OLDEST, NEWEST = 15, 18  # major versions of PostgreSQL that the tests run on
+CLOCK_TOLERANCE = 2.0  # seconds
+RESTORE = "restore the backup anew, as in specs/dba.md"
+RESERVED = 10  # connections for operators, migrations and the server itself
+
+GOOD, NOTE, BAD = "good", "note", "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The state of one part (GOOD, NOTE or BAD), and what to do about it."""
+
+    state: str
+    part: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Database:
+    """The server as a new connection sees it; the clock's difference is in seconds."""
+
+    server: Any
+    left_out: Any
+    clock_difference: float
+    is_pooled: bool
+    applied: frozenset[str] | None
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """All findings, part by part; each part is inspected once."""
+    yield from _environment(config)
+    yield from _limit_store(config)
+    if config.database_url is None:
+        yield Finding(NOTE, "database", "DATABASE_URL is unset", "make run starts one of its own")
+        return
+    try:
+        database = _look(config.database_url)
+    except psycopg.Error as error:
+        remedy = "check DATABASE_URL, the server, and the network between them"
+        yield Finding(BAD, "database", f"can't be used: {cause(error)}", remedy)
+        return
+    for check in (
+        _version,
+        _schema,
+        _rights,
+        _row_security,
+        _pooler,
+        _clock,
+        _connections,
+        _server_log,
+    ):
+        yield check(config, database)
+    yield from _migration_access(config)
+
+
+def _environment(config: Config) -> Iterator[Finding]:
+    yield Finding(GOOD, "environment", f"APP_ENV is {config.app_env}, every setting can be read")
+    key_ids = ", ".join(config.jwt_secrets)
+    yield Finding(GOOD, "secrets", f"{len(config.jwt_secrets)} signing key(s): {key_ids}")
+    if config.app_env not in ("staging", "production"):
+        return
+    if not config.forwarded_allow_ips:
+        yield Finding(
+            NOTE,
+            "proxy",
+            "no proxy is trusted: behind nginx all clients would seem to have its address",
+            "set FORWARDED_ALLOW_IPS to the proxy's address",
+        )
+    if not config.allowed_hosts:
+        yield Finding(
+            NOTE, "hosts", "every Host is answered for", "set ALLOWED_HOSTS to the service's names"
+        )
+    if config.metrics_token is None:
+        yield Finding(NOTE, "metrics", "/metrics is a 404", "set METRICS_TOKEN to scrape it")
+    else:
+        text = "are of all workers under gunicorn with gunicorn.conf.py, else of one process"
+        yield Finding(GOOD, "metrics", text)
+
+
+def _limit_store(config: Config) -> Iterator[Finding]:
+    part = "rate limits"
+    if config.rate_limit is None:
+        yield Finding(NOTE, part, "are off", "set RATE_LIMIT, for example to 600/minute")
+        return
+    scheme = urlsplit(config.rate_limit_storage_url).scheme
+    if scheme == "memory":
+        remedy = (
+            "with several machines, or a server other than gunicorn with gunicorn.conf.py, "
+            "set RATE_LIMIT_STORAGE_URL to a Redis or Valkey"
+        )
+        text = f"{config.rate_limit}, counted by the workers of one gunicorn, or by each process"
+        yield Finding(NOTE if config.app_env == "production" else GOOD, part, text, remedy)
+        return
+    store = open_store(config.rate_limit_storage_url)
+    try:
+        store.incr("ownrow:doctor", 1)
+    except store.base_exceptions as error:
+        remedy = "check RATE_LIMIT_STORAGE_URL; until then requests are not limited"
+        yield Finding(BAD, part, f"the {scheme} store is away: {type(error).__name__}", remedy)
+    else:
+        yield Finding(GOOD, part, f"{config.rate_limit}, counted in {scheme}")
+
+
+def _look(url: str) -> Database:
+    with psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=db.CONNECT_TIMEOUT,
+        row_factory=namedtuple_row,
+        prepare_threshold=None,
+        application_name="ownrow doctor",
+    ) as connection:
+        server: Any = connection.execute(INSPECT_SERVER.text).fetchone()
+        left_out: Any = connection.execute(LEFT_OUT, NEEDED).fetchone()
+        before = time.time()
+        moment: Any = connection.execute(MOMENT).fetchone()
+        difference = moment.clock.timestamp() - (before + time.time()) / 2
+        is_pooled = connection.info.backend_pid != moment.backend_pid
+        try:
+            rows: list[Any] = connection.execute(LIST_MIGRATIONS.text).fetchall()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+            return Database(server, left_out, difference, is_pooled, None)
+        return Database(server, left_out, difference, is_pooled, frozenset(row[0] for row in rows))
+
+
+def _version(_config: Config, database: Database) -> Finding:
+    server, major = database.server, database.server.version_number // 10000
+    if major < OLDEST:
+        remedy = f"use PostgreSQL {OLDEST} to {NEWEST}"
+        return Finding(BAD, "database", f"PostgreSQL {server.version} is too old", remedy)
+    if server.encoding != "UTF8":
+        remedy = "make the database anew: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+        return Finding(BAD, "database", f"its encoding is {server.encoding}", remedy)
+    if server.is_read_only:
+        remedy = "connect to the primary: target_session_attrs=read-write in DATABASE_URL"
+        return Finding(BAD, "database", "it takes no writes", remedy)
+    state = GOOD if major <= NEWEST else NOTE
+    return Finding(state, "database", f"PostgreSQL {server.version}, {server.encoding}")
+
+
+def _schema(_config: Config, database: Database) -> Finding:
+    if database.applied is None:
+        return Finding(BAD, "schema", "no migration can be seen", "run: flask db upgrade")
+    missing = [name for name in schema.known() if name not in database.applied]
+    if missing:
+        return Finding(BAD, "schema", f"missing: {', '.join(missing)}", "run: flask db upgrade")
+    if database.applied.difference(schema.known()):
+        return Finding(GOOD, "schema", "newer than this code")
+    if database.left_out.triggers:
+        text = f"without its triggers {', '.join(database.left_out.triggers)}"
+        return Finding(BAD, "schema", text, RESTORE)
+    return Finding(GOOD, "schema", "as this code needs it")
+
+
+def _rights(_config: Config, database: Database) -> Finding:
+    server = database.server
+    if not server.may_write_ledger:
+        text = f"{server.role_name} may not write the ledger"
+        return Finding(BAD, "rights", text, "connect as ownrow_app, or run: flask db upgrade")
+    if database.left_out.functions:
+        text = f"functions that are not their role's: {', '.join(database.left_out.functions)}"
+        return Finding(BAD, "rights", text, RESTORE)
+    excess = [
+        what
+        for what, may in (
+            ("is a superuser", server.is_superuser),
+            ("may create tables", server.may_create),
+            ("may rewrite the ledger", server.may_rewrite_ledger),
+        )
+        if may
+    ]
+    if excess:
+        text = f"{server.role_name} {', '.join(excess)}"
+        return Finding(NOTE, "rights", text, "let the service connect as ownrow_app")
+    return Finding(GOOD, "rights", f"{server.role_name} may do what the service does, and no more")
+
+
+def _row_security(config: Config, database: Database) -> Finding:
+    part, is_on, is_in_force = (
+        "row security",
+        config.db_row_security,
+        database.server.has_row_security,
+    )
+    if is_in_force and not is_on:
+        text = "is in force, but DB_ROW_SECURITY is off: the service sees no row"
+        return Finding(BAD, part, text, "set DB_ROW_SECURITY=on, or run: flask db row-security off")
+    if is_on and not is_in_force:
+        text = f"DB_ROW_SECURITY is on, but nothing binds {database.server.role_name}"
+        remedy = "connect as ownrow_app, and run: flask db row-security on"
+        return Finding(NOTE, part, text, remedy)
+    return Finding(GOOD, part, "is in force" if is_in_force else "is off, here and there")
+
+
+def _pooler(config: Config, database: Database) -> Finding:
+    server = database.server
+    if not database.is_pooled:
+        return Finding(GOOD, "pooler", "none: connections are the server's own")
+    if server.statement_timeout == "0" or server.lock_timeout == "0":
+        text = "one is in between, and the role has no deadlines of its own"
+        role = server.role_name
+        remedy = f"ALTER ROLE {role} SET statement_timeout = '2s'; and SET lock_timeout = '500ms'"
+        return Finding(NOTE, "pooler", text, remedy)
+    if config.db_prepare:
+        text = "one is in between, and DB_PREPARE is on"
+        remedy = "set DB_PREPARE=off, unless it can hold prepared statements (PgBouncer from 1.22)"
+        return Finding(NOTE, "pooler", text, remedy)
+    return Finding(GOOD, "pooler", "one is in between; nothing here depends on its connections")
+
+
+def _clock(_config: Config, database: Database) -> Finding:
+    difference = database.clock_difference
+    text = f"the database's is {abs(difference):.1f} s {'ahead' if difference > 0 else 'behind'}"
+    if abs(difference) > CLOCK_TOLERANCE:
+        return Finding(BAD, "clock", text, "let NTP set both: tokens and sessions depend on it")
+    return Finding(GOOD, "clock", text)
+
+
+def _connections(config: Config, database: Database) -> Finding:
+    wanted = config.db_pool_size * config.web_concurrency
+    limit = database.server.max_connections
+    text = f"up to {wanted} of the server's {limit}"
+    if not database.is_pooled and wanted > limit - RESERVED:
+        remedy = "lower DB_POOL_SIZE or WEB_CONCURRENCY, or raise max_connections"
+        return Finding(BAD, "connections", text, remedy)
+    return Finding(GOOD, "connections", text)
+
+
+def _server_log(_config: Config, database: Database) -> Finding:
+    server = database.server
+    logs_statements = server.log_statement != "none" or server.log_min_duration_statement != "-1"
+    if logs_statements and server.log_parameter_max_length != "0":
+        text = "the server logs statements with their values: people's texts and e-mails"
+        return Finding(NOTE, "server log", text, "set log_parameter_max_length = 0 there")
+    return Finding(GOOD, "server log", "holds no values of statements")
+
+
+def _migration_access(config: Config) -> Iterator[Finding]:
+    url = config.migration_database_url
+    if url is None or url == config.database_url:
+        return
+    try:
+        _look(url)
+    except psycopg.Error as error:
+        text = f"can't be used: {cause(error)}"
+        yield Finding(BAD, "migrations", text, "check MIGRATION_DATABASE_URL")
+    else:
+        yield Finding(GOOD, "migrations", "their connection works")

@@ -1,0 +1,62 @@
+-- Counts a password attempt as failed, before the password is checked, in all of its counters; in
+-- none if one of them throttles it. Deletes up to 10 counters older than 25 hours.
+-- No row: the attempt was counted. Otherwise wait: whole seconds until the next attempt is allowed.
+-- @writes
+-- @param account_hashes bytea[]
+-- @param address_hashes bytea[]
+-- @param free integer[]
+-- @returns wait integer
+WITH counters AS (
+    SELECT
+        login_attempts.account_hash,
+        login_attempts.address_hash,
+        login_attempts.failures,
+        login_attempts.last_failure_at,
+        asked.free
+    FROM login_attempts
+    INNER JOIN
+        unnest(
+            %(account_hashes)s::bytea[], %(address_hashes)s::bytea[], %(free)s::integer[]
+        ) AS asked (account_hash, address_hash, free)
+        ON
+            login_attempts.account_hash = asked.account_hash
+            AND login_attempts.address_hash = asked.address_hash
+    ORDER BY login_attempts.account_hash, login_attempts.address_hash
+    FOR UPDATE OF login_attempts
+),
+
+delay AS (
+    SELECT
+        max(
+            last_failure_at
+            + make_interval(secs => least(power(2, least(failures - free, 10)), 900))
+            - clock_timestamp()
+        ) FILTER (WHERE failures >= free) AS remaining
+    FROM counters
+),
+
+counted AS (
+    UPDATE login_attempts
+    SET failures = login_attempts.failures + 1, last_failure_at = clock_timestamp()
+    FROM counters, delay
+    WHERE
+        login_attempts.account_hash = counters.account_hash
+        AND login_attempts.address_hash = counters.address_hash
+        AND coalesce(delay.remaining <= interval '0', TRUE)
+),
+
+dropped AS (
+    DELETE FROM login_attempts
+    WHERE (account_hash, address_hash) IN (
+        SELECT account_hash, address_hash
+        FROM login_attempts
+        WHERE last_failure_at <= clock_timestamp() - interval '25 hours'
+        ORDER BY last_failure_at
+        LIMIT 10
+        FOR UPDATE SKIP LOCKED
+    )
+)
+
+SELECT ceil(extract(EPOCH FROM remaining))::integer AS wait
+FROM delay
+WHERE remaining > interval '0'

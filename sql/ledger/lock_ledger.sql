@@ -1,0 +1,10 @@
+-- Locks the owner's ledger until the transaction ends: later statements see its newest state.
+-- No row: the owner is gone. Not is_expected: the ledger's version is not in if_versions.
+-- @writes
+-- @param if_versions bigint[]
+-- @param owner_id uuid
+-- @returns is_expected boolean
+SELECT %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected
+FROM ledgers
+WHERE owner_id = %(owner_id)s
+FOR UPDATE

@@ -1,0 +1,53 @@
+-- Lists tasks after after_title and after_id, by title ascending in code point order.
+-- No row: the owner is gone. No documents: the page is empty, or known_tags holds the ledger's
+-- version, or known_hash is the ledger's hash.
+-- @reads
+-- @param limit integer
+-- @param owner_id uuid
+-- @param after_title text
+-- @param after_id uuid
+-- @param is_completed boolean
+-- @param patterns text[]
+-- @param known_tags text[]
+-- @param known_hash bytea
+-- @returns version bigint, hash bytea, documents json null, next_position json null
+SELECT
+    ledgers.version,
+    ledgers.hash,
+    page.documents,
+    page.next_position
+FROM ledgers
+CROSS JOIN
+    LATERAL (
+        SELECT
+            array_to_json(
+                trim_array(array_agg(listed.document), greatest(count(*) - %(limit)s, 0)::integer)
+            ) AS documents,
+            CASE
+                WHEN count(*) > %(limit)s THEN json_build_array(
+                    (array_agg(listed.title))[%(limit)s], (array_agg(listed.id))[%(limit)s]
+                )
+            END AS next_position
+        FROM (
+            SELECT
+                tasks.title,
+                tasks.id,
+                tasks.document
+            FROM tasks
+            WHERE
+                tasks.owner_id = ledgers.owner_id
+                AND tasks.owner_id = %(owner_id)s
+                AND (tasks.title, tasks.id) > (%(after_title)s, %(after_id)s)
+                AND tasks.deleted_at IS NULL
+                AND (%(is_completed)s::boolean IS NULL OR tasks.is_completed = %(is_completed)s)
+                AND (
+                    %(patterns)s::text[] IS NULL
+                    OR tasks.title_folded || ' ' || tasks.description_folded LIKE ALL(%(patterns)s)
+                )
+                AND ledgers.version::text <> ALL(%(known_tags)s::text[])
+                AND ledgers.hash IS DISTINCT FROM %(known_hash)s::bytea
+            ORDER BY tasks.title, tasks.id
+            LIMIT %(limit)s::integer + 1
+        ) AS listed
+    ) AS page
+WHERE ledgers.owner_id = %(owner_id)s

@@ -1,6 +1,0 @@
--- Locks the owner's ledger until the transaction ends: later statements see its newest state.
--- No row: the owner is gone. Not is_expected: the ledger has a version other than if_versions.
-SELECT %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected
-FROM ledgers
-WHERE owner_id = %(owner_id)s
-FOR UPDATE

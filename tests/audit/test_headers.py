@@ -1,0 +1,194 @@
+"""Each statement's header agrees with PostgreSQL's description and with the statement's effects."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from app.audit import headers, plans, statements
+from app.db.statements import NoRow, parse
+from tests.support.audited import AUDITED, CATALOGUE
+from tests.support.databases import Postgres
+
+
+@pytest.fixture(scope="module")
+def connection(postgres: Postgres, migrated: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to a migrated database of this module."""
+    with (
+        postgres.database(template=migrated) as name,
+        psycopg.connect(postgres.url(name), autocommit=True) as made,
+    ):
+        yield made
+
+
+def differences(connection: psycopg.Connection[Any], name: str, text: str) -> list[str]:
+    """The findings about the text, as the header and statement of sql/<name>.sql."""
+    with plans.prepared_for(connection, name):
+        return list(headers.differences(connection, parse(name, text, NoRow)))
+
+
+def changed(name: str, old: str, new: str) -> str:
+    """The text of sql/<name>.sql with a change, which is found exactly once."""
+    assert AUDITED[name].text.count(old) == 1
+    return AUDITED[name].text.replace(old, new)
+
+
+@pytest.mark.parametrize("name", AUDITED)
+def test_a_header_is_postgresqls_description_of_the_statement(
+    connection: psycopg.Connection[Any], name: str
+) -> None:
+    assert differences(connection, name, AUDITED[name].text) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "finding"),
+    [
+        (
+            "ledger/verify_tasks",
+            "-- @param limit bigint",
+            "-- @param limit integer",
+            "header: @param limit is integer, PostgreSQL has bigint",
+        ),
+        (
+            "tasks/create",
+            "-- @param if_versions bigint[]",
+            "-- @param if_versions bigint",
+            "header: @param if_versions is bigint, PostgreSQL has bigint[]",
+        ),
+        (
+            "ledger/lock_ledger",
+            "-- @param owner_id uuid",
+            "-- @param owner_id ulid",
+            "header: @param owner_id is ulid, PostgreSQL has uuid",
+        ),
+        (
+            "tasks/get",
+            "-- @param owner_id uuid\n-- @param id uuid",
+            "-- @param id uuid\n-- @param owner_id uuid",
+            "header: @param is id, owner_id, the statement has owner_id, id",
+        ),
+        (
+            "tasks/get",
+            "version bigint",
+            "version integer",
+            "header: @returns version is integer, PostgreSQL has bigint",
+        ),
+        (
+            "auth/lock_account",
+            "-- @returns id uuid",
+            "-- @returns id text",
+            "header: @returns id is text, PostgreSQL has uuid",
+        ),
+        (
+            "tasks/get",
+            "version bigint",
+            "revision bigint",
+            "header: @returns is revision, document, the statement has version, document",
+        ),
+        (
+            "tasks/get",
+            "version bigint, document json",
+            "document json, version bigint",
+            "header: @returns is document, version, the statement has version, document",
+        ),
+        (
+            "tasks/get",
+            "-- @returns version bigint, document json\n",
+            "",
+            "header: @returns is nothing, the statement has version, document",
+        ),
+        (
+            "auth/erase_user",
+            "-- @writes",
+            "-- @writes\n-- @returns id uuid",
+            "header: @returns is id, the statement has nothing",
+        ),
+    ],
+)
+def test_a_difference_from_the_description_is_a_finding(
+    connection: psycopg.Connection[Any], name: str, old: str, new: str, finding: str
+) -> None:
+    assert differences(connection, name, changed(name, old, new)) == [finding]
+
+
+def test_every_type_that_differs_is_a_finding(connection: psycopg.Connection[Any]) -> None:
+    text = AUDITED["tasks/get"].text
+    text = text.replace("bigint", "integer").replace("id uuid", "id text")
+    assert differences(connection, "tasks/get", text) == [
+        "header: @param owner_id is text, PostgreSQL has uuid",
+        "header: @param id is text, PostgreSQL has uuid",
+        "header: @returns version is integer, PostgreSQL has bigint",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("-- @reads\nSELECT nothing FROM tasks", psycopg.errors.UndefinedColumn),
+        ("-- @reads\nSELECT 1 AS one FROM", psycopg.errors.SyntaxError),
+    ],
+)
+def test_a_statement_that_cant_be_prepared_is_an_error(
+    connection: psycopg.Connection[Any], text: str, error: type[psycopg.Error]
+) -> None:
+    with pytest.raises(error):
+        differences(connection, "tasks/new", text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ("-- @param id uuid\n", "", "@param and parameters differ in id"),
+        ("-- @reads\n", "", "declare one of @reads and @writes, @param, @returns"),
+        (
+            "-- @reads",
+            "-- @reads\n-- @writes",
+            "declare one of @reads and @writes, @param, @returns",
+        ),
+        ("-- @param id uuid", "-- @param id", "'id' is not a name and a type"),
+    ],
+)
+def test_a_malformed_header_is_a_finding(old: str, new: str, finding: str) -> None:
+    audited = statements.audit_text("tasks/get", changed("tasks/get", old, new), CATALOGUE)
+    assert audited.findings == (f"header: {finding}",)
+    assert audited.statement is None
+
+
+@pytest.mark.parametrize(
+    ("name", "effects"),
+    [
+        ("auth/erase_events", "calls erase_auth_events, which writes"),
+        ("auth/lock_account", "locks rows"),
+        ("ledger/lock_ledger", "locks rows"),
+        ("idempotency/claim_key", "writes idempotency_keys, locks rows"),
+        ("auth/erase_user", "writes users"),
+        ("seed/copy_seed", "is a COPY"),
+        ("seed/create_seed_table", "is a CREATE"),
+    ],
+)
+def test_a_statement_that_writes_and_declares_reads_is_a_finding(name: str, effects: str) -> None:
+    text = changed(name, "-- @writes", "-- @reads")
+    found = statements.audit_text(name, text, CATALOGUE).findings
+    assert found == (f"header: @reads, but the statement {effects}",)
+
+
+@pytest.mark.parametrize("name", AUDITED)
+def test_the_wrong_one_of_reads_and_writes_is_a_finding(name: str) -> None:
+    text = AUDITED[name].text
+    declared, other = ("@writes", "@reads") if "-- @writes\n" in text else ("@reads", "@writes")
+    found = statements.audit_text(
+        name, changed(name, f"-- {declared}\n", f"-- {other}\n"), CATALOGUE
+    )
+    (finding,) = found.findings
+    assert finding.startswith(f"header: {other}, but the statement ")
+    assert ("only reads" in finding) == (other == "@writes")
+
+
+def test_the_functions_that_write_are_these() -> None:
+    assert CATALOGUE.writers == {
+        "erase_auth_events",
+        "keep_ledger_entries",
+        "keep_ledger_of_living_user",
+        "note_auth_event",
+    }

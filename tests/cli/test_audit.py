@@ -1,0 +1,183 @@
+"""`flask audit`: its report, and its exit status."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+
+from app import create_app, db, devdb
+from app.audit import plans, statements
+from app.audit.plans import Plan
+from app.audit.report import Entry, as_html, findings
+from app.config import Config
+from app.db import migrations
+from tests.support.audited import CATALOGUE
+from tests.support.databases import Postgres, memory_directory
+
+SMALL = ["--owners", "12", "--tasks", "500"]
+
+
+@pytest.fixture(scope="module")
+def report(
+    postgres: Postgres, migrated: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, object]]:
+    """The audit as JSON, by file; with plans of a small database, since it is run in a test."""
+    config = Config.from_env(
+        {
+            "APP_ENV": "test",
+            "DATABASE_URL": postgres.url(migrated),
+            "DATA_DIR": str(tmp_path_factory.mktemp("audit")),
+        }
+    )
+    output = config.data_dir / "audit.json"
+    arguments = ["audit", "--format", "json", "--output", str(output)]
+    runner = create_app(config).test_cli_runner()
+    result = runner.invoke(args=[*arguments, "--scratch", postgres.admin_url, *SMALL])
+    db.close_pool()
+    assert result.exit_code == 0, result.output
+    return {entry["file"]: entry for entry in json.loads(output.read_text())}
+
+
+def test_the_audit_of_this_code_has_no_finding(report: dict[str, dict[str, object]]) -> None:
+    assert [entry["findings"] for entry in report.values() if entry["findings"]] == []
+    assert len(report) == len(list(db.SQL.rglob("*.sql")))
+
+
+def test_an_entry_has_the_header_the_entry_points_and_the_bindings(
+    report: dict[str, dict[str, object]],
+) -> None:
+    entry = report["sql/tasks/get.sql"]
+    assert entry["entry_points"] == ["GET /api/{user_id}/tasks/{task_id}"]
+    assert entry["bindings"] == [{"table": "tasks", "path": "tasks.owner_id = %(owner_id)s"}]
+    assert entry["writes"] is False
+    assert entry["parameters"] == [
+        {"name": "owner_id", "type": "uuid", "is_nullable": False},
+        {"name": "id", "type": "uuid", "is_nullable": False},
+    ]
+    assert entry["columns"] == [
+        {"name": "version", "type": "bigint", "is_nullable": False},
+        {"name": "document", "type": "json", "is_nullable": False},
+    ]
+    assert report["sql/auth/erase_events.sql"]["writes"] is True
+
+
+def test_an_entry_has_the_plan(report: dict[str, dict[str, object]]) -> None:
+    plan = report["sql/tasks/get.sql"]["plan"]
+    assert isinstance(plan, dict)
+    assert plan["indexes"] == ["tasks_pkey"]
+    assert plan["rows"] == 1
+    assert 1 <= plan["buffers"] <= 8
+
+
+def test_the_scratch_database_is_gone_afterwards(
+    report: dict[str, dict[str, object]], postgres: Postgres
+) -> None:
+    assert report
+    with psycopg.connect(postgres.admin_url) as connection:
+        left = connection.execute(
+            "SELECT datname FROM pg_database WHERE datname LIKE 'ownrow_audit_%'"
+        ).fetchall()
+    assert left == []
+
+
+def test_a_sequential_scan_of_a_big_table_is_a_finding(postgres: Postgres) -> None:
+    text = "SELECT count(*) FROM tasks WHERE title = 'no index'"
+    with plans.scratch(postgres.admin_url, owners=12, tasks=500) as connection:
+        plan = plans.explain(connection, "tasks/new", text)
+    assert plan.sequential == ("tasks",)
+    assert plan.rows == 6000
+    audited = statements.audit("tasks/get", CATALOGUE)
+    assert findings([Entry(audited, ["GET /"], plan, "")]) == [
+        "sql/tasks/get.sql scans tasks sequentially"
+    ]
+
+
+def test_a_statement_that_nothing_runs_is_a_finding() -> None:
+    audited = statements.audit("tasks/get", CATALOGUE)
+    assert findings([Entry(audited, [], None, "")]) == ["sql/tasks/get.sql is run by nothing"]
+
+
+@pytest.mark.proves("OWN-4")
+def test_a_finding_is_exit_status_1_and_named(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sql = tmp_path / "sql"
+    shutil.copytree(db.SQL, sql)
+    (sql / "tasks" / "get.sql").write_text(
+        "-- Reads.\n-- @reads\n-- @returns version bigint, document json\n"
+        "SELECT version, document FROM tasks\n"
+    )
+    monkeypatch.setattr(db, "SQL", sql)
+    result = app.test_cli_runner().invoke(args=["audit", "--no-plans"])
+    assert result.exit_code == 1
+    assert result.stderr == "sql/tasks/get.sql does not bind tasks to the owner\n"
+
+
+def test_a_header_that_differs_from_postgresqls_description_is_a_finding(
+    app: Flask, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sql = tmp_path / "sql"
+    shutil.copytree(db.SQL, sql)
+    file = sql / "tasks" / "get.sql"
+    file.write_text(file.read_text().replace("version bigint", "version integer"))
+    monkeypatch.setattr(db, "SQL", sql)
+    runner = app.test_cli_runner()
+    result = runner.invoke(args=["audit", "--scratch", postgres.admin_url, *SMALL])
+    assert result.exit_code == 1
+    finding = "sql/tasks/get.sql header: @returns version is integer, PostgreSQL has bigint"
+    assert result.stderr.splitlines()[1:] == [finding]
+    assert runner.invoke(args=["audit", "--no-plans"]).exit_code == 0
+
+
+def test_the_page_is_self_contained_and_escapes_text() -> None:
+    audited = replace(statements.audit("tasks/get", CATALOGUE), exemption="<b>bold</b>")
+    page = as_html([Entry(audited, ["GET /"], Plan(("tasks_pkey",), (), (), 1, 4), "42")])
+    assert "sql/tasks/get.sql" in page
+    assert "tasks_pkey" in page
+    assert "&lt;b&gt;bold" in page
+    assert "<script" not in page
+    assert "http" not in page
+
+
+def test_the_text_has_a_row_per_file(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=["audit", "--no-plans"])
+    assert result.exit_code == 0
+    files = [line.split()[0] for line in result.stdout.splitlines() if line.startswith("sql/")]
+    assert len(files) == len(list(db.SQL.rglob("*.sql")))
+    assert result.stdout.endswith("statements, no finding\n")
+
+
+@pytest.fixture
+def counted_url() -> Iterator[str]:
+    """A database with pg_stat_statements, on Debian's server: the wheel's does not include it."""
+    contrib = Path("/usr/share/postgresql/15/extension/pg_stat_statements.control")
+    if not contrib.exists():
+        pytest.skip("needs pg_stat_statements: apt-get install postgresql-15")
+    directory = Path(tempfile.mkdtemp(prefix="ownrow-test-", dir=memory_directory()))
+    settings = {"shared_preload_libraries": "pg_stat_statements", "fsync": "off"}
+    with devdb.start(directory, version=15, settings=settings) as running:
+        with psycopg.connect(running.url(user=devdb.SUPERUSER)) as connection:
+            connection.execute("CREATE EXTENSION pg_stat_statements")
+        migrations.upgrade(running.url())
+        yield running.url(user=devdb.SUPERUSER)
+    shutil.rmtree(directory)
+
+
+def test_an_entry_has_the_statements_id_in_pg_stat_statements(
+    config: Config, counted_url: str
+) -> None:
+    app = create_app(replace(config, database_url=counted_url, migration_database_url=counted_url))
+    app.test_client().post(
+        "/api/auth/register", json={"email": "a@example.com", "password": "seven quiet rivers"}
+    )
+    db.close_pool()
+    result = app.test_cli_runner().invoke(args=["audit", "--no-plans", "--format", "json"])
+    ids = {entry["file"]: entry["query_id"] for entry in json.loads(result.stdout)}
+    assert int(ids["sql/auth/register.sql"]) != 0
+    assert ids["sql/tasks/get.sql"] is None

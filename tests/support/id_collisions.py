@@ -1,0 +1,388 @@
+"""Id collisions: what a statement for one of two owners, whose rows have the same ids, does.
+
+Primary keys begin with the owner's id, so two owners may have rows with the same ids. A statement
+that lacks an ownership predicate then reads or changes the other owner's row. The pairs of owners
+are equal, or differ in their state, to detect conditions that the other owner's row meets.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg.rows import dict_row
+
+from app import db
+from app.audit import plans
+from app.audit.plans import SAMPLES
+from tests.support.databases import Postgres
+
+ALICE, BOB = UUID(int=0xA11CE), UUID(int=0xB0B)
+TASK, DONE, TRASHED, OLD_TRASHED = (UUID(int=number) for number in range(1, 5))
+SESSION, OTHER_SESSION, EXPIRED_SESSION = (UUID(int=number) for number in range(11, 14))
+TOKEN, USED_TOKEN, ADDRESS, OLD_ADDRESS = (bytes([number]) * 32 for number in range(1, 5))
+REQUEST = b"r" * 32
+LAST = 2**63 - 1
+LAST_ID = UUID(int=2**128 - 1)
+CHANGED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+SEED = """
+WITH registered AS (
+    INSERT INTO users (id, email, email_key, disabled_at)
+    VALUES (%(owner_id)s, %(email)s, %(email)s, %(disabled_at)s)
+    RETURNING id
+),
+
+credential AS (
+    INSERT INTO credentials (owner_id, password_hash, changed_at)
+    SELECT id, %(email)s, %(changed_at)s FROM registered
+),
+
+ledger AS (
+    INSERT INTO ledgers (owner_id, version, changed_at, pruned_version)
+    SELECT id, CASE WHEN %(is_bare)s THEN 0 ELSE %(offset)s + 5 END, now(),
+        CASE WHEN %(is_bare)s THEN 0 ELSE %(offset)s + %(pruned)s END
+    FROM registered
+    RETURNING owner_id
+),
+
+account AS (
+    SELECT owner_id AS id, owner_id FROM ledger WHERE NOT %(is_bare)s
+),
+
+session AS (
+    INSERT INTO sessions (owner_id, id, created_at, last_used_at, user_agent)
+    SELECT account.id, given.id, now() - given.age, now() - interval '1 hour', %(email)s
+    FROM account
+    CROSS JOIN (VALUES
+        (%(session)s, %(session_age)s),
+        (%(other_session)s, %(session_age)s),
+        (%(expired_session)s, interval '100 days')
+    ) AS given (id, age)
+),
+
+token AS (
+    INSERT INTO refresh_tokens (owner_id, session_id, token_hash, used_at)
+    SELECT account.id, %(session)s, given.hash, given.used_at
+    FROM account
+    CROSS JOIN (VALUES (%(token)s, NULL), (%(used_token)s, now())) AS given (hash, used_at)
+),
+
+address AS (
+    INSERT INTO known_addresses (owner_id, address_hash, last_login_at)
+    SELECT account.id, given.hash, now() - given.age
+    FROM account
+    CROSS JOIN (VALUES
+        (%(address)s, interval '0'), (%(old_address)s, interval '200 days')
+    ) AS given (hash, age)
+),
+
+task AS (
+    INSERT INTO tasks (
+        owner_id, id, title, title_folded, description_folded, completed_at, created_at,
+        updated_at, deleted_at, version, last_action
+    )
+    SELECT
+        account.owner_id, given.id, %(email)s, %(email)s, '', given.completed_at,
+        now() - given.age, now() - given.age, given.deleted_at, %(offset)s + given.version,
+        given.action
+    FROM account
+    CROSS JOIN (VALUES
+        (%(task)s, 2, 'create', NULL, NULL, interval '1 day'),
+        (%(done)s, 3, 'complete', now(), NULL, interval '1 hour'),
+        (%(trashed)s, 5, 'delete', NULL, now(), interval '1 minute'),
+        (%(old_trashed)s, 1, 'delete', NULL, now() - interval '40 days', interval '40 days')
+    ) AS given (id, version, action, completed_at, deleted_at, age)
+    RETURNING owner_id, id, version, last_action, updated_at, document
+),
+
+answer AS (
+    INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body, created_at)
+    SELECT account.owner_id, given.key, %(request)s, 200, %(email)s, now() - given.age
+    FROM account
+    CROSS JOIN (VALUES
+        ('key', %(key_age)s), ('old key', interval '2 days'), (%(other_key)s, %(other_key_age)s)
+    ) AS given (key, age)
+)
+
+INSERT INTO ledger_entries (owner_id, version, task_id, action, at, request_id, task, hash)
+SELECT
+    entry.owner_id, entry.version, entry.task_id, entry.action, entry.at, %(email)s, entry.task,
+    ledger_chain(
+        sha256(''), entry.version, entry.task_id, entry.action, entry.at, %(email)s, NULL,
+        entry.task
+    ) OVER (ORDER BY entry.version)
+FROM (
+    SELECT
+        owner_id, version, id AS task_id, last_action AS action, updated_at AS at,
+        CASE WHEN last_action <> 'delete' THEN document END AS task
+    FROM task
+    UNION ALL
+    SELECT owner_id, version + 1, %(trashed)s, 'create', now(), document FROM task
+    WHERE id = %(done)s
+) AS entry
+WHERE %(has_entries)s
+"""  # fmt: skip
+SET_HEAD = """
+UPDATE ledgers SET hash = ledger_entries.hash FROM ledger_entries
+WHERE ledgers.owner_id = %(owner_id)s AND ledger_entries.owner_id = %(owner_id)s
+    AND ledger_entries.version = ledgers.version
+"""
+
+FRESH, STALE = timedelta(0), timedelta(days=100)
+
+
+@dataclass(frozen=True)
+class OwnerState:
+    """The rows of an owner; the set of ids and keys is the same in every state."""
+
+    is_bare: bool = False  # an account without rows
+    has_entries: bool = True
+    has_tasks: bool = True
+    offset: int = 0  # added to the versions
+    pruned: int = 0  # versions after the offset
+    session_age: timedelta = FRESH
+    changed_at: datetime = CHANGED_AT
+    disabled_at: datetime | None = None
+    key_age: timedelta = FRESH
+    other_key: str = "other key"
+    other_key_age: timedelta = STALE
+    task: UUID = TASK
+    done: UUID = DONE
+    trashed: UUID = TRASHED
+    old_trashed: UUID = OLD_TRASHED
+
+
+FULL, BARE = OwnerState(), OwnerState(is_bare=True)
+OTHER = OwnerState(
+    offset=10,
+    session_age=STALE,
+    changed_at=CHANGED_AT + timedelta(days=1),
+    disabled_at=CHANGED_AT,
+    key_age=STALE,
+    other_key_age=FRESH,
+    task=TRASHED,
+    done=OLD_TRASHED,
+    trashed=TASK,
+    old_trashed=DONE,
+)
+PAIRS = (
+    (FULL, FULL),
+    (BARE, FULL),
+    (FULL, OTHER),
+    (OTHER, FULL),
+    (FULL, OwnerState(pruned=1)),
+    (OwnerState(has_entries=False, pruned=2), FULL),
+    (OwnerState(has_tasks=False), OTHER),
+)
+
+# The parameters of all statements, by name: the audit's samples, except those about the rows above.
+# PARTICULAR has the parameters of single statements, one run for each.
+PARAMETERS: Mapping[str, Any] = {
+    **SAMPLES,
+    "owner_id": ALICE,
+    "id": TASK,
+    "email_key": "alice",
+    "password_changed_at": CHANGED_AT,
+    "session_id": SESSION,
+    "kept_session_id": SESSION,
+    "token_hash": TOKEN,
+    "account_hash": ADDRESS,
+    "account_hashes": [ADDRESS],
+    "address_hash": ADDRESS,
+    "address_hashes": [ADDRESS],
+    "free": [5],
+    "before": datetime.now(UTC) - timedelta(days=30),
+    "key": "key",
+    "since": 0,
+    "operations": orjson.dumps(
+        [
+            {"ordinal": 0, "op": "create", "fields": ["title", "description"], "title": "made",
+             "title_folded": "made", "description_folded": ""},
+            {"ordinal": 1, "op": "update", "id": TASK, "fields": ["title"], "title": "changed",
+             "title_folded": "changed", "description_folded": ""},
+            {"ordinal": 2, "op": "delete", "id": DONE},
+            {"ordinal": 3, "op": "restore", "id": TRASHED},
+        ]
+    ).decode(),
+}  # fmt: skip
+PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "auth/register": [{"owner_id": UUID(int=0xC0DE)}],
+    "auth/start_session": [{"session_id": UUID(int=99), "token_hash": b"n" * 32}],
+    "seed/insert_seeded_tasks": [{"after_version": 5}],
+    "db/set_owner": [{"owner_id": str(ALICE)}],
+    "tasks/list_by_created_desc": [{"after_id": LAST_ID}],
+    "tasks/list_by_updated_desc": [{"after_version": LAST}],
+    "tasks/list_by_title_desc": [{"after_title": "~", "after_id": LAST_ID}],
+    "ledger/prune_ledger": [
+        {"limit": limit, "before": datetime.now(UTC) + timedelta(days=1)} for limit in (1, 12)
+    ],
+    "tasks/restore": [{"id": TRASHED}],
+    "idempotency/store_response": [{"key": "new key"}],
+    "ledger/verify_entries": [{"after_version": 0}, {"after_version": 1}],
+}
+# What a statement requires: run before it, in the same transaction.
+PRUNED = ("UPDATE ledgers SET pruned_version = least(version, pruned_version + 1)",)
+BEFORE: Mapping[str, Sequence[LiteralString]] = {
+    "ledger/delete_pruned_entries": PRUNED,
+    "ledger/empty_trash": PRUNED,
+    **{
+        name: (*statements, "GRANT SELECT ON seeded TO PUBLIC")
+        for name, statements in plans.BEFORE.items()
+    },
+}
+
+TABLES = (
+    "users", "credentials", "sessions", "refresh_tokens", "known_addresses", "ledgers", "tasks",
+    "ledger_entries", "idempotency_keys",
+)  # fmt: skip
+# xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
+ROWS = {
+    owner_id: " UNION ALL ".join(
+        f"SELECT '{table}', t::text, {lock} FROM {table} AS t WHERE {column} = %(owner_id)s"
+        for table in TABLES
+        for column in ["id" if table == "users" else "owner_id"]
+    )
+    + " ORDER BY 1, 2"
+    for owner_id, lock in {ALICE: "NULL", BOB: "t.xmax::text"}.items()
+}
+UUIDS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ][0-9:.]+(Z|\+00(:00)?)?")
+DIGESTS = re.compile(r"\\\\?x[0-9a-f]{64}")
+
+
+class Collisions:
+    """A database for each pair of states, in a transaction that is never committed.
+
+    Each run of a statement is rolled back, so that the rows are inserted once. now() stays the
+    time of their insertion.
+    """
+
+    def __init__(self, postgres: Postgres, template: str) -> None:
+        self._postgres, self._template = postgres, template
+        self._parts = ExitStack()
+        self._databases: dict[tuple[OwnerState, ...], psycopg.Connection[Any]] = {}
+        self._known: dict[tuple[str, str | None, OwnerState], dict[str, Any]] = {}
+
+    def close(self) -> None:
+        """Drops the databases."""
+        self._parts.close()
+
+    def interferences(self, name: str, text: str, *, role: str | None = None) -> Iterator[str]:
+        """The effects of bob's rows on alice's statement, and of the statement on bob's rows.
+
+        `text` is the statement `name` or a mutant. Its result and alice's rows are compared with
+        those of the statement in a database without bob. Locking a row of bob is an effect, too.
+        With `role` the statement runs as that role, with row security's owner set.
+        """
+        for alice, bob in PAIRS:
+            alone = self._alone(name, role, alice)
+            together = self._run(name, text, role, alice, bob)
+            if alone["result"] != together["result"]:
+                yield f"{together['result']} instead of {alone['result']}"
+            if alone["alice"] != together["alice"]:
+                yield "alice's rows depend on bob's"
+            if together["bob before"] != together["bob after"]:
+                yield "bob's rows are changed"
+
+    def _alone(self, name: str, role: str | None, alice: OwnerState) -> dict[str, Any]:
+        """The outcome without bob, computed once for all mutants and pairs."""
+        asked = name, role, alice
+        if asked not in self._known:
+            self._known[asked] = self._run(name, db.load(name).text, role, alice)
+        return self._known[asked]
+
+    def _run(self, name: str, text: str, role: str | None, *states: OwnerState) -> dict[str, Any]:
+        """Runs the statement for alice, who has the first state, and rolls it back."""
+        if states not in self._databases:
+            self._databases[states] = self._make(states)
+        connection = self._databases[states]
+        with connection.transaction(force_rollback=True):
+            for statement in BEFORE.get(name, ()):
+                connection.execute(statement)
+            before = _rows(connection, BOB)
+            # A subtransaction: its id tells its locks from those of the rows' insertion.
+            try:
+                with connection.transaction(), _as(connection, role, name):
+                    result: Any = [_result(connection, text, given) for given in _parameters(name)]
+            except (psycopg.errors.IntegrityError, psycopg.errors.CardinalityViolation) as error:
+                result = type(error).__name__
+            after = _rows(connection, BOB)
+            rows = _plain(_rows(connection, ALICE))
+        return {"result": result, "alice": rows, "bob before": before, "bob after": after}
+
+    def _make(self, states: tuple[OwnerState, ...]) -> psycopg.Connection[Any]:
+        """A database with alice, and with bob where there are two states."""
+        database = self._parts.enter_context(self._postgres.database(template=self._template))
+        url = self._postgres.url(database)
+        connection = self._parts.enter_context(psycopg.connect(url, autocommit=True))
+        self._parts.enter_context(connection.transaction(force_rollback=True))
+        for owner_id, state in zip((ALICE, BOB), states, strict=False):
+            with connection.transaction():
+                _seed(connection, owner_id, state)
+        return connection
+
+
+@contextmanager
+def _as(connection: psycopg.Connection[Any], role: str | None, name: str) -> Iterator[None]:
+    """Runs the block as that role, with the statement's owner set for row security."""
+    if role is not None:
+        owner_id = str(_parameters(name)[0]["owner_id"])
+        connection.execute("SELECT set_config('app.owner_id', %s, TRUE)", (owner_id,))
+        connection.execute("SELECT set_config('role', %s, TRUE)", (role,))
+    yield
+    if role is not None:
+        connection.execute("SELECT set_config('role', 'none', TRUE)")
+
+
+def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState) -> None:
+    given = {
+        **vars(state),
+        "owner_id": owner_id,
+        "email": "alice" if owner_id == ALICE else "bob",
+        "session": SESSION,
+        "other_session": OTHER_SESSION,
+        "expired_session": EXPIRED_SESSION,
+        "token": TOKEN,
+        "used_token": USED_TOKEN,
+        "address": ADDRESS,
+        "old_address": OLD_ADDRESS,
+        "request": REQUEST,
+    }
+    connection.execute(SEED, given)
+    connection.execute(SET_HEAD, given)
+    if not state.has_tasks:
+        connection.execute("DELETE FROM tasks WHERE owner_id = %s", (owner_id,))
+
+
+def _parameters(name: str) -> list[dict[str, Any]]:
+    return [{**PARAMETERS, **given} for given in PARTICULAR.get(name, ({},))]
+
+
+def _result(connection: psycopg.Connection[Any], text: str, parameters: Mapping[str, Any]) -> Any:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(text, parameters)
+        rows = cursor.fetchall() if cursor.description else []
+        return cursor.rowcount, _plain(rows)
+
+
+def _rows(connection: psycopg.Connection[Any], owner_id: UUID) -> list[str]:
+    """The owner's rows of all tables, in one query as it runs about 6,000 times."""
+    return [str(row) for row in connection.execute(ROWS[owner_id], {"owner_id": owner_id})]
+
+
+def _text(value: Any) -> str:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
+def _plain(value: Any) -> str:
+    """The value as text, with placeholders for generated ids, times and hashes."""
+    known = {str(UUID(int=number)) for number in range(20)} | {str(ALICE), str(BOB)}
+    text = orjson.dumps(value, default=_text, option=orjson.OPT_NON_STR_KEYS).decode()
+    text = UUIDS.sub(lambda match: match[0] if match[0] in known else "<id>", text)
+    return DIGESTS.sub("<digest>", TIMES.sub("<time>", text))

@@ -1,0 +1,65 @@
+"""A registered user of a real server, and the memory of the server's processes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from tests.support.api_user import PASSWORD
+from tests.support.processes import children
+from tests.support.server import Reply, Server
+
+
+@dataclass(frozen=True)
+class RemoteUser:
+    """A registered user with a session; thread-safe. Paths are relative to /api/me/tasks."""
+
+    server: Server
+    id: str
+    access_token: str
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+    def call(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        sent = {**self.authorization, **(headers or {})}
+        return self.server.request(method, f"/api/me/tasks{path}", body, sent)
+
+    def get(self, path: str = "") -> Reply:
+        return self.call("GET", path)
+
+    def create(self, title: str) -> dict[str, Any]:
+        """Creates a task and returns it as the API does."""
+        answer = self.call("POST", "", {"title": title})
+        assert answer.status == 201, answer.body
+        return dict(answer.json["data"])
+
+
+def sign_up(server: Server) -> RemoteUser:
+    """Registers a user with a random address on that server, and logs in."""
+    credentials = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD}
+    user = server.request("POST", "/api/auth/register", credentials).json["data"]
+    session = server.request("POST", "/api/auth/login", credentials).json["data"]
+    return RemoteUser(server, user["id"], session["access_token"])
+
+
+def workers(server: Server) -> list[int]:
+    """The pids of the worker processes."""
+    return children(server.process.pid)
+
+
+def peak_memory(pid: int) -> int:
+    """The peak resident memory in bytes since `reset_peak_memory`, or since the start."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return int(peak) * 1024
+
+
+def reset_peak_memory(pid: int) -> int:
+    """Resets the peak to the current resident memory; returns that, in bytes."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return peak_memory(pid)

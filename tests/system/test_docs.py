@@ -1,0 +1,180 @@
+"""/docs in a real browser: from registration to a task by clicking."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+from uuid import uuid4
+
+import orjson
+import pytest
+from flask.testing import FlaskClient
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+import app as service
+from app.system.docs import FILES
+from tests.support.server import Server
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+TIMEOUT = 60  # seconds
+PHONE = (390, 844)  # CSS pixels
+
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="no Chromium here: apt-get install chromium chromium-driver",
+)
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
+        options.add_argument(f"--{argument}")
+    options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    driver.set_window_size(1280, 1000)
+    yield driver
+    driver.quit()
+
+
+class Page:
+    """The docs page and what a user does on it."""
+
+    def __init__(self, browser: webdriver.Chrome, url: str) -> None:
+        self.browser = browser
+        browser.get(f"{url}/docs")
+        self.find("#operations-Accounts-register")
+
+    def find(self, selector: str) -> WebElement:
+        """The element, once it is visible."""
+
+        def visible(browser: webdriver.Chrome) -> WebElement | None:
+            found = browser.find_elements(By.CSS_SELECTOR, selector)
+            return found[0] if found and found[0].is_displayed() else None
+
+        waiting = WebDriverWait(self.browser, TIMEOUT)
+        return cast("WebElement", waiting.until(visible, f"{selector} is not visible"))
+
+    def click(self, selector: str) -> None:
+        element = self.find(selector)
+        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def write(self, selector: str, text: str) -> None:
+        """Replaces the field's text."""
+        field = self.find(selector)
+        field.clear()
+        field.send_keys(text)
+
+    def open(self, operation: str) -> str:
+        """Opens an operation of `Tag-operationId`; returns its selector."""
+        self.click(f"#operations-{operation} .opblock-summary-control")
+        return f"#operations-{operation}"
+
+    def execute(self, block: str) -> tuple[int, dict[str, object]]:
+        """Sends the request of an open operation; returns the status and body on the page."""
+        self.click(f"{block} .execute")
+        answer = f"{block} .live-responses-table"
+        status = int(self.find(f"{answer} tr.response td.response-col_status").text.split()[0])
+        return status, orjson.loads(self.find(f"{answer} .highlight-code code").text)
+
+    def errors(self) -> list[str]:
+        """The errors in the console and on the page."""
+        logged = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
+        shown = self.browser.find_elements(By.CSS_SELECTOR, ".errors-wrapper, .version-pragma")
+        return [entry["message"] for entry in logged] + [box.text for box in shown]
+
+
+@pytest.mark.proves("DOC-10")
+@needs_chromium
+@pytest.mark.slow
+def test_a_user_can_register_authorise_create_and_read_on_the_page(
+    browser: webdriver.Chrome, server: Server
+) -> None:
+    page = Page(browser, server.url)
+    credentials = {"email": f"{uuid4().hex}@example.com", "password": "seven quiet rivers"}
+
+    block = page.open("Accounts-register")
+    page.write(f"{block} textarea", orjson.dumps(credentials).decode())
+    assert page.execute(block)[0] == 201
+
+    block = page.open("Accounts-logIn")
+    page.write(f"{block} textarea", orjson.dumps(credentials).decode())
+    status, session = page.execute(block)
+    assert status == 200
+
+    page.click(".auth-wrapper .authorize")
+    page.write(".modal-ux input", session["data"]["access_token"])  # type: ignore[index]
+    page.click(".modal-ux .authorize")
+    page.click(".modal-ux .btn-done")
+
+    block = page.open("Tasks-createTask")
+    page.write(f"{block} textarea", '{"title": "Read the docs"}')
+    status, made = page.execute(block)
+    assert status == 201
+
+    block = page.open("Tasks-getTask")
+    page.write(f"{block} tr[data-param-name='task_id'] input", made["data"]["id"])  # type: ignore[index]
+    status, read = page.execute(block)
+    assert (status, read["data"]) == (200, made["data"])
+
+    assert page.errors() == []
+
+
+@pytest.mark.proves("DOC-11")
+@needs_chromium
+def test_the_page_fits_a_phone(browser: webdriver.Chrome, server: Server) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True},
+    )
+    page = Page(browser, server.url)
+    page.open("Lists-listTasks")
+    page.find("#operations-Lists-listTasks .execute")
+    widths = browser.execute_script(
+        "return [document.documentElement.scrollWidth, window.innerWidth]"
+    )
+    assert widths == [PHONE[0], PHONE[0]]
+    assert page.errors() == []
+
+
+@pytest.mark.proves("DOC-10")
+def test_the_page_has_no_inline_script_or_style(client: FlaskClient) -> None:
+    answer = client.get("/docs")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?! src=)|<style| style=| on\w+=|javascript:", answer.text)
+
+
+@pytest.mark.proves("DOC-10")
+def test_the_page_loads_only_files_of_the_service(client: FlaskClient) -> None:
+    page = client.get("/docs").text
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert {path.removeprefix("docs/") for path in loaded} == {*FILES, "openapi.json"}
+    assert all(client.get(f"/{path}").status_code == 200 for path in loaded)
+
+
+def test_a_file_that_the_browser_has_is_a_304(client: FlaskClient) -> None:
+    tag = client.get("/docs/swagger-ui-bundle.js").headers["ETag"]
+    again = client.get("/docs/swagger-ui-bundle.js", headers={"If-None-Match": tag})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize("file", ["index.html", "swagger-ui.js", "..%2froutes.py", "x"])
+def test_no_other_file_is_served(client: FlaskClient, file: str) -> None:
+    assert client.get(f"/docs/{file}").status_code == 404
+
+
+@pytest.mark.proves("DOC-12")
+def test_every_link_of_the_index_works(client: FlaskClient) -> None:
+    index = client.get("/").get_json()["data"]
+    assert (index["name"], index["version"]) == ("Ownrow", service.__version__)
+    assert index["links"].keys() >= {"docs", "openapi", "register", "login", "tasks"}
+    assert all(client.options(path).status_code == 200 for path in index["links"].values())
