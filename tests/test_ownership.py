@@ -67,7 +67,7 @@ def theirs(bob: ApiUser) -> dict[str, str]:
 
 @pytest.mark.proves("OWN-2")
 @pytest.mark.parametrize("which", ["a task", "one in the trash"])
-def test_the_response_for_another_users_task_equals_that_for_a_missing_one(
+def test_a_stranger_cannot_tell_a_foreign_task_from_a_missing_one(
     app: Flask, alice: ApiUser, bob: ApiUser, theirs: dict[str, str], database_url: str, which: str
 ) -> None:
     before = rows(database_url)

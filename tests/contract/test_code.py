@@ -164,6 +164,7 @@ def described(node: Node, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nullable(field: fields.Field[Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords with the type `null` added if the field allows None."""
     return {**wanted, "type": [wanted["type"], "null"]} if field.allow_none else {**wanted}
 
 
@@ -181,6 +182,7 @@ def assert_same(schema: Schema, properties: Mapping[str, Node], required: set[st
 
 
 def body_schema(operation: Operation) -> Node:
+    """The JSON Schema of the request body."""
     assert operation.request is not None
     return resolve(operation.request["content"]["application/json"]["schema"])
 
@@ -299,6 +301,7 @@ def operated(config: Config) -> Iterator[FlaskClient]:
 
 
 def without_numbers(text: str) -> str:
+    """The text with every number replaced by 0."""
     return re.sub(r"\d+(\.\d+)?", "0", text)
 
 

@@ -15,6 +15,7 @@ Linter = Callable[[Path], subprocess.CompletedProcess[str]]
 
 
 def lint(*command: str) -> subprocess.CompletedProcess[str]:
+    """Runs a linter of node_modules."""
     return subprocess.run(
         [TOOLS / "node_modules" / ".bin" / command[0], *command[1:]],
         cwd=TOOLS,

@@ -18,6 +18,7 @@ SUCCESSES = range(200, 300)
 
 
 def version(file: Path) -> tuple[int, ...]:
+    """The version in the file name, as numbers."""
     return tuple(int(part) for part in file.stem.split("."))
 
 
@@ -56,6 +57,7 @@ TASKS, TASK = "/api/{user_id}/tasks", "/api/{user_id}/tasks/{task_id}"
 
 
 def schema(name: str) -> Callable[[Any], Any]:
+    """A function that returns the component schema of that name."""
     return lambda root: root["components"]["schemas"][name]
 
 

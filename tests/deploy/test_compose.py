@@ -46,6 +46,7 @@ def test_docker_compose_accepts_compose_yaml() -> None:
 
 
 def services(*names: str) -> list[dict[str, Any]]:
+    """The services of these names in compose.yaml."""
     return [COMPOSE["services"][name] for name in names]
 
 

@@ -40,12 +40,14 @@ class Front:
     tls: ssl.SSLContext
 
     def connect(self, source: str = "127.0.0.1", *, trust: bool = True) -> ssl.SSLSocket:
+        """Opens a TLS connection from the address `source`."""
         raw = socket.create_connection(("127.0.0.1", self.port), 20, (source, 0))
         return (self.tls if trust else ssl.create_default_context()).wrap_socket(
             raw, server_hostname="localhost"
         )
 
     def raw(self, request: bytes) -> Reply:
+        """Sends the bytes over TLS on a new connection; reads one response."""
         with self.connect() as connection:
             connection.sendall(request)
             return reply(connection, request.partition(b" ")[0].decode("latin-1"))
@@ -75,6 +77,7 @@ class Front:
     def request(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Reply:
+        """Sends a request over TLS; a body that is not bytes is sent as JSON."""
         sent = {"Host": "localhost", "Connection": "close", **(headers or {})}
         if body is not None and not isinstance(body, bytes):
             body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
@@ -141,6 +144,7 @@ def fronted(database_url: str, directory: Path, **settings: str) -> Iterator[Fro
 
 @pytest.fixture(scope="module")
 def front(served_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """An nginx that all tests of this module share."""
     with fronted(
         served_database_url,
         tmp_path_factory.mktemp("nginx"),

@@ -315,6 +315,7 @@ def start_as(user: pwd.struct_passwd, data_dir: Path) -> subprocess.CompletedPro
 def run_as(
     user: pwd.struct_passwd, python: str, program: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
+    """Runs a Python program as that user."""
     become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
     return subprocess.run(
         [*become, python, "-c", program, *arguments],

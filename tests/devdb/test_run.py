@@ -38,6 +38,7 @@ class Launcher:
 
     @property
     def url(self) -> str:
+        """The URL without a path."""
         return f"http://127.0.0.1:{self.port}"
 
     def output(self) -> str:
@@ -76,6 +77,7 @@ class Launcher:
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
+    """An empty DATA_DIR."""
     with cluster_directory() as directory:
         yield directory
 
@@ -91,6 +93,7 @@ Launch = Callable[..., Launcher]
 
 @pytest.fixture
 def launch(data_dir: Path) -> Iterator[Launch]:
+    """Starts launchers, and ends them after the test."""
     launched: list[Launcher] = []
 
     def start(

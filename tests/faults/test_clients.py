@@ -42,6 +42,7 @@ def vanish(server: Server, user: User, call: Call, seconds: float) -> None:
 
 
 def create(user: User) -> Call:
+    """A call that creates a task."""
     body = json.dumps({"title": "of a client that vanished"})
     return Call(uuid4().hex, user.id, "POST", TASKS, body, entries=1, is_keyed=True)
 

@@ -26,6 +26,7 @@ def row_security(request: pytest.FixtureRequest, database: Postgres) -> str:
 
 @pytest.fixture
 def server(database: Postgres, row_security: str, tmp_path: Path) -> Iterator[Server]:
+    """A server with row security on or off."""
     with serving(database.url, tmp_path, DB_ROW_SECURITY=row_security) as running:
         yield running
 

@@ -37,6 +37,7 @@ class Sample:
 
 
 def take_sample(server: Server, database: Postgres) -> Sample:
+    """Measures the running server."""
     workers = [Path(f"/proc/{pid}") for pid in children(server.process.pid)]
     with psycopg.connect(database.admin_url) as admin:
         row = admin.execute(CONNECTIONS).fetchone()

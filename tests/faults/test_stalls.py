@@ -60,6 +60,7 @@ def test_a_frozen_postgresql_delays_no_response_beyond_the_deadline(
 
 @pytest.fixture
 def proxy(database: Postgres) -> Iterator[Proxy]:
+    """A proxy to PostgreSQL."""
     with proxied(database.socket / ".s.PGSQL.5432") as running:
         yield running
 

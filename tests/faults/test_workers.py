@@ -23,6 +23,7 @@ STOP_TIMEOUT = 25.0  # seconds
 
 @pytest.fixture
 def server(database: Postgres, tmp_path: Path) -> Iterator[Server]:
+    """A server with WORKERS workers."""
     with serving(database.url, tmp_path, WEB_CONCURRENCY=str(WORKERS)) as running:
         yield running
 

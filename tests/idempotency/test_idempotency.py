@@ -176,7 +176,7 @@ def test_expired_responses_are_deleted_with_the_next_key_and_by_a_purge(
     count = "SELECT count(*) FROM idempotency_keys"
     assert superuser.execute(count).fetchone() == (1 + 3,)
     output = flask("tasks", "purge", "--older-than", "1d").output
-    assert output.endswith("and 3 answers to retries\n")
+    assert output.endswith("and 3 idempotency keys\n")
     assert superuser.execute(count).fetchone() == (1,)
 
 

@@ -163,10 +163,10 @@ def pruned(busy: ApiUser, flask: FlaskCommand) -> ApiUser:
 def test_a_purge_reports_the_deleted_rows(busy: ApiUser, bob: ApiUser, flask: FlaskCommand) -> None:
     bob.create()
     assert purge(flask) == (
-        "purged 1 tasks and 10 ledger entries of 2 users, and 0 answers to retries\n"
+        "purged 1 tasks and 10 ledger entries of 2 users, and 0 idempotency keys\n"
     )
     assert purge(flask) == (
-        "purged 0 tasks and 0 ledger entries of 0 users, and 0 answers to retries\n"
+        "purged 0 tasks and 0 ledger entries of 0 users, and 0 idempotency keys\n"
     )
     assert flask("ledger", "verify").exit_code == 0
     assert data(busy.get("/trash")) == []
@@ -256,7 +256,7 @@ def test_a_purged_ledger_continues_its_versions(pruned: ApiUser, flask: FlaskCom
 def test_a_ledger_is_purged_in_batches(
     busy: ApiUser, flask: FlaskCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.ledger.maintenance.PRUNED", 2)
+    monkeypatch.setattr("app.ledger.repository.PRUNED", 2)
     assert "purged 1 tasks and 9 ledger entries of 1 users" in purge(flask)
     replica = Replica(busy)
     replica.follow(2)

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from app.ledger import maintenance
+from app.ledger import repository
 from tests.support.api_user import ApiUser
 from tests.support.services import FlaskCommand
 
@@ -78,7 +78,7 @@ def test_an_untouched_ledger_verifies(ledger: ApiUser, bob: ApiUser, flask: Flas
 def test_a_ledger_verifies_in_pages_of_any_size(
     ledger: ApiUser, flask: FlaskCommand, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
-    monkeypatch.setattr(maintenance, "VERIFIED", page)
+    monkeypatch.setattr(repository, "VERIFIED", page)
     assert f"{ledger.id}: 8 entries hold" in verdict(flask, status=0)
 
 
@@ -91,7 +91,7 @@ def test_one_changed_byte_is_found(
     monkeypatch: pytest.MonkeyPatch,
     page: int,
 ) -> None:
-    monkeypatch.setattr(maintenance, "VERIFIED", page)
+    monkeypatch.setattr(repository, "VERIFIED", page)
     tamperer.execute(
         "UPDATE ledger_entries SET task = replace(task::text, 'task 3', 'task 8')::json"
         " WHERE version = 3"
@@ -131,7 +131,7 @@ def test_a_deleted_entry_is_found(
     version: int,
     page: int,
 ) -> None:
-    monkeypatch.setattr(maintenance, "VERIFIED", page)
+    monkeypatch.setattr(repository, "VERIFIED", page)
     tamperer.execute("DELETE FROM ledger_entries WHERE version = %s", [version])
     assert verdict(flask, status=1) == (
         f"{ledger.id}: version {version}: there is no entry of that version"

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 from flask import Flask
 
+from app import create_app
 from app.cli.connection import connected
+from app.config import Config
 from app.db import migrations
 from app.errors import NotFound
 from app.seed import generator
@@ -107,9 +109,10 @@ def test_the_migrator_can_seed_behind_row_security(empty_database_url: str, tmp_
 
 @pytest.mark.proves("OPS-81")
 def test_an_account_that_has_tasks_is_not_seeded(
-    app: Flask, alice: ApiUser, database_url: str
+    owner_config: Config, alice: ApiUser, database_url: str
 ) -> None:
     alice.create()
+    app = create_app(owner_config)
     with app.app_context(), connected(), pytest.raises(NotFound):
         list(generator.tasks(Uuid(alice.id), 10))
     with psycopg.connect(database_url) as connection:

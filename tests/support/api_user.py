@@ -23,6 +23,7 @@ class ApiUser:
 
     @property
     def authorization(self) -> dict[str, str]:
+        """The Authorization header of this user."""
         return {"Authorization": f"Bearer {self.access_token}"}
 
     def call(
@@ -33,18 +34,23 @@ class ApiUser:
         return self.client.open(path, method=method, headers=sent, **options)
 
     def get(self, path: str = "", **options: Any) -> TestResponse:
+        """Sends a GET."""
         return self.call("GET", f"/api/me/tasks{path}", **options)
 
     def post(self, path: str = "", **options: Any) -> TestResponse:
+        """Sends a POST."""
         return self.call("POST", f"/api/me/tasks{path}", **options)
 
     def patch(self, path: str, **options: Any) -> TestResponse:
+        """Sends a PATCH."""
         return self.call("PATCH", f"/api/me/tasks{path}", **options)
 
     def put(self, path: str, **options: Any) -> TestResponse:
+        """Sends a PUT."""
         return self.call("PUT", f"/api/me/tasks{path}", **options)
 
     def delete(self, path: str, **options: Any) -> TestResponse:
+        """Sends a DELETE."""
         return self.call("DELETE", f"/api/me/tasks{path}", **options)
 
     def create(self, title: str = "a task", description: str | None = None) -> dict[str, Any]:

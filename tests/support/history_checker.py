@@ -44,10 +44,12 @@ class Call:
 
     @property
     def is_ok(self) -> bool:
+        """Whether the write succeeded."""
         return self.status in (200, 201)
 
     @property
     def is_refused(self) -> bool:
+        """Whether the response is a 4xx."""
         return self.status is not None and 400 <= self.status < 500
 
 

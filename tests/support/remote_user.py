@@ -21,15 +21,18 @@ class RemoteUser:
 
     @property
     def authorization(self) -> dict[str, str]:
+        """The Authorization header of this user."""
         return {"Authorization": f"Bearer {self.access_token}"}
 
     def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
+        """Sends a request with this user's access token."""
         sent = {**self.authorization, **(headers or {})}
         return self.server.request(method, f"/api/me/tasks{path}", body, sent)
 
     def get(self, path: str = "") -> Reply:
+        """Sends a GET with this user's access token."""
         return self.call("GET", path)
 
     def create(self, title: str) -> dict[str, Any]:

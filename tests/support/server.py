@@ -34,6 +34,7 @@ class Reply:
 
     @property
     def json(self) -> Any:
+        """The body as parsed JSON."""
         return json.loads(self.body)
 
 
@@ -48,9 +49,11 @@ class Server:
 
     @property
     def url(self) -> str:
+        """The URL without a path."""
         return f"http://{self.host}:{self.port}"
 
     def connect(self) -> socket.socket:
+        """Opens a TCP connection."""
         return socket.create_connection((self.host, self.port), timeout=TIMEOUT)
 
     def raw(self, request: bytes) -> Reply:

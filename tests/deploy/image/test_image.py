@@ -88,6 +88,7 @@ class Image:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """The built image."""
     made = Image(tmp_path_factory.mktemp("image"))
     made.home.mkdir(parents=True)
     made.build()
@@ -128,6 +129,7 @@ def test_the_image_migrates_serves_and_is_healthy_as_an_unprivileged_user(
 
 
 def is_healthy(check: list[str], environment: Mapping[str, str], image: Image) -> bool:
+    """Whether the health check of the Dockerfile succeeds."""
     result = subprocess.run(
         check, cwd=image.home, env=environment, check=False, capture_output=True
     )

@@ -56,6 +56,7 @@ class Verdict:
 
     @property
     def is_clean(self) -> bool:
+        """Whether there is no violation."""
         return not any(getattr(self, each.name) for each in fields(self))
 
 

@@ -96,9 +96,11 @@ class Client:
 
     @property
     def is_connected(self) -> bool:
+        """Whether the connection is open."""
         return self._connection is not None
 
     def close(self) -> None:
+        """Closes the connection, if it is open."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

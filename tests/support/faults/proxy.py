@@ -104,6 +104,7 @@ class _Pair:
         self._client_sent_last = is_client
 
     def close(self) -> None:
+        """Shuts down and closes both ends."""
         for end in self._ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
