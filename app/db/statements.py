@@ -26,7 +26,7 @@ from app.values import Uuid
 
 SQL = Path(__file__).resolve().parent.parent.parent / "sql"
 PARAMETER = re.compile(r"%(?:\((\w+)\)s|%)")
-TAG = re.compile(r"-- @(\w+) ?(.*)")
+TAG = re.compile(r"-- @(reads|writes|param|returns)(?: (.+))?")
 COLUMN = re.compile(r"(\w+) ([a-z0-9]+(?:\[\])?)( null)?")
 
 # What Python has for each of PostgreSQL's types in a result.
@@ -132,10 +132,16 @@ def parse(name: str, text: str, row: type[R]) -> Statement[R]:
 
 def parse_header(name: str, lines: list[str]) -> Header:
     """The declarations in the lines of the file sql/<name>.sql; raises HeaderError."""
-    tags = [match.groups() for match in map(TAG.fullmatch, lines) if match]
+    tags = []
+    for line in lines:
+        if line.startswith("--") and "@" in line:
+            match = TAG.fullmatch(line)
+            if match is None or (match[1] in ("param", "returns")) != (match[2] is not None):
+                raise HeaderError(f"sql/{name}.sql: {line!r} is not a declaration")
+            tags.append((match[1], match[2] or ""))
     kinds = [tag for tag, _ in tags if tag in ("reads", "writes")]
-    if len(kinds) != 1 or not {tag for tag, _ in tags} <= {"reads", "writes", "param", "returns"}:
-        raise HeaderError(f"sql/{name}.sql: declare one of @reads and @writes, @param, @returns")
+    if len(kinds) != 1:
+        raise HeaderError(f"sql/{name}.sql: declare one of @reads and @writes")
     parameters, columns = (
         tuple(
             _column(name, text)
@@ -145,6 +151,9 @@ def parse_header(name: str, lines: list[str]) -> Header:
         )
         for wanted in ("param", "returns")
     )
+    for declared in (parameters, columns):
+        if len({column.name for column in declared}) < len(declared):
+            raise HeaderError(f"sql/{name}.sql: a name is declared twice")
     return Header(kinds == ["writes"], parameters, columns)
 
 

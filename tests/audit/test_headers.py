@@ -140,11 +140,11 @@ def test_a_statement_that_cant_be_prepared_is_an_error(
     ("old", "new", "finding"),
     [
         ("-- @param id uuid\n", "", "@param and parameters differ in id"),
-        ("-- @reads\n", "", "declare one of @reads and @writes, @param, @returns"),
+        ("-- @reads\n", "", "declare one of @reads and @writes"),
         (
             "-- @reads",
             "-- @reads\n-- @writes",
-            "declare one of @reads and @writes, @param, @returns",
+            "declare one of @reads and @writes",
         ),
         ("-- @param id uuid", "-- @param id", "'id' is not a name and a type"),
     ],

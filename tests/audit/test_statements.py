@@ -87,7 +87,7 @@ def test_a_statement_without_a_header_is_a_finding() -> None:
     text = "SELECT id FROM users WHERE id = %(owner_id)s"
     assert statements.audit_text("tasks/new", text, CATALOGUE).findings == (
         "header: does not say what the statement does",
-        "header: declare one of @reads and @writes, @param, @returns",
+        "header: declare one of @reads and @writes",
     )
 
 
