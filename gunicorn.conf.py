@@ -42,6 +42,7 @@ class Log(Logger):
     """gunicorn's own messages, in the format of all others."""
 
     def setup(self, cfg):
+        """Replaces gunicorn's handlers by the service's."""
         super().setup(cfg)
         dictConfig(logs.settings(settings))
 

@@ -41,6 +41,7 @@ class RawJson(Loader):
     """Passes JSON through as the bytes that PostgreSQL wrote."""
 
     def load(self, data: Buffer) -> bytes:
+        """The bytes as they came."""
         return bytes(data)
 
 

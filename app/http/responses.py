@@ -38,6 +38,7 @@ class JsonResponse:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
+        """Sends it (PEP 3333); to HEAD without the body."""
         start_response(STATUS_LINES[self.status_code], self.headers)
         return () if environ["REQUEST_METHOD"] == "HEAD" or self.body is None else [self.body]
 
