@@ -2,7 +2,7 @@
 
 The first request to a path of a new shape takes Flask's way, which decides where it leads. Later
 ones that differ in their UUIDs alone call the same hooks and view directly, without Flask's
-contexts: 40 µs of CPU a request instead of 148, 39 % of the service's CPU on the mix.
+contexts: 27 µs of CPU for a small request instead of 240.
 """
 
 import re
