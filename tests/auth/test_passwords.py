@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
+from app.auth import repository
 from app.auth.passwords import NICENESS, QUEUE_SIZE, QUEUE_TIMEOUT, Passwords
 from app.errors import Unavailable
 from tests.support.api_user import PASSWORD, ApiUser, broken_fields, data, error
@@ -288,8 +290,15 @@ def test_an_ended_session_cannot_change_the_password(alice: ApiUser, database_ur
 
 
 def test_of_two_concurrent_password_changes_one_ends_the_other_session(
-    alice: ApiUser, database_url: str
+    alice: ApiUser, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    both_proved, change_password = threading.Barrier(2, timeout=30), repository.change_password
+
+    def change_after_both_proved(*arguments: Any) -> bool:
+        both_proved.wait()
+        return change_password(*arguments)
+
+    monkeypatch.setattr(repository, "change_password", change_after_both_proved)
     token = data(log_in(alice.client, PASSWORD))["access_token"]
     other = ApiUser(alice.client, alice.id, alice.email, token, "")
     with ThreadPoolExecutor(2) as threads:
