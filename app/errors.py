@@ -27,7 +27,7 @@ class AppError(Exception):
 
 
 class BadRequest(AppError):
-    """Not HTTP, not JSON, or a cursor of another list."""
+    """Not HTTP, not JSON, or a cursor or sync token of another list."""
 
     status, code = 400, "BAD_REQUEST"
     message = "The request can't be read"
@@ -93,7 +93,7 @@ class SyncTokenExpired(AppError):
     """The ledger no longer reaches back to the position, or not yet up to it."""
 
     status, code = 410, "SYNC_TOKEN_EXPIRED"
-    message = "The ledger does not hold the changes since that version; start again from since=0"
+    message = "The ledger does not hold the changes since that sync token; start over without one"
 
 
 class PreconditionFailed(AppError):

@@ -16,6 +16,8 @@ from app.auth.routes import blueprint as auth
 from app.cli import Commands
 from app.config import Config
 from app.http.dispatch import Application
+from app.kinds import KINDS
+from app.kinds.routes import blueprint as kinds
 from app.observability import sentry
 from app.observability.logs import RequestLog
 from app.observability.metrics import Metrics
@@ -39,13 +41,14 @@ def create_app(config: Config) -> Flask:
     ]
     app.extensions["passwords"] = Passwords(config.bcrypt_cost, config.web_threads)
     app.extensions["keyed_hashes"] = KeyedHashes(secrets)
+    app.extensions["kinds"] = KINDS
     app.extensions["ended_sessions"] = EndedSessions()
     app.extensions["metrics"] = Metrics(__version__)
     app.extensions["request_log"] = RequestLog(config.log_level, config.log_format)
     db.configure(config)
     sentry.register(app, config, __version__)
     hooks.register(app, config)
-    for blueprint in (auth, account, tasks, system, docs):
+    for blueprint in (auth, account, tasks, kinds, system, docs):
         app.register_blueprint(blueprint)
     limits.register(app, config)
     app.cli = Commands()

@@ -68,7 +68,7 @@ def main(url: str) -> None:
         singles, batches = [], []
         for _ in range(ROUNDS):
             singles.append(rate(clients, "/api/me/tasks", single, 1))
-            batches.append(rate(clients, "/api/me/tasks/batch", batch, SIZE))
+            batches.append(rate(clients, "/api/me/batch", batch, SIZE))
         one, many = statistics.median(singles), statistics.median(batches)
         print(f"{count} clients: {one:,.0f}/s single, {many:,.0f}/s in batches: {many / one:.1f} x")
 

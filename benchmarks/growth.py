@@ -24,6 +24,7 @@ import orjson
 from app import db
 from app.config import Config
 from app.ledger import repository as ledger
+from app.ledger.sync_token import Position
 from app.tasks import repository
 from app.tasks.page_cache import CachedPage, PageCache
 from app.values import Origin, Page, Uuid
@@ -48,6 +49,7 @@ FLAT = 1.5  # the highest ratio of two cases of a call
 RARE_WORD, COMMON_WORD = "zebra", "milk"
 
 ORIGIN = Origin("bench-growth", None)
+NEW_TASK = {"title": TITLE, "description": NOTES}
 GROWS = "search, no such word"  # reads every task of the owner
 
 # For each owner of a range: the tasks after version `above` up to `until`, one per second.
@@ -55,7 +57,7 @@ ADD_TASKS = """
 WITH made AS (
     INSERT INTO tasks (
         owner_id, id, title, description, title_folded, description_folded, completed_at,
-        created_at, updated_at, version, last_action
+        created_at, updated_at, version, last_action, request_id
     )
     SELECT
         lpad(to_hex(owner), 32, '0')::uuid,
@@ -68,7 +70,8 @@ WITH made AS (
         stamp,
         stamp,
         n,
-        'create'
+        'create',
+        'seed'
     FROM generate_series(%(above)s::bigint + 1, %(until)s::bigint) AS n
     CROSS JOIN generate_series(%(first)s::bigint, %(last)s::bigint) AS owner
     CROSS JOIN LATERAL (
@@ -79,8 +82,10 @@ WITH made AS (
     RETURNING owner_id, version, id, last_action, updated_at, document
 )
 
-INSERT INTO ledger_entries (owner_id, version, task_id, action, at, request_id, task, hash)
-SELECT owner_id, version, id, last_action, updated_at, 'seed', document, sha256('')
+INSERT INTO ledger_entries (
+    owner_id, version, kind, item_id, action, at, request_id, item, hash
+)
+SELECT owner_id, version, 'task', id, last_action, updated_at, 'seed', document, sha256('')
 FROM made
 """
 ADD_OWNERS = """
@@ -234,8 +239,15 @@ def _calls_of(owner: Uuid, size: int) -> dict[str, Callable[[], object]]:
         "page 1": page,
         "search, every task has the word": partial(page, words=COMMON_WORD),
         GROWS: partial(page, words=RARE_WORD),
-        "create": partial(repository.create, owner, TITLE, NOTES, None, ORIGIN),
-        "sync": partial(ledger.changes, owner, since=size // 2, limit=PAGE, known_tags=[]),
+        "create": partial(ledger.change, owner, repository.CREATE, NEW_TASK, None, ORIGIN),
+        "sync": partial(
+            ledger.changes,
+            owner,
+            [repository.KIND],
+            since=Position(size // 2),
+            limit=PAGE,
+            known_tags=[],
+        ),
     }
     if size >= FAR_PAGE * PAGE:
         calls[f"page {FAR_PAGE}"] = partial(page, position=_position(page))

@@ -1,11 +1,3 @@
-DROP TABLE idempotency_keys;
-DROP TABLE ledger_entries;
-DROP FUNCTION keep_ledger_entries();
+DROP VIEW items;
 DROP TABLE tasks;
-DROP TABLE ledgers;
-DROP AGGREGATE ledger_chain(bytea, bigint, uuid, text, timestamptz, text, uuid, json);
-DROP FUNCTION ledger_link(bytea, bytea, bigint, uuid, text, timestamptz, text, uuid, json);
-DROP FUNCTION ledger_hash(bytea, bigint, uuid, text, timestamptz, text, uuid, json);
 DROP FUNCTION task_document(uuid, uuid, text, text, timestamptz, timestamptz, timestamptz, bigint);
-DROP FUNCTION uuidv7_at(timestamptz);
-DROP FUNCTION utc(timestamptz);

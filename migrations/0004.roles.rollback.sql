@@ -10,9 +10,14 @@ DROP FUNCTION find_credential(text, bytea[]);
 
 DO $$
 BEGIN
-    IF to_regrole('ownrow_app') IS NOT NULL THEN
-        REVOKE ALL ON ALL TABLES IN SCHEMA public FROM ownrow_app, ownrow_auditor, ownrow_lookup;
-        REVOKE ALL ON SCHEMA public FROM ownrow_app, ownrow_auditor, ownrow_lookup;
+    IF to_regrole('ownrow_app') IS NULL THEN
+        RETURN;
     END IF;
+    IF pg_has_role('ownrow_owner', 'USAGE') THEN
+        ALTER FUNCTION record_change() OWNER TO ownrow_owner;
+    END IF;
+    REVOKE ALL ON ALL TABLES IN SCHEMA public
+    FROM ownrow_app, ownrow_auditor, ownrow_lookup, ownrow_ledger;
+    REVOKE ALL ON SCHEMA public FROM ownrow_app, ownrow_auditor, ownrow_lookup, ownrow_ledger;
 END
 $$;

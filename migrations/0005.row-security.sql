@@ -5,7 +5,7 @@
 
 CREATE FUNCTION current_owner() RETURNS uuid
 LANGUAGE sql STABLE PARALLEL SAFE
-AS $$ SELECT nullif(current_setting('app.owner_id', TRUE), '')::uuid $$;
+RETURN nullif(current_setting('app.owner_id', TRUE), '')::uuid;
 
 COMMENT ON FUNCTION current_owner() IS
 'Owner that the transaction acts for (app.owner_id); null, which matches no row, where it is not set.';

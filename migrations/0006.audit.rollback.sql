@@ -8,4 +8,5 @@ DROP TRIGGER credentials_noted ON credentials;
 DROP TRIGGER users_closing_noted ON users;
 DROP TRIGGER users_noted ON users;
 DROP FUNCTION note_auth_event();
+DROP FUNCTION erase_auth_events(uuid, bytea[]);
 DROP TABLE auth_events;

@@ -1,5 +1,6 @@
--- The audit trail: a table of authentication events, and views of changes, authentication events,
--- open sessions, row counts per owner and ledgers whose hash chain is broken.
+-- The audit trail: a table of authentication events, which an erasure of the account removes but for
+-- the event 'erased', and views of changes, authentication events, open sessions, row counts per
+-- owner and ledgers whose hash chain is broken.
 -- depends: 0005.row-security
 
 -- Append-only: the service may insert refusals only, the triggers below insert all other events.
@@ -23,6 +24,7 @@ CREATE TABLE auth_events (
 
 CREATE INDEX auth_events_at ON auth_events (at);
 CREATE INDEX auth_events_owner ON auth_events (owner_id, at);
+CREATE INDEX auth_events_account ON auth_events (account_hash) WHERE account_hash IS NOT NULL;
 
 COMMENT ON TABLE auth_events IS 'Account and authentication events; no retention limit of its own.';
 COMMENT ON COLUMN auth_events.account_hash IS
@@ -65,12 +67,47 @@ $$;
 
 REVOKE EXECUTE ON FUNCTION note_auth_event() FROM public;
 
+-- ownrow_app may not delete events except through this function, which deletes only those of an
+-- account that has been erased, and works once per account.
+CREATE FUNCTION erase_auth_events(owner_id uuid, account_hashes bytea[]) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH erased AS (
+        UPDATE public.auth_events
+        SET owner_id = NULL
+        WHERE
+            auth_events.event = 'erased'
+            AND auth_events.owner_id = erase_auth_events.owner_id
+        RETURNING auth_events.id
+    ),
+
+    removed AS (
+        DELETE FROM public.auth_events
+        WHERE
+            EXISTS (SELECT FROM erased)
+            AND auth_events.event <> 'erased'
+            AND (
+                auth_events.owner_id = erase_auth_events.owner_id
+                OR auth_events.account_hash = ANY(erase_auth_events.account_hashes)
+            )
+        RETURNING auth_events.id
+    )
+
+    SELECT count(*) FROM removed
+$$;
+
+COMMENT ON FUNCTION erase_auth_events(uuid, bytea[]) IS
+'Deletes the events of an erased account; its erased event stays, without owner_id.';
+
+REVOKE EXECUTE ON FUNCTION erase_auth_events(uuid, bytea[]) FROM public;
+
 CREATE TRIGGER users_noted AFTER INSERT OR DELETE ON users
 FOR EACH ROW EXECUTE FUNCTION note_auth_event();
 
 CREATE TRIGGER users_closing_noted AFTER UPDATE OF disabled_at ON users
 FOR EACH ROW
-WHEN ((old.disabled_at IS NULL) <> (new.disabled_at IS NULL))
+WHEN (((old.disabled_at IS NULL) <> (new.disabled_at IS NULL)))
 EXECUTE FUNCTION note_auth_event();
 
 CREATE TRIGGER credentials_noted AFTER UPDATE OF password_hash ON credentials
@@ -90,17 +127,18 @@ SELECT
     ledger_entries.at,
     ledger_entries.owner_id,
     users.email,
+    ledger_entries.kind,
     ledger_entries.action,
-    ledger_entries.task_id,
+    ledger_entries.item_id,
     ledger_entries.version,
     ledger_entries.session_id,
     ledger_entries.request_id,
-    ledger_entries.task
+    ledger_entries.item
 FROM ledger_entries
 INNER JOIN users ON ledger_entries.owner_id = users.id;
 
 COMMENT ON VIEW audit_changes IS
-'Changes to tasks; request_id is the one in the service''s log, session_id is null for the command line.';
+'Changes to items of all kinds; request_id is the one in the service''s log, session_id is null for the command line.';
 
 CREATE VIEW audit_auth_events WITH (security_invoker = TRUE) AS
 SELECT
@@ -128,42 +166,35 @@ SELECT
 FROM sessions
 INNER JOIN users ON sessions.owner_id = users.id
 WHERE
-    sessions.created_at > now() - interval '90 days'
-    AND sessions.last_used_at > now() - interval '30 days';
+    sessions.created_at > now() - session_lifetime()
+    AND sessions.last_used_at > now() - session_idle_time();
 
 COMMENT ON VIEW audit_open_sessions IS 'Sessions that have neither ended nor expired.';
 
 CREATE VIEW audit_rows_per_owner WITH (security_invoker = TRUE) AS
+WITH owned AS (
+    SELECT owner_id, kind || CASE WHEN deleted_at IS NULL THEN '' ELSE ' in trash' END AS what
+    FROM items
+    UNION ALL
+    SELECT owner_id, 'ledger entry' AS what FROM ledger_entries
+    UNION ALL
+    SELECT owner_id, 'session' AS what FROM sessions
+    UNION ALL
+    SELECT owner_id, 'idempotency key' AS what FROM idempotency_keys
+    UNION ALL
+    SELECT owner_id, 'known address' AS what FROM known_addresses
+)
+
 SELECT
     users.id AS owner_id,
     users.email,
-    (
-        SELECT count(*) FROM tasks
-        WHERE tasks.owner_id = users.id AND tasks.deleted_at IS NULL
-    ) AS tasks,
-    (
-        SELECT count(*) FROM tasks
-        WHERE tasks.owner_id = users.id AND tasks.deleted_at IS NOT NULL
-    ) AS tasks_in_trash,
-    (
-        SELECT count(*) FROM ledger_entries
-        WHERE ledger_entries.owner_id = users.id
-    ) AS ledger_entries,
-    (
-        SELECT count(*) FROM sessions
-        WHERE sessions.owner_id = users.id
-    ) AS sessions,
-    (
-        SELECT count(*) FROM idempotency_keys
-        WHERE idempotency_keys.owner_id = users.id
-    ) AS idempotency_keys,
-    (
-        SELECT count(*) FROM known_addresses
-        WHERE known_addresses.owner_id = users.id
-    ) AS known_addresses
-FROM users;
+    owned.what,
+    count(*) AS number
+FROM users
+INNER JOIN owned ON users.id = owned.owner_id
+GROUP BY users.id, users.email, owned.what;
 
-COMMENT ON VIEW audit_rows_per_owner IS 'Number of rows per owner and table.';
+COMMENT ON VIEW audit_rows_per_owner IS 'Number of rows per owner and kind.';
 
 CREATE VIEW audit_broken_ledgers WITH (security_invoker = TRUE) AS
 WITH link AS (
@@ -175,12 +206,13 @@ WITH link AS (
         ledger_hash(
             lag(ledger_entries.hash, 1, ledgers.pruned_hash) OVER chain,
             ledger_entries.version,
-            ledger_entries.task_id,
+            ledger_entries.kind,
+            ledger_entries.item_id,
             ledger_entries.action,
             ledger_entries.at,
             ledger_entries.request_id,
             ledger_entries.session_id,
-            ledger_entries.task
+            ledger_entries.item
         ) AS next_hash
     FROM ledgers
     INNER JOIN ledger_entries
@@ -222,6 +254,9 @@ BEGIN
         RETURN;
     END IF;
     CREATE POLICY audit ON auth_events FOR SELECT TO ownrow_auditor USING (TRUE);
+    -- Otherwise, with row security on, not even the table's owner could delete old events.
+    CREATE POLICY retention ON auth_events TO ownrow_owner USING (TRUE) WITH CHECK (TRUE);
+    GRANT EXECUTE ON FUNCTION erase_auth_events(uuid, bytea[]) TO ownrow_app;
     GRANT INSERT (event, account_hash, address_hash) ON auth_events TO ownrow_app;
     GRANT SELECT ON
         auth_events, audit_changes, audit_auth_events, audit_open_sessions, audit_rows_per_owner,

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -129,25 +129,30 @@ def test_the_readme_has_every_page_of_specs() -> None:
 
 
 def test_statements_are_loaded_in_repositories_only() -> None:
-    loading = [
-        f"{file.relative_to(ROOT)}:{node.lineno}"
-        for file in APP.rglob("*.py")
-        if file.name != "repository.py"
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and _is_load(node)
-    ]
-    assert loading == []
+    assert [file for file, _ in loading() if file.name != "repository.py"] == []
 
 
-def _is_load(call: ast.Call) -> bool:
-    """Whether it is load("folder/file"), under whatever name the module is imported."""
+def loading() -> Iterator[tuple[Path, str]]:
+    """The modules that load a statement, each with the statement's name."""
+    for file in APP.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and (name := _loaded(node)):
+                yield file, name
+
+
+def _loaded(call: ast.Call) -> str | None:
+    """The name in load("folder/file"), under whatever name the module is imported."""
     match call.args:
         case [ast.Constant(value=str(name)), *_]:
-            return ast.unparse(call.func).split(".")[-1] == "load" and "/" in name
+            is_load = ast.unparse(call.func).split(".")[-1] == "load" and "/" in name
+            return name if is_load else None
         case _:
-            return False
+            return None
 
 
-def test_sql_has_a_folder_for_each_part_with_a_repository() -> None:
-    folders = {file.parent.name for file in APP.glob("*/repository.py")}
-    assert folders == {file.parent.name for file in (ROOT / "sql").rglob("*.sql")}
+def test_a_repository_loads_the_statements_of_its_own_folder() -> None:
+    foreign = [name for file, name in loading() if name.split("/")[0] != file.parent.name]
+    assert foreign == []
+    assert {file.parent.name for file, _ in loading()} == {
+        file.parent.name for file in (ROOT / "sql").rglob("*.sql")
+    }

@@ -16,6 +16,7 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 BODIES: dict[str, Any] = {
     "tasks.create_task": {"title": "theirs"},
     "tasks.update_task": {"title": "theirs", "description": None, "is_completed": True},
+    "kinds.apply_batch": {"operations": [{"op": "create", "title": "theirs"}]},
 }
 
 
@@ -49,7 +50,7 @@ def visible(answer: TestResponse) -> tuple[str, list[tuple[str, str]], bytes]:
 
 
 def rows(database_url: str) -> list[Any]:
-    """All rows about tasks."""
+    """All rows about items."""
     with psycopg.connect(database_url) as connection:
         return [
             connection.execute(f"SELECT to_jsonb(t) FROM {table} AS t ORDER BY 1").fetchall()
@@ -149,13 +150,17 @@ def test_a_body_cannot_set_the_owner_of_a_task(alice: ApiUser, bob: ApiUser) -> 
 
 
 @pytest.mark.proves("OWN-3")
-def test_lists_searches_and_feeds_contain_own_tasks_only(alice: ApiUser, bob: ApiUser) -> None:
+def test_lists_searches_feeds_and_exports_contain_own_items_only(
+    alice: ApiUser, bob: ApiUser
+) -> None:
     mine, other = alice.create("shared words"), bob.create("shared words")
     for user, own in ((alice, mine), (bob, other)):
         for query in ("", "?q=shared", "?sort=title", "?is_completed=false"):
             assert data(user.get(query)) == [own]
-        entries = data(user.get("/changes?since=0"))
-        assert [entry["task_id"] for entry in entries] == [own["id"]]
+        for query in ("", "kind=task"):
+            entries = data(user.changes(query=query))
+            assert [entry["item"] for entry in entries] == [own]
+        assert user.export().get_json() == {"tasks": [own]}
 
 
 def test_an_idempotency_key_of_another_user_replays_nothing(alice: ApiUser, bob: ApiUser) -> None:

@@ -2,7 +2,8 @@
 
 Routes and commands come from the application object; from each of their functions the references
 are followed through the modules of app/, down to the constants made with `db.load("...")`. A
-method call on an object of unknown class counts for every class with a method of that name.
+method call on an object of unknown class counts for every class with a method of that name, and an
+attribute for every constant that was made with a keyword argument of that name.
 """
 
 import ast
@@ -20,6 +21,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")  # in Werkzeug's rules
 CONNECTION_SETUP = "app.db._new_pool"
 LOADERS = ("db.load", "statements.load")
+CALLED_BY_MARSHMALLOW = "_deserialize"  # of a field, by the schema that has it
 
 
 @dataclass
@@ -107,6 +109,10 @@ class _Graph:
         imports = dict(_imports(tree))
         for node in tree.body:
             for name in _defined(node):
+                for keyword in _keywords(node):
+                    attribute = f"{name}.{keyword.arg}"
+                    full_name = self._define(module, attribute, keyword.value, imports)
+                    self._methods.setdefault(keyword.arg or "", set()).add(full_name)
                 self._define(module, name, node, imports)
             if isinstance(node, ast.ClassDef):
                 self._read_class(module, node, imports)
@@ -114,13 +120,17 @@ class _Graph:
     def _read_class(self, module: str, node: ast.ClassDef, imports: dict[str, str]) -> None:
         names = {**imports, "self": f"{module}.{node.name}"}
         for member in node.body:
-            if isinstance(member, ast.FunctionDef):
+            if isinstance(member, ast.FunctionDef) and member.name != CALLED_BY_MARSHMALLOW:
                 full_name = self._define(module, f"{node.name}.{member.name}", member, names)
                 self._methods.setdefault(member.name, set()).add(full_name)
+            else:
+                self._define(module, node.name, member, names)
 
     def _define(self, module: str, name: str, node: ast.AST, imports: dict[str, str]) -> str:
         definition = self._definitions.setdefault(f"{module}.{name}", _Definition())
         own = set(_local_names(node)) if isinstance(node, ast.FunctionDef) else set()
+        for keyword in _keywords(node):
+            keyword.value = ast.Constant(None)  # an attribute of its own
         for part in ast.walk(node):
             if isinstance(part, ast.Call) and ast.unparse(part.func) in LOADERS:
                 definition.statements.update(_literal(part))
@@ -156,6 +166,12 @@ def _defined(node: ast.stmt) -> Iterator[str]:
         yield from (target.id for target in node.targets if isinstance(target, ast.Name))
     elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
         yield node.target.id
+
+
+def _keywords(node: ast.AST) -> list[ast.keyword]:
+    """The keyword arguments of the call that makes a constant."""
+    made = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    return made.keywords if isinstance(made, ast.Call) else []
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:

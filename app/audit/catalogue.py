@@ -1,9 +1,5 @@
-"""The tables, columns and functions that the migrations create, as far as the proof needs them.
+"""The tables, views, columns and functions that the migrations create, as the proof needs them."""
 
-Includes the temporary tables of the statements in sql/, which have no owner.
-"""
-
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +8,6 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from app import db
 from app.db.schema import DIRECTORY
 
 OWNER_COLUMN = "owner_id"
@@ -20,12 +15,13 @@ USERS = "users"
 MIGRATION_TABLE = "_yoyo_migration"
 FUNCTIONS = ("FUNCTION", "PROCEDURE", "AGGREGATE")
 READ_ONLY = {"IMMUTABLE", "STABLE"}  # PostgreSQL lets such functions write nothing
-MAKES_TABLE = re.compile(r"^CREATE TEMP", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Catalogue:
     """Columns by table; the project's functions, each with the tables that its body names.
+
+    A view whose rows are single rows of owned tables, with their owner, counts as a table.
 
     `writers` are the functions that may write: VOLATILE ones that name a table.
     """
@@ -48,7 +44,7 @@ class Catalogue:
 
 def from_migrations(directory: Path = DIRECTORY) -> Catalogue:
     """The catalogue after all migrations have been applied."""
-    tables: dict[str, tuple[str, ...]] = {MIGRATION_TABLE: ("migration_id",), **_temporary_tables()}
+    tables: dict[str, tuple[str, ...]] = {MIGRATION_TABLE: ("migration_id",)}
     bodies: dict[str, tuple[str, bool]] = {}
     for file in sorted(directory.glob("[0-9]*.sql")):
         if not file.name.endswith(".rollback.sql"):
@@ -57,27 +53,6 @@ def from_migrations(directory: Path = DIRECTORY) -> Catalogue:
     functions = {name: _named_tables(body, tables) for name, (body, _) in bodies.items()}
     writers = {name for name, (_, is_volatile) in bodies.items() if is_volatile and functions[name]}
     return Catalogue(tables, functions, frozenset(writers))
-
-
-def is_temporary_table(statement: exp.Expr | None) -> bool:
-    """Whether the statement creates a temporary table with its own column definitions."""
-    return (
-        isinstance(statement, exp.Create)
-        and statement.kind == "TABLE"
-        and isinstance(statement.this, exp.Schema)
-        and statement.find(exp.TemporaryProperty) is not None
-    )
-
-
-def _temporary_tables() -> dict[str, tuple[str, ...]]:
-    tables: dict[str, tuple[str, ...]] = {}
-    for file in sorted(db.SQL.rglob("*.sql")):
-        text = file.read_text(encoding="utf-8")
-        if MAKES_TABLE.search(text):
-            made = sqlglot.parse_one(text, dialect="postgres")
-            if is_temporary_table(made):
-                tables[made.this.this.name] = _columns(made.find_all(exp.ColumnDef))
-    return tables
 
 
 def _statements(script: str) -> Iterator[tuple[str, list[Token]]]:
@@ -102,6 +77,11 @@ def _apply(
     if words[:2] == ["CREATE", "TABLE"]:
         made = sqlglot.parse_one(text, dialect="postgres")
         tables[made.find(exp.Table).name] = _columns(made.find_all(exp.ColumnDef))  # type: ignore[union-attr]
+    elif words[:2] == ["CREATE", "VIEW"]:
+        view = sqlglot.parse_one(text, dialect="postgres")
+        columns = _single_rows(view.expression, tables)
+        if columns:
+            tables[view.find(exp.Table).name] = columns  # type: ignore[union-attr]
     elif words[:2] == ["ALTER", "TABLE"] and "ADD" in words:
         changed = sqlglot.parse_one(text, dialect="postgres")
         name = changed.find(exp.Table).name  # type: ignore[union-attr]
@@ -113,6 +93,29 @@ def _apply(
         )
         is_volatile = not READ_ONLY & {token.text.upper() for token in tokens}
         bodies[name.text.lower()] = body, is_volatile
+
+
+def _single_rows(query: exp.Expr, tables: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The columns of a query whose rows are single rows of owned tables; () for any other query."""
+    parts = list(query.find_all(exp.Select))
+    if not all(_is_single_row(part, tables) for part in parts):
+        return ()
+    return tuple(each.alias_or_name for each in parts[0].selects)
+
+
+def _is_single_row(part: exp.Select, tables: Mapping[str, tuple[str, ...]]) -> bool:
+    source = part.args["from_"].this
+    owners = [
+        each.table if isinstance(each, exp.Column) else ""
+        for each in part.selects
+        if each.alias_or_name == OWNER_COLUMN
+    ]
+    return (
+        {name for name, value in part.args.items() if value} == {"expressions", "from_"}
+        and isinstance(source, exp.Table)
+        and OWNER_COLUMN in tables.get(source.name, ())
+        and owners == [source.name]
+    )
 
 
 def _columns(definitions: Iterable[exp.ColumnDef]) -> tuple[str, ...]:

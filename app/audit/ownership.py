@@ -3,7 +3,7 @@
 The statement is parsed, and its names are resolved by PostgreSQL's rules. Equalities that hold for
 every row of a result (conjuncts of WHERE and of an inner join's ON) are facts; a relation is bound
 when facts lead from its owner column to the parameter. The proof is conservative: it refuses
-whatever it can't follow. A COPY can't name an owner, so it may only fill tables without owners.
+whatever it can't follow.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from app.audit.catalogue import OWNER_COLUMN, Catalogue, is_temporary_table
+from app.audit.catalogue import OWNER_COLUMN, Catalogue
 from app.audit.facts import OWNER, Facts, Node, Relation, Scope, folded
 
 Outputs: TypeAlias = list[tuple[str, bool]] | None  # names, and whether each is the owner's id
@@ -30,8 +30,8 @@ PURE_FUNCTIONS = frozenset(
     has_schema_privilege has_table_privilege hashtextextended json_agg json_build_array
     json_build_object json_object json_to_recordset jsonb_array_elements jsonb_build_object
     jsonb_to_recordset least left make_interval num_nonnulls octet_length pg_advisory_xact_lock
-    pg_backend_pid pg_try_advisory_xact_lock row_security_active set_config sha256 to_char
-    to_regclass trim_array
+    pg_backend_pid pg_get_triggerdef pg_try_advisory_xact_lock row_security_active set_config
+    sha256 to_char to_regclass trim_array
     """.split()  # noqa: SIM905
 )
 
@@ -72,7 +72,7 @@ class Proof:
     tables: set[str] = field(default_factory=set)
     writes: set[str] = field(default_factory=set)
     effects: list[str] | None = None  # what it does besides reading; None: not known
-    has_plan: bool = False  # COPY and CREATE can't be explained
+    has_plan: bool = False  # can be explained
 
 
 def prove(text: str, catalogue: Catalogue) -> Proof:
@@ -81,18 +81,16 @@ def prove(text: str, catalogue: Catalogue) -> Proof:
         statements = sqlglot.parse(text, dialect="postgres")
     except SqlglotError as error:
         return Proof(objections=[Objection(f"can't be parsed: {str(error).splitlines()[0]}")])
-    if len(statements) != 1 or not isinstance(statements[0], (*QUERIES, exp.Create, exp.Copy)):
-        return Proof(objections=[Objection("is not one SELECT, INSERT, UPDATE, DELETE or COPY")])
+    if len(statements) != 1 or not isinstance(statements[0], QUERIES):
+        return Proof(objections=[Objection("is not one SELECT, INSERT, UPDATE or DELETE")])
     prover = _Prover(text, catalogue)
-    prover.statement(statements[0])
+    prover.query(statements[0], {}, None)
     prover.object_to_unread(statements[0])
     prover.proof.effects = list(dict.fromkeys(_effects(statements[0], catalogue)))
     return prover.proof
 
 
 def _effects(root: exp.Expr, catalogue: Catalogue) -> Iterator[str]:
-    if isinstance(root, exp.Create | exp.Copy):
-        yield f"is a {root.key.upper()}"
     for write in root.find_all(exp.Insert, exp.Update, exp.Delete):
         yield f"writes {write.this.find(exp.Table).name}"
     if root.find(exp.Lock):
@@ -104,21 +102,11 @@ def _effects(root: exp.Expr, catalogue: Catalogue) -> Iterator[str]:
 
 class _Prover:
     def __init__(self, text: str, catalogue: Catalogue) -> None:
-        self.proof = Proof()
+        self.proof = Proof(has_plan=True)
         self._text = text
         self._catalogue = catalogue
         self._aliases = {0: ""}
         self._read: set[int] = set()
-
-    def statement(self, node: exp.Expr) -> None:
-        """Proves a query, a COPY or a CREATE TEMPORARY TABLE."""
-        if isinstance(node, exp.Create):
-            self._temporary_table(node)
-        elif isinstance(node, exp.Copy):
-            self._copy(node)
-        else:
-            self.proof.has_plan = True
-            self.query(node, {}, None)
 
     def query(self, node: exp.Expr, environment: Environment, parent: Scope | None) -> Outputs:
         """Proves a query and the queries in it; returns its columns."""
@@ -293,7 +281,9 @@ class _Prover:
         schema = source.args.get("db")
         known = schema is None or (folded(schema) == "public" and not source.args.get("catalog"))
         if not known or name not in self._catalogue.tables:
-            self._object(f"names {source.sql('postgres')}, which the migrations don't create")
+            unknown = source.sql("postgres")
+            self._object(f"names {unknown}, which the migrations don't create", unknown)
+            self._read.add(id(source))
             return None
         self._read.add(id(source))
         self.proof.tables.add(name)
@@ -478,29 +468,6 @@ class _Prover:
         self._expressions([conflict], environment, scope, ("expressions", "where"))
 
     # Statements that are not queries
-
-    def _temporary_table(self, node: exp.Create) -> None:
-        """Proves CREATE TEMPORARY TABLE with columns; its name may not hide an owned table."""
-        if not is_temporary_table(node) or node.expression is not None:
-            self._object("makes something other than an empty temporary table")
-            return
-        table = node.this.this
-        if self._catalogue.owner_column(folded(table.this)):
-            self._object(f"hides {table.name} behind a temporary table", table.name)
-        self._base_table(table, Scope(None))
-
-    def _copy(self, node: exp.Copy) -> None:
-        """Proves COPY table (columns) FROM STDIN."""
-        into = node.this
-        sources = [source.name.upper() for source in node.args["files"]]
-        if not node.args["kind"] or sources != ["STDIN"] or not isinstance(into, exp.Schema):
-            self._object("copies something other than columns FROM STDIN")
-            return
-        target = self._target(into.this, Scope(None))
-        if target is not None and target.table is not None:
-            self._object(f"copies into {target.table}, which has owners", target.table)
-
-    # Expressions
 
     def _expressions(
         self,

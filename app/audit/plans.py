@@ -6,12 +6,12 @@ each statement there in a transaction that is rolled back.
 
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -21,7 +21,6 @@ from psycopg import sql
 
 from app import devdb
 from app.db import migrations
-from app.seed.repository import CREATE_SEED_TABLE
 
 OWNER = UUID(int=1)
 OWNERS = 100
@@ -49,11 +48,12 @@ INSERT INTO ended_sessions (session_id, ended_at)
 SELECT gen_random_uuid(), now() - n * interval '1 second'
 FROM generate_series(1, 1000) AS n;
 INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body)
-SELECT id, 'key ' || n, '', 200, 'null' FROM users CROSS JOIN generate_series(1, 5) AS n;
+SELECT id, 'key ' || n, sha256(''), 200, 'null' FROM users CROSS JOIN generate_series(1, 5) AS n;
 
+ALTER TABLE tasks DISABLE TRIGGER tasks_recorded;
 INSERT INTO tasks (
     owner_id, id, title, title_folded, description_folded, created_at, updated_at, completed_at,
-    deleted_at, version, last_action
+    deleted_at, version, last_action, request_id
 )
 SELECT
     users.id,
@@ -66,14 +66,18 @@ SELECT
     CASE WHEN n %% 3 = 0 THEN made.at END,
     CASE WHEN n %% 20 = 0 THEN made.at END,
     n,
-    CASE WHEN n %% 20 = 0 THEN 'delete' ELSE 'create' END
+    CASE WHEN n %% 20 = 0 THEN 'delete' ELSE 'create' END,
+    'seed'
 FROM generate_series(1, %(tasks)s) AS n
 CROSS JOIN (SELECT id FROM users ORDER BY id LIMIT %(owners)s) AS users
 CROSS JOIN LATERAL (SELECT now() - (%(tasks)s - n) * interval '1 minute' AS at) AS made;
 
-INSERT INTO ledger_entries (owner_id, version, task_id, action, at, request_id, task, hash)
+ALTER TABLE tasks ENABLE TRIGGER tasks_recorded;
+INSERT INTO ledger_entries (
+    owner_id, version, kind, item_id, action, at, request_id, item, hash
+)
 SELECT
-    owner_id, version, id, last_action, updated_at, 'seed',
+    owner_id, version, 'task', id, last_action, updated_at, 'seed',
     CASE WHEN deleted_at IS NULL THEN '{}'::json END, sha256('')
 FROM tasks;
 
@@ -132,18 +136,9 @@ def _database(server_url: str) -> Iterator[str]:
             connection.execute(drop)
 
 
-@contextmanager
-def prepared_for(connection: psycopg.Connection[Any], name: str) -> Iterator[None]:
-    """A transaction in which the statement can run or be described; it is rolled back."""
-    with connection.transaction(force_rollback=True):
-        for statement in BEFORE.get(name, ()):
-            connection.execute(statement)
-        yield
-
-
 def explain(connection: psycopg.Connection[Any], name: str, text: str) -> Plan:
     """Runs the statement for OWNER and rolls it back. Raises psycopg.Error."""
-    with prepared_for(connection, name):
+    with connection.transaction(force_rollback=True):
         explained = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {text}"
         row = connection.execute(explained, _parameters(connection, name)).fetchone()
         big = {
@@ -239,32 +234,21 @@ SAMPLES: Mapping[str, Any] = {
     "statement_timeout": "2s",
     "lock_timeout": "500ms",
     "idle_timeout": "10s",
-    "operations": orjson.dumps(
+    "kind": "task",
+    "kinds": ["task"],
+    "tasks": orjson.dumps(
         [
-            {"ordinal": 0, "op": "create", "fields": ["title", "description"],
-             "title": "New", "title_folded": "new", "description_folded": ""},
-            {"ordinal": 1, "op": "update", "id": LAST_ID, "fields": ["title"],
-             "title": "New", "title_folded": "new", "description_folded": ""},
+            {"ordinal": 1, "id": LAST_ID, "title": "New", "title_folded": "new",
+             "description_folded": "", "created_at": datetime.now(UTC),
+             "updated_at": datetime.now(UTC), "action": "create"},
         ]
     ).decode(),
 }  # fmt: skip
-# What a statement requires: run before it, in the same transaction.
-BEFORE: Mapping[str, Sequence[LiteralString]] = {
-    "seed/insert_seeded_tasks": (
-        CREATE_SEED_TABLE.text,
-        """
-        INSERT INTO seeded (
-            version, task_id, action, at, task, hash, title, title_folded, description_folded,
-            created_at
-        ) SELECT 100, lpad('99', 32, '0')::uuid, 'create', now(), '{}', sha256(''), 'New', 'new',
-            '', now()
-        """,
-    )
-}
 PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "auth/register": {"owner_id": LAST_ID, "email_key": "new@example.com"},
     "auth/start_session": {"session_id": LAST_ID},
     "db/set_owner": {"owner_id": str(OWNER)},
+    "seed/store_tasks": {"after_version": TASKS_PER_OWNER},
     "tasks/list_by_created_desc": {"after_id": LAST_ID},
     "tasks/list_by_updated_desc": {"after_version": LAST_VERSION},
     "tasks/list_by_title_desc": {"after_title": "\U0010ffff", "after_id": LAST_ID},

@@ -1,6 +1,6 @@
 """Accounts, sessions and the counters of login attempts. Each function is one transaction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -81,13 +81,11 @@ class Throttled(NamedTuple):
     wait: int
 
 
-class AccountCounts(NamedTuple):
-    """Rows that an erasure removes, by kind."""
+class OwnedRows(NamedTuple):
+    """How many rows of one sort an erasure removes."""
 
-    tasks: int
-    ledger_entries: int
-    idempotency_keys: int
-    known_addresses: int
+    what: str
+    number: int
 
 
 class ErasedEvents(NamedTuple):
@@ -118,12 +116,13 @@ COUNT_ATTEMPT = db.load("auth/count_attempt", Throttled)
 UNDO_ATTEMPT = db.load("auth/undo_attempt")
 RAISE_STATEMENT_TIMEOUT = db.load("auth/raise_statement_timeout")
 LOCK_ACCOUNT = db.load("auth/lock_account")
-COUNT_ACCOUNT = db.load("auth/count_account", AccountCounts)
+COUNT_ACCOUNT = db.load("auth/count_account", OwnedRows)
 ERASE_LEDGER = db.load("auth/erase_ledger")
 ERASE_COUNTERS = db.load("auth/erase_counters")
 ERASE_USER = db.load("auth/erase_user")
 ERASE_EVENTS = db.load("auth/erase_events", ErasedEvents)
 
+COUNTED = ("ledger_entries", "idempotency_keys", "known_addresses")  # in count_account.sql
 ERASURE_TIMEOUT = 120.0  # seconds, as in raise_statement_timeout.sql
 AFTER_HASHING = 2.0  # seconds
 PAGE_SIZE = 500  # accounts read at a time by the command line
@@ -223,11 +222,12 @@ def enable_user(owner_id: Uuid) -> bool:
 
 
 def erase_user(
-    owner_id: Uuid, proof: Proof, account_hashes: Sequence[bytes]
+    owner_id: Uuid, proof: Proof, account_hashes: Sequence[bytes], plurals: Mapping[str, str]
 ) -> dict[str, int] | None:
-    """Erases the account; returns the rows removed of each kind, None for an outdated proof.
+    """Erases the account; returns the rows removed of each sort, None for an outdated proof.
 
-    Its sessions end last: their announcements must not be older than a few seconds at the commit.
+    `plurals` names the kinds of items: {"task": "tasks"}. The sessions end last: their
+    announcements must not be older than a few seconds at the commit.
     """
     owner = {"owner_id": owner_id}
     accounts = {"account_hashes": list(account_hashes)}
@@ -236,14 +236,15 @@ def erase_user(
         db.fetch_one(RAISE_STATEMENT_TIMEOUT, {})
         if db.fetch_one(LOCK_ACCOUNT, {**owner, **vars(proof)}) is None:
             return None
-        (counts,) = db.fetch_all(COUNT_ACCOUNT, owner)
+        counted = db.fetch_all(COUNT_ACCOUNT, owner)
         db.execute(ERASE_LEDGER, owner)
         counters = db.execute(ERASE_COUNTERS, accounts)
         sessions = end_sessions(owner_id)
         db.execute(ERASE_USER, owner)
         (events,) = db.fetch_all(ERASE_EVENTS, {**owner, **accounts})
     removed = {"sessions": sessions, "attempt_counters": counters, **events._asdict()}
-    return {**counts._asdict(), **removed}
+    counts = {plurals.get(row.what, row.what): row.number for row in counted}
+    return {**dict.fromkeys([*plurals.values(), *COUNTED], 0), **counts, **removed}
 
 
 # --- sessions -----------------------------------------------------------------------------------

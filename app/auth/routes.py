@@ -118,7 +118,10 @@ def erase_me() -> JsonResponse:
     body = read_body(ERASURE)
     user = get_credential()
     proof = prove(user, body["password"], "password")
-    removed = repository.erase_user(owner_id(), proof, keyed_hashes().account(user.email_key))
+    hashes = keyed_hashes().account(user.email_key)
+    kinds = current_request().app.extensions["kinds"].values()
+    plurals = {kind.name: kind.plural for kind in kinds}
+    removed = repository.erase_user(owner_id(), proof, hashes, plurals)
     if removed is None:
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     return success(orjson.dumps(removed))

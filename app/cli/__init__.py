@@ -11,7 +11,6 @@ COMMANDS = {
     "doctor": "app.cli.doctor:doctor",
     "ledger": "app.cli.ledger:ledger",
     "seed": "app.cli.seed:seed",
-    "tasks": "app.cli.tasks:tasks",
     "users": "app.cli.users:users",
 }
 

@@ -81,7 +81,7 @@ def _run(
         for entry in entries:
             each = entry.audited
             try:
-                with plans.prepared_for(connection, each.name):
+                with connection.transaction(force_rollback=True):
                     if each.statement:
                         found = headers.differences(connection, each.statement)
                         each = replace(each, findings=(*each.findings, *found))

@@ -1,6 +1,9 @@
-"""`flask ledger`: verification, for an operator."""
+"""`flask ledger`: verification and purging, for an operator."""
 
+import re
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import click
@@ -8,7 +11,8 @@ from flask.cli import AppGroup
 
 from app.cli.connection import connected
 from app.errors import NotFound
-from app.ledger import maintenance
+from app.kinds import KINDS
+from app.ledger import maintenance, triggers
 from app.values import Uuid
 
 PROBLEMS = {
@@ -16,20 +20,43 @@ PROBLEMS = {
     "altered": "its hash does not follow from its content and the entry before",
     "beyond": "it is beyond the newest version that the ledger has given",
     "head": "the ledger's head has another hash than its newest entry",
-    "task": "the task is not as its newest entry says",
-    "unknown": "the ledger has no entry of the task that has this version",
+    "item": "the item is not as its newest entry says",
+    "unknown": "the ledger has no entry of the item that has this version",
 }
 
-ledger = AppGroup("ledger", help="Prove that the ledger is as it was written.")
+UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+
+
+ledger = AppGroup("ledger", help="Prove that the ledgers are as they were written; purge them.")
+
+
+class Age(click.ParamType[timedelta]):
+    """A number of days, hours, minutes or seconds: 30d, 12h, 90m, 45s."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> timedelta:
+        """The age as a timedelta; fails for any other text."""
+        match = re.fullmatch(r"([0-9]{1,5})([dhms])", value)
+        if match is None:
+            self.fail(f"{value} is not an age such as 30d, 12h, 90m or 45s", param, ctx)
+        return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
 @ledger.command()
 @click.option("--owner", type=click.UUID, help="One user's ledger instead of all.")
 def verify(owner: UUID | None) -> None:
-    """Recompute the hash chains; exit status 1 names the first entry that does not hold."""
+    """Recompute the hash chains, and compare the triggers with the migrations.
+
+    Exit status 1 names the first entry of a ledger that does not hold, and each trigger or function
+    that differs.
+    """
     with connected():
+        problems = list(triggers.problems())
         verdicts = [_report(owner_id) for owner_id in _owners(owner)]
-    if not all(verdicts):
+    for problem in problems:
+        click.echo(problem)
+    if problems or not all(verdicts):
         raise SystemExit(1)
 
 
@@ -49,3 +76,18 @@ def _report(owner_id: Uuid) -> bool:
         return True
     click.echo(f"{owner_id}: version {verdict.version}: {PROBLEMS[verdict.problem]}")
     return False
+
+
+@ledger.command()
+@click.option("--older-than", type=Age(), required=True, help="30d, 12h, 90m or 45s.")
+def purge(older_than: timedelta) -> None:
+    """Empty the trash and prune the ledgers of what is older; the service may go on meanwhile.
+
+    Clients whose last synchronisation is older get 410 from the feed, and start over.
+    """
+    with connected():
+        purged = maintenance.purge(older_than, KINDS.values())
+    click.echo(
+        f"purged {purged.items} items and {purged.entries} ledger entries of {purged.owners} "
+        f"users, and {purged.keys} idempotency keys"
+    )

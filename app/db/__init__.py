@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.pq.abc import PGresult
 from psycopg.rows import namedtuple_row
 from psycopg_pool import PoolTimeout
@@ -281,6 +282,26 @@ def fetch_all(statement: Statement[R], params: Params) -> list[R]:
     return _run(statement, params, Connection.rows)
 
 
+def fetch_each(calls: Sequence[tuple[Statement[R], Params]]) -> list[R | None]:
+    """The first row of each statement, or None; all go out in one round trip.
+
+    Inside a transaction only. All parameters have one owner.
+    """
+    connection, began = _database.thread.connection, monotonic()
+    if connection is None:
+        raise RuntimeError("db.fetch_each() belongs inside db.transaction()")
+    setting = _set_owner(calls[0][1])
+    try:
+        results = connection.run(*setting, *calls)[len(setting) :]
+        rows = [
+            connection.rows(statement, result)
+            for (statement, _), result in zip(calls, results, strict=True)
+        ]
+        return [found[0] if found else None for found in rows]
+    finally:
+        _note_time(f"{len(calls)} in a pipeline", began)
+
+
 def execute(statement: Statement[Any], params: Params) -> int:
     """Runs the statement; returns the number of rows that it changed."""
     return _run(statement, params, _changed_rows)
@@ -290,32 +311,35 @@ def _changed_rows(_connection: Connection, _statement: Statement[Any], result: P
     return result.command_tuples or 0
 
 
-def copy(statement: Statement[Any], types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Sends the rows to a binary COPY FROM STDIN, whose columns have these types."""
-    if _database.thread.connection is None:
-        raise RuntimeError("db.copy() belongs inside db.transaction()")
-    with _database.thread.connection.cursor().copy(statement.text) as target:
-        target.set_types(types)
-        for row in rows:
-            target.write_row(row)
+def stream(
+    statements: Iterable[Statement[R]], params: Params
+) -> Generator[tuple[Statement[R], list[R]], None, None]:
+    """The rows of each statement in chunks, all from one snapshot.
 
-
-def stream(statement: Statement[R], params: Params) -> Generator[list[R], None, None]:
-    """The rows in chunks, from one snapshot; each chunk has a statement's timeout of its own.
-
-    Holds a connection until it is exhausted or closed.
+    Each chunk has a statement's timeout of its own. Holds a connection until it is exhausted or
+    closed.
     """
-    with (
-        _Loan() as connection,
-        connection.transaction(),
-        connection.cursor(name=statement.name) as cursor,
-    ):
-        if _this_process().sets_owner:
-            connection.execute(SET_OWNER.text, {"owner_id": str(params["owner_id"])})
+    with _Loan() as connection, _snapshot(connection):
         connection.execute(RAISE_IDLE_TIMEOUT.text)
-        cursor.execute(statement.text, params)
-        while chunk := cursor.fetchmany(STREAM_ROWS):
-            yield chunk
+        for call, setting in _set_owner(params):
+            connection.execute(call.text, setting)
+        for statement in statements:
+            with connection.cursor(name=statement.name) as cursor:
+                cursor.execute(statement.text, params)
+                while chunk := cursor.fetchmany(STREAM_ROWS):
+                    yield statement, chunk
+
+
+@contextmanager
+def _snapshot(connection: Connection) -> Iterator[None]:
+    """A transaction whose statements all read the same snapshot."""
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        with connection.transaction():
+            yield
+    finally:
+        if not connection.closed:
+            connection.isolation_level = None
 
 
 def _run(statement: Statement[Any], params: Params, fetch: Fetch[T], *, grouped: bool = False) -> T:
@@ -328,8 +352,14 @@ def _run(statement: Statement[Any], params: Params, fetch: Fetch[T], *, grouped:
             return _run_grouped(statement, params, fetch)
         return _run_alone(statement, params, fetch)
     finally:
-        if thread.timings is not None:
-            thread.timings.append((statement.name, monotonic() - began))
+        _note_time(statement.name, began)
+
+
+def _note_time(name: str, began: float) -> None:
+    """Adds a statement to the times of the thread's request."""
+    timings = _database.thread.timings
+    if timings is not None:
+        timings.append((name, monotonic() - began))
 
 
 def _run_on(
@@ -340,9 +370,14 @@ def _run_on(
 
 def _calls(statement: Statement[Any], params: Params) -> list[Call]:
     """The statement; with row security, behind the one that sets its owner."""
+    return [*_set_owner(params), (statement, params)]
+
+
+def _set_owner(params: Params) -> list[Call]:
+    """With row security, the statement that sets the owner."""
     if _this_process().sets_owner and "owner_id" in params:
-        return [(SET_OWNER, {"owner_id": str(params["owner_id"])}), (statement, params)]
-    return [(statement, params)]
+        return [(SET_OWNER, {"owner_id": str(params["owner_id"])})]
+    return []
 
 
 def _run_alone(statement: Statement[Any], params: Params, fetch: Fetch[T]) -> T:

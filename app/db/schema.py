@@ -9,3 +9,8 @@ def known() -> list[str]:
     """The ids of the migrations, in order."""
     files = DIRECTORY.glob("[0-9]*.sql")
     return sorted(file.stem for file in files if not file.name.endswith(".rollback.sql"))
+
+
+def read(name: str) -> str:
+    """The text of a migration."""
+    return (DIRECTORY / f"{name}.sql").read_text(encoding="utf-8")

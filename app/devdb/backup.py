@@ -80,7 +80,6 @@ def _make_empty(admin: Admin) -> None:
     _execute(admin, "CREATE DATABASE {} OWNER {} TEMPLATE template0", RESTORED, devdb.OWNER)
     # Rights on the database itself are in no dump either.
     _execute(admin, "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", RESTORED)
-    _execute(admin, "GRANT TEMPORARY ON DATABASE {} TO ownrow_owner", RESTORED)
 
 
 def _swap(admin: Admin) -> None:

@@ -37,7 +37,8 @@ def read_cursor(text: str, parameters: bytes) -> list[Any]:
 
 def _mac(key: bytes, parameters: bytes, position: bytes) -> bytes:
     request = current_request()
-    place = f"{request.endpoint} {request.view_args.get('task_id', '')} {owner_id()} ".encode()
+    others = [value for name, value in request.view_args.items() if name != "user_id"]
+    place = " ".join([str(request.endpoint), *others, owner_id(), ""]).encode()
     bound = place + parameters + position
     return hashlib.blake2b(bound, digest_size=MAC_SIZE, key=key, person=b"cursor").digest()
 

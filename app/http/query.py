@@ -1,6 +1,6 @@
 """Query strings, validated by a schema; a cursor becomes the position that it stands for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -28,18 +28,29 @@ class Query:
     link: str  # the parameters without cursor, as a link carries them
 
 
-def read_query(schema: Schema = NOTHING) -> dict[str, Any]:
+ReadToken = Callable[[str, Query], Any]  # raises BadRequest
+
+
+def read_query(schema: Schema = NOTHING, **tokens: ReadToken) -> dict[str, Any]:
     """The parameters as `schema` loads them; unknown and repeated ones are a 422.
 
-    The parameter `cursor` becomes a list: the position that it stands for.
+    The parameter `cursor` becomes a list: the position that it stands for. So does each parameter
+    of `tokens`, by the function given for it. One that is not valid is a 400, which comes first.
     """
     query = _query(schema)
-    given = query.fields.get("cursor")
-    position = None if given is None else read_cursor(given, query.others)  # 400 comes before 422
+    readers = {"cursor": _read_cursor, **tokens}
+    positions = {
+        name: readers[name](value, query)
+        for name, value in query.fields.items()
+        if name in readers and value is not None
+    }
     if query.broken:
         raise ValidationFailed(details=query.broken)
-    fields = dict(query.fields)
-    return fields if position is None else {**fields, "cursor": position}
+    return {**query.fields, **positions}
+
+
+def _read_cursor(text: str, query: Query) -> list[Any]:
+    return read_cursor(text, query.others)
 
 
 def unknown_parameters() -> Sequence[Detail]:

@@ -1,12 +1,13 @@
 """Pruning and verifying the ledgers of all owners, for an operator."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.auth.repository import list_users
 from app.idempotency.repository import delete_expired_keys
 from app.ledger import repository
+from app.ledger.kinds import Kind
 from app.values import Uuid
 
 
@@ -15,7 +16,7 @@ class Purged:
     """How many rows were removed, of how many owners."""
 
     owners: int = 0
-    tasks: int = 0
+    items: int = 0
     entries: int = 0
     keys: int = 0
 
@@ -35,7 +36,7 @@ def owners() -> Iterator[Uuid]:
     return (user.id for user in list_users())
 
 
-def purge(older_than: timedelta) -> Purged:
+def purge(older_than: timedelta, kinds: Collection[Kind]) -> Purged:
     """Empties the trash and prunes the ledger of every owner, of what is older.
 
     In short transactions: the service goes on meanwhile, and an interrupted purge can go on later.
@@ -44,18 +45,19 @@ def purge(older_than: timedelta) -> Purged:
     purged = Purged()
     for owner_id in owners():
         entries = purged.entries
-        _purge_owner(owner_id, before, purged)
+        _purge_owner(owner_id, before, kinds, purged)
         purged.keys += delete_expired_keys(owner_id)
         purged.owners += purged.entries > entries
     return purged
 
 
-def _purge_owner(owner_id: Uuid, before: datetime, purged: Purged) -> None:
-    removed = repository.prune(owner_id, before, is_first=True)
+def _purge_owner(owner_id: Uuid, before: datetime, kinds: Collection[Kind], purged: Purged) -> None:
+    empty_trash = [kind.empty_trash for kind in kinds]
+    removed = repository.prune(owner_id, before, empty_trash, is_first=True)
     while removed is not None:
         purged.entries += removed.entries
-        purged.tasks += removed.tasks
-        removed = repository.prune(owner_id, before, is_first=False)
+        purged.items += removed.items
+        removed = repository.prune(owner_id, before, empty_trash, is_first=False)
 
 
 def verify(owner_id: Uuid) -> Verdict:
@@ -65,7 +67,7 @@ def verify(owner_id: Uuid) -> Verdict:
         entries, head = entries + page.entries, page.hash
         if page.problem is not None:
             return Verdict(entries, head, page.version, page.problem)
-    for tasks in repository.verify_tasks(owner_id):
-        if tasks.version is not None:
-            return Verdict(entries, head, tasks.version, "unknown")
+    for items in repository.verify_items(owner_id):
+        if items.version is not None:
+            return Verdict(entries, head, items.version, "unknown")
     return Verdict(entries, head)

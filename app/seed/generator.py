@@ -1,30 +1,23 @@
-"""Random accounts with tasks and a past, with a valid ledger."""
+"""Random accounts with tasks and a past; the database itself keeps their ledgers."""
 
-import hashlib
 import random
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
-
-import orjson
 
 from app.auth import repository as accounts
 from app.auth.schemas import email_key
 from app.seed import repository
 from app.values import Uuid, fold
 
-NO_TASK = (None,) * 6  # the task's columns, which only its last change carries
 PASSWORD = "seven quiet rivers"  # of every seeded account  # noqa: S105
-BATCH = 1000  # tasks of one transaction
+BATCH = 250  # tasks of one statement: more would slow down its updates of one row of ledgers
 PAST = timedelta(days=90)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-EMPTY = hashlib.sha256().digest()  # the hash before the first entry
+COMPLETED, DELETED = 0.6, 0.1  # shares of the tasks
 FIRST_NAMES = ("ada", "alan", "barbara", "donald", "frances", "grace", "katherine", "margaret")
 LAST_NAMES = ("allen", "dijkstra", "hamilton", "hopper", "johnson", "kay", "liskov", "lovelace")
 VERBS = ("Buy", "Call", "Clean", "Find", "Fix", "Order", "Pay", "Read", "Return", "Write to")
@@ -50,33 +43,7 @@ DESCRIPTIONS = (
 )
 TITLES = [f"{verb} {thing}" for verb in VERBS for thing in THINGS]
 
-
-class _Task(NamedTuple):
-    id: UUID
-    id_text: str
-    title: str
-    description: str | None
-    created_at: datetime
-    created_at_text: str
-
-
-class _Change(NamedTuple):
-    """A change of a task: its action, its time, and the task's completion then."""
-
-    task: _Task
-    action: str
-    at: datetime
-    completed_at: datetime | None
-    is_last: bool
-
-
-@dataclass(slots=True)
-class _Ledger:
-    """The head of an owner's ledger; a new ledger has no entry."""
-
-    owner_id: Uuid
-    version: int = 0
-    hash: bytes = EMPTY
+Task = dict[str, Any]
 
 
 def account(password_hash: str) -> tuple[Uuid, str]:
@@ -89,111 +56,53 @@ def account(password_hash: str) -> tuple[Uuid, str]:
 def tasks(owner_id: Uuid, count: int) -> Iterator[int]:
     """Gives a new account `count` tasks, some completed or deleted; yields each batch's size.
 
-    Each batch has a period of its own, so that all of an owner's changes are in order.
+    Each batch has a period of the past of its own, in whose thirds its tasks are created, completed
+    and deleted, so that all of an owner's changes are in the order of time.
     """
     sizes = [min(BATCH, count - start) for start in range(0, count, BATCH)]
-    began = datetime.now(UTC) - PAST
-    ledger = _Ledger(owner_id)
+    began, version = datetime.now(UTC) - PAST, 0
     for number, size in enumerate(sizes):
-        made = _tasks(size, began + PAST * number / len(sizes), PAST / len(sizes))
-        changes = _changes(made, began + PAST * (number + 1) / len(sizes))
-        after_version = ledger.version
-        rows = [_row(ledger, change) for change in changes]
-        repository.store(owner_id, after_version, rows)
+        third = PAST / len(sizes) / 3
+        times = (began + PAST * number / len(sizes) + third * part for part in range(3))
+        for changed in _changes(size, times, third):
+            version = repository.store(owner_id, version, changed)
         yield size
 
 
-def _tasks(count: int, began: datetime, duration: timedelta) -> list[_Task]:
-    titles = random.choices(TITLES, k=count)  # noqa: S311
-    descriptions = random.choices(DESCRIPTIONS, k=count)  # noqa: S311
-    step = duration / 2 / count
-    tasks = []
-    for number, (title, description) in enumerate(zip(titles, descriptions, strict=True)):
-        # Its number as microseconds makes each time unique.
-        created_at = _after(began, step * number, number)
-        made = _id(created_at)
-        tasks.append(_Task(made, str(made), title, description, created_at, _utc(created_at)))
-    return tasks
+def _changes(size: int, times: Iterable[datetime], duration: timedelta) -> Iterator[list[Task]]:
+    """The tasks as they are created, those that are then completed, those that are then deleted."""
+    created, completed, deleted = times
+    made = [_task(at) for at in _spread(created, duration, size)]
+    yield made
+    for start, share, action in ((completed, COMPLETED, "complete"), (deleted, DELETED, "delete")):
+        chosen = [task for task in made if random.random() < share]  # noqa: S311
+        for task, at in zip(chosen, _spread(start, duration, len(chosen)), strict=True):
+            task |= {"action": action, "updated_at": at}
+            task["completed_at" if action == "complete" else "deleted_at"] = at
+        if chosen:
+            yield chosen
 
 
-def _changes(tasks: list[_Task], end: datetime) -> list[_Change]:
-    """The changes of the tasks, in order: all are created, most completed, some deleted."""
-    changes = []
-    for number, task in enumerate(tasks):
-        at, completed_at = task.created_at, None
-        happened: list[tuple[str, datetime, datetime | None]] = [("create", at, None)]
-        for action, share in (("complete", 0.6), ("delete", 0.1)):
-            if random.random() < share:  # noqa: S311
-                at = _after(at, (end - at) * random.uniform(0.1, 0.9), number)  # noqa: S311
-                completed_at = at if action == "complete" else completed_at
-                happened.append((action, at, completed_at))
-        changes += [
-            _Change(task, *change, position == len(happened))
-            for position, change in enumerate(happened, 1)
-        ]
-    return sorted(changes, key=attrgetter("at"))
+def _spread(start: datetime, duration: timedelta, count: int) -> Sequence[datetime]:
+    return [start + duration * number / count for number in range(count)]
 
 
-def _after(began: datetime, duration: timedelta, number: int) -> datetime:
-    """`duration` later in whole milliseconds; `number` as microseconds makes it unique."""
-    later = began + duration
-    return later.replace(microsecond=later.microsecond // 1000 * 1000 + number)
-
-
-# --- the same text as the functions of migration 0003 make, which take most of a seed's time -----
-
-
-def _row(ledger: _Ledger, change: _Change) -> tuple[Any, ...]:
-    """The ledger's next entry and, with its last change, the task: in the order of TYPES."""
-    task, action, at, completed_at, is_last = change
-    ledger.version += 1
-    at_text = _utc(at)
-    document = None if action == "delete" else _document(ledger, change, at_text)
-    entry = (
-        f'[{ledger.version}, "{task.id_text}", "{action}", "{at_text}", "seed", null, '
-        f"{document or 'null'}]"
-    )
-    ledger.hash = hashlib.sha256(ledger.hash + entry.encode()).digest()
-    row = (ledger.version, task.id, action, at, document, ledger.hash)
-    if not is_last:
-        return row + NO_TASK
-    texts = task.title, _fold(task.title), task.description, _fold(task.description or "")
-    return row + texts + (completed_at, task.created_at)
-
-
-def _document(ledger: _Ledger, change: _Change, at_text: str) -> str:
-    """task_document()."""
-    task, completed_at = change.task, change.completed_at
-    completed = (
-        '"is_completed" : false, "completed_at" : null'
-        if completed_at is None
-        else f'"is_completed" : true, "completed_at" : "{at_text}"'
-    )
-    return (
-        f'{{"id" : "{task.id_text}", "owner_id" : "{ledger.owner_id}", '
-        f'"title" : {_json(task.title)}, "description" : {_json(task.description)}, {completed}, '
-        f'"created_at" : "{task.created_at_text}", "updated_at" : "{at_text}", '
-        f'"version" : {ledger.version}}}'
-    )
-
-
-def _utc(at: datetime) -> str:
-    """utc()."""
-    return f"{at.isoformat(timespec='microseconds')[:-6]}Z"
+def _task(at: datetime) -> Task:
+    title, description = random.choice(TITLES), random.choice(DESCRIPTIONS)  # noqa: S311
+    return {
+        "id": _id(at),
+        "title": title,
+        "title_folded": fold(title),
+        "description": description,
+        "description_folded": fold(description or ""),
+        "created_at": at,
+        "updated_at": at,
+        "action": "create",
+    }
 
 
 def _id(at: datetime) -> UUID:
-    """uuidv7_at()."""
+    """A version 7 UUID, as uuidv7_at() makes it."""
     milliseconds, microseconds = divmod((at - EPOCH) // MICROSECOND, 1000)
     random_bits = random.getrandbits(62)
     return UUID(int=milliseconds << 80 | 7 << 76 | microseconds << 64 | 2 << 62 | random_bits)
-
-
-@cache
-def _json(text: str | None) -> str:
-    return orjson.dumps(text).decode()
-
-
-@cache
-def _fold(text: str) -> str:
-    return fold(text)

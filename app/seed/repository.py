@@ -1,31 +1,36 @@
-"""Storing seeded changes: a COPY into a temporary table, then one INSERT."""
+"""Storing seeded tasks, in their states and at their times in the past."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
 
 from app import db
 from app.errors import NotFound
 from app.values import Uuid
 
-CREATE_SEED_TABLE = db.load("seed/create_seed_table")
-COPY_SEED = db.load("seed/copy_seed")
-INSERT_SEEDED_TASKS = db.load("seed/insert_seeded_tasks")
 
-# The types of copy_seed.sql's columns, in its order.
-TYPES = (
-    *("int8", "uuid", "text", "timestamptz", "text", "bytea"),
-    *("text", "text", "text", "text", "timestamptz", "timestamptz"),
-)
+class Stored(NamedTuple):
+    """The ledger's version after the tasks were stored."""
+
+    version: int
 
 
-def store(owner_id: Uuid, after_version: int, rows: Iterable[Sequence[Any]]) -> None:
-    """Adds changes behind that version of the owner's ledger; raises NotFound at another version.
+STORE_TASKS = db.load("seed/store_tasks", Stored)
 
-    COPY can't write to a table under row security: the rows go through a temporary one.
+
+def store(owner_id: Uuid, after_version: int, tasks: Sequence[Mapping[str, Any]]) -> int:
+    """Adds or changes tasks, in their order; returns the ledger's version after them.
+
+    Raises NotFound where the owner's ledger is not at `after_version`.
     """
-    target = {"owner_id": owner_id, "after_version": after_version}
-    with db.transaction():
-        db.execute(CREATE_SEED_TABLE, {})
-        db.copy(COPY_SEED, TYPES, rows)
-        if db.fetch_one(INSERT_SEEDED_TASKS, target) is None:
-            raise NotFound
+    numbered = [{"ordinal": number, **task} for number, task in enumerate(tasks, 1)]
+    params = {
+        "owner_id": owner_id,
+        "after_version": after_version,
+        "tasks": orjson.dumps(numbered).decode(),
+    }
+    row = db.fetch_one(STORE_TASKS, params)
+    if row is None:
+        raise NotFound
+    return row.version

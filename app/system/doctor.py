@@ -31,7 +31,11 @@ SELECT
         SELECT proname::text FROM pg_proc
         JOIN pg_class ON pronamespace = relnamespace AND pg_class.oid = to_regclass('public.users')
         WHERE prosecdef AND relowner = to_regrole('ownrow_owner') AND proowner <> to_regrole(
-            CASE WHEN proname = ANY(%(lookups)s) THEN 'ownrow_lookup' ELSE 'ownrow_owner' END
+            CASE
+                WHEN proname = ANY(%(lookups)s) THEN 'ownrow_lookup'
+                WHEN proname = 'record_change' THEN 'ownrow_ledger'
+                ELSE 'ownrow_owner'
+            END
         )
         ORDER BY proname
     ) AS functions
@@ -43,6 +47,7 @@ NEEDED = {
         "ledger_entries_not_truncated",
         "ledgers_kept",
         "sessions_noted",
+        "tasks_recorded",
         "users_closing_noted",
         "users_noted",
     ],
@@ -210,8 +215,8 @@ def _schema(_config: Config, database: Database) -> Finding:
 
 def _rights(_config: Config, database: Database) -> Finding:
     server = database.server
-    if not server.may_write_ledger:
-        text = f"{server.role_name} may not write the ledger"
+    if not server.may_change_items:
+        text = f"{server.role_name} may not change items"
         return Finding(BAD, "rights", text, "connect as ownrow_app, or run: flask db upgrade")
     if database.left_out.functions:
         text = f"functions that are not their role's: {', '.join(database.left_out.functions)}"

@@ -30,7 +30,7 @@ class ServerState(NamedTuple):
     role_name: str
     may_create: bool
     may_rewrite_ledger: bool
-    may_write_ledger: bool
+    may_change_items: bool
     has_row_security: bool
 
 

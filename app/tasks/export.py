@@ -1,4 +1,4 @@
-"""Exports of tasks as JSON and CSV, in chunks as the database streams them."""
+"""The export of tasks as CSV, in chunks as the database streams them."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from app.tasks.repository import Document
+from app.ledger.repository import Document
 
 COLUMNS = (
     "id",
@@ -23,19 +23,13 @@ COLUMNS = (
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_json(chunks: Iterable[Sequence[Document]]) -> Generator[bytes, None, None]:
-    """One JSON array, a task per line."""
-    before = b"["
-    for chunk in chunks:
-        yield before + b",\n".join(row.document for row in chunk)
-        before = b",\n"
-    yield b"[]" if before == b"[" else b"]"
+def as_csv(chunks: Iterable[tuple[Any, Sequence[Document]]]) -> Generator[bytes, None, None]:
+    """RFC 4180: a header, then a record per task; null is an empty cell.
 
-
-def as_csv(chunks: Iterable[Sequence[Document]]) -> Generator[bytes, None, None]:
-    """RFC 4180: a header, then a record per task; null is an empty cell."""
+    `chunks` are pairs of a statement and tasks.
+    """
     records: list[Sequence[str]] = [COLUMNS]
-    for chunk in chunks:
+    for _, chunk in chunks:
         yield _lines([*records, *(_record(orjson.loads(row.document)) for row in chunk)])
         records = []
     if records:

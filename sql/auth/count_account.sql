@@ -1,21 +1,21 @@
--- Counts the rows that erasing the owner's account will delete.
+-- Counts the rows that erasing the owner's account will delete, by what they are: the kind of an item,
+-- or the name of the table.
+-- No row: there are no such rows.
 -- @reads
 -- @param owner_id uuid
--- @returns tasks bigint, ledger_entries bigint, idempotency_keys bigint, known_addresses bigint
-SELECT
-    (
-        SELECT count(*) FROM tasks
-        WHERE tasks.owner_id = %(owner_id)s
-    ) AS tasks,
-    (
-        SELECT count(*) FROM ledger_entries
-        WHERE ledger_entries.owner_id = %(owner_id)s
-    ) AS ledger_entries,
-    (
-        SELECT count(*) FROM idempotency_keys
-        WHERE idempotency_keys.owner_id = %(owner_id)s
-    ) AS idempotency_keys,
-    (
-        SELECT count(*) FROM known_addresses
-        WHERE known_addresses.owner_id = %(owner_id)s
-    ) AS known_addresses
+-- @returns what text, number bigint
+SELECT owned.what, count(*) AS number
+FROM (
+    SELECT items.kind AS what FROM items
+    WHERE items.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'ledger_entries' AS what FROM ledger_entries
+    WHERE ledger_entries.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'idempotency_keys' AS what FROM idempotency_keys
+    WHERE idempotency_keys.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'known_addresses' AS what FROM known_addresses
+    WHERE known_addresses.owner_id = %(owner_id)s
+) AS owned
+GROUP BY owned.what

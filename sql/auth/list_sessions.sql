@@ -7,6 +7,6 @@ SELECT id, utc(created_at) AS created_at, utc(last_used_at) AS last_used_at, use
 FROM sessions
 WHERE
     owner_id = %(owner_id)s
-    AND created_at > now() - interval '90 days'
-    AND last_used_at > now() - interval '30 days'
+    AND created_at > now() - session_lifetime()
+    AND last_used_at > now() - session_idle_time()
 ORDER BY last_used_at DESC, id ASC

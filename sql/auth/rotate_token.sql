@@ -14,7 +14,7 @@ WITH session AS (
     WHERE
         sessions.owner_id = %(owner_id)s
         AND sessions.id = %(session_id)s
-        AND sessions.created_at > now() - interval '90 days'
+        AND sessions.created_at > now() - session_lifetime()
         AND users.id = %(owner_id)s
         AND users.disabled_at IS NULL
     FOR NO KEY UPDATE OF sessions
@@ -29,7 +29,7 @@ used AS (
         AND refresh_tokens.session_id = session.id
         AND refresh_tokens.token_hash = %(token_hash)s
         AND refresh_tokens.used_at IS NULL
-        AND refresh_tokens.created_at > now() - interval '30 days'
+        AND refresh_tokens.created_at > now() - session_idle_time()
     RETURNING refresh_tokens.owner_id, refresh_tokens.session_id
 ),
 

@@ -27,7 +27,7 @@ expired_sessions AS (
     WHERE
         owner_id = %(owner_id)s
         AND (
-            created_at <= now() - interval '90 days' OR last_used_at <= now() - interval '30 days'
+            created_at <= now() - session_lifetime() OR last_used_at <= now() - session_idle_time()
         )
 ),
 

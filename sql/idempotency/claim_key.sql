@@ -1,5 +1,5 @@
 -- Locks an Idempotency-Key until the transaction ends, and reads the response stored under it.
--- Deletes responses older than 24 hours: the key's own and up to 10 others of the owner.
+-- Deletes expired responses: the key's own and up to 10 others of the owner.
 -- Not is_claimed: another transaction holds the key. No status: no response is stored, or one was
 -- stored after this statement began, and idempotency/store_response will violate
 -- idempotency_keys_pkey.
@@ -13,7 +13,7 @@ WITH expired AS (
     WHERE
         owner_id = %(owner_id)s
         AND key = %(key)s
-        AND created_at <= now() - interval '24 hours'
+        AND created_at <= now() - idempotency_key_lifetime()
 ),
 
 other_expired AS (
@@ -22,7 +22,7 @@ other_expired AS (
     WHERE
         owner_id = %(owner_id)s
         AND key <> %(key)s
-        AND created_at <= now() - interval '24 hours'
+        AND created_at <= now() - idempotency_key_lifetime()
     ORDER BY created_at
     LIMIT 10
     FOR UPDATE SKIP LOCKED
@@ -51,4 +51,4 @@ LEFT JOIN idempotency_keys
     ON
         idempotency_keys.owner_id = %(owner_id)s
         AND idempotency_keys.key = %(key)s
-        AND idempotency_keys.created_at > now() - interval '24 hours'
+        AND idempotency_keys.created_at > now() - idempotency_key_lifetime()

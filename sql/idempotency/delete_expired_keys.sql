@@ -1,5 +1,5 @@
--- Deletes the owner's idempotency keys that have expired, after 24 hours.
+-- Deletes the owner's idempotency keys that have expired.
 -- @writes
 -- @param owner_id uuid
 DELETE FROM idempotency_keys
-WHERE owner_id = %(owner_id)s AND created_at <= now() - interval '24 hours'
+WHERE owner_id = %(owner_id)s AND created_at <= now() - idempotency_key_lifetime()

@@ -1,50 +1,39 @@
--- Lists the tasks that changed after version since, each once in its current state, in the order of
--- changes.
--- No row: the owner is gone. No entries: nothing changed, or known_tags holds the ledger's tag. No
--- last_version: there are no more changes.
+-- Lists the items of the given kinds that changed after version since, each once in its current
+-- state, in the order of changes.
+-- No row: the owner is gone. No documents: nothing changed, or known_tags holds the ledger's
+-- feed_tag. version > 0 is the condition of the indexes on versions.
 -- @reads
 -- @param limit integer
 -- @param owner_id uuid
+-- @param kinds text[]
 -- @param since bigint
 -- @param known_tags text[]
--- @returns version bigint, pruned_version bigint, prune_count integer, entries json null
--- @returns last_version bigint null
+-- @returns version bigint, pruned_version bigint, prune_count integer, feed_tag text, documents json
+-- @returns last json null
 SELECT
-    ledgers.version,
-    ledgers.pruned_version,
-    ledgers.prune_count,
-    feed.entries,
-    feed.last_version
+    ledgers.version, ledgers.pruned_version, ledgers.prune_count, ledgers.feed_tag,
+    page_documents(page.documents, %(limit)s) AS documents,
+    page_last(page.documents, %(limit)s) AS last
 FROM ledgers
 CROSS JOIN
     LATERAL (
-        SELECT
-            array_to_json(
-                trim_array(array_agg(changed.entry), greatest(count(*) - %(limit)s, 0)::integer)
-            ) AS entries,
-            CASE WHEN count(*) > %(limit)s THEN (array_agg(changed.version))[%(limit)s] END
-                AS last_version
+        SELECT array_agg(listed.document) AS documents
         FROM (
             SELECT
-                tasks.version,
-                json_build_object(
-                    'version', tasks.version,
-                    'action', tasks.last_action,
-                    'at', utc(tasks.updated_at),
-                    'task_id', tasks.id,
-                    'deleted', tasks.deleted_at IS NOT NULL,
-                    'task', CASE WHEN tasks.deleted_at IS NULL THEN tasks.document END
-                ) AS entry
-            FROM tasks
+                change_document(
+                    items.version, items.kind, items.last_action, items.updated_at, items.id,
+                    CASE WHEN items.deleted_at IS NULL THEN items.document END
+                ) AS document
+            FROM items
             WHERE
-                tasks.owner_id = ledgers.owner_id
-                AND tasks.owner_id = %(owner_id)s
-                AND tasks.version > 0
-                AND tasks.version > %(since)s
-                AND concat(ledgers.version, '-', ledgers.pruned_version)
-                <> ALL(%(known_tags)s::text[])
-            ORDER BY tasks.version
+                items.owner_id = ledgers.owner_id
+                AND items.owner_id = %(owner_id)s
+                AND items.kind = ANY(%(kinds)s::text[])
+                AND items.version > 0
+                AND items.version > %(since)s
+                AND ledgers.feed_tag <> ALL(%(known_tags)s::text[])
+            ORDER BY items.version
             LIMIT %(limit)s::integer + 1
-        ) AS changed
-    ) AS feed
+        ) AS listed
+    ) AS page
 WHERE ledgers.owner_id = %(owner_id)s

@@ -1,10 +1,10 @@
 -- Recomputes the hash chain of up to limit entries after after_version in the owner's ledger, and
--- compares the newest entry of each task with the task. Reports the first failure as problem:
+-- compares the newest entry of each item with the item. Reports the first failure as problem:
 --   missing    there is no entry of that version
 --   altered    its hash does not match its content and the previous hash
 --   beyond     its version is above the ledger's
 --   head       its hash differs from the ledger's
---   task       its task is missing, or differs from the entry
+--   item       its item is missing, or differs from the entry
 -- No row: no such ledger. No last_version: there are no entries after after_version. No version and
 -- no problem: no failure.
 -- @reads
@@ -42,20 +42,22 @@ link AS (
     SELECT
         ledger_entries.owner_id,
         ledger_entries.version,
-        ledger_entries.task_id,
+        ledger_entries.kind,
+        ledger_entries.item_id,
         ledger_entries.action,
-        ledger_entries.task,
+        ledger_entries.item,
         ledger_entries.hash,
         lag(ledger_entries.version, 1, beginning.version) OVER chain + 1 AS next_version,
         ledger_hash(
             lag(ledger_entries.hash, 1, beginning.hash) OVER chain,
             ledger_entries.version,
-            ledger_entries.task_id,
+            ledger_entries.kind,
+            ledger_entries.item_id,
             ledger_entries.action,
             ledger_entries.at,
             ledger_entries.request_id,
             ledger_entries.session_id,
-            ledger_entries.task
+            ledger_entries.item
         ) AS next_hash
     FROM beginning
     INNER JOIN ledger_entries ON beginning.owner_id = ledger_entries.owner_id
@@ -83,27 +85,28 @@ failure AS (
             WHEN link.hash <> link.next_hash THEN 'altered'
             WHEN link.version = ledger.version AND link.hash <> ledger.hash THEN 'head'
             WHEN
-                coalesce(tasks.version, 0) < link.version
+                coalesce(items.version, 0) < link.version
                 AND NOT EXISTS (
                     SELECT 1
                     FROM ledger_entries
                     WHERE
                         ledger_entries.owner_id = %(owner_id)s
-                        AND ledger_entries.task_id = link.task_id
+                        AND ledger_entries.item_id = link.item_id
                         AND ledger_entries.version > link.version
                 )
-                THEN 'task'
+                THEN 'item'
             WHEN
-                tasks.version = link.version
+                items.version = link.version
                 AND (
-                    tasks.last_action <> link.action
-                    OR (link.action <> 'delete' AND tasks.document::text <> link.task::text)
+                    items.last_action <> link.action
+                    OR (link.action <> 'delete' AND items.document::text <> link.item::text)
                 )
-                THEN 'task'
+                THEN 'item'
         END AS problem
     FROM link
     INNER JOIN ledger ON link.owner_id = ledger.owner_id
-    LEFT JOIN tasks ON link.task_id = tasks.id AND tasks.owner_id = %(owner_id)s
+    LEFT JOIN items
+        ON link.item_id = items.id AND link.kind = items.kind AND items.owner_id = %(owner_id)s
     UNION ALL
     SELECT
         coalesce(tail.last_version, beginning.version) + 1 AS version,

@@ -5,7 +5,7 @@
 -- @returns statement_timeout text, lock_timeout text, max_connections integer, log_statement text
 -- @returns log_min_duration_statement text, log_parameter_max_length text, is_superuser boolean
 -- @returns role_name text, may_create boolean, may_rewrite_ledger boolean
--- @returns may_write_ledger boolean, has_row_security boolean
+-- @returns may_change_items boolean, has_row_security boolean
 SELECT
     current_setting('server_version_num')::integer AS version_number,
     current_setting('server_version') AS version,
@@ -21,8 +21,10 @@ SELECT
     session_user::text AS role_name,
     has_schema_privilege('public', 'CREATE') AS may_create,
     coalesce(
-        has_table_privilege(to_regclass('public.ledger_entries')::oid, 'UPDATE, DELETE'), FALSE
+        has_table_privilege(
+            to_regclass('public.ledger_entries')::oid, 'INSERT, UPDATE, DELETE'
+        ), FALSE
     ) AS may_rewrite_ledger,
-    coalesce(has_table_privilege(to_regclass('public.ledger_entries')::oid, 'INSERT'), TRUE)
-        AS may_write_ledger,
+    coalesce(has_table_privilege(to_regclass('public.tasks')::oid, 'INSERT'), TRUE)
+        AS may_change_items,
     coalesce(row_security_active(to_regclass('public.tasks')::oid), FALSE) AS has_row_security

@@ -1,89 +1,38 @@
--- Inserts a task with the next version of the owner's ledger.
--- No row: the owner is gone, or the ledger's version is not in if_versions.
+-- Adds a task.
+-- No row: the owner is gone. Not is_expected: the ledger's version is not in if_versions, nothing
+-- was added.
 -- @writes
--- @param owner_id uuid
 -- @param if_versions bigint[]
+-- @param owner_id uuid
 -- @param title text
--- @param description text
 -- @param title_folded text
+-- @param description text
 -- @param description_folded text
 -- @param request_id text
 -- @param session_id uuid
--- @returns id uuid, version bigint, document json
+-- @returns is_expected boolean, id uuid null, version bigint null, document json null
 WITH ledger AS (
     SELECT
-        owner_id,
-        version + 1 AS version,
-        greatest(clock_timestamp(), changed_at + interval '1 microsecond') AS at,
-        hash
+        owner_id, version + 1 AS version, next_change_at(changed_at) AS at,
+        %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected
     FROM ledgers
-    WHERE
-        owner_id = %(owner_id)s
-        AND (%(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s))
+    WHERE owner_id = %(owner_id)s
     FOR UPDATE
 ),
 
 task AS (
     INSERT INTO tasks (
-        owner_id,
-        id,
-        title,
-        description,
-        title_folded,
-        description_folded,
-        created_at,
-        updated_at,
-        version,
-        last_action
+        owner_id, id, title, title_folded, description, description_folded,
+        created_at, updated_at, version, last_action, request_id, session_id
     )
     SELECT
-        ledger.owner_id,
-        uuidv7_at(ledger.at),
-        %(title)s,
-        %(description)s,
-        %(title_folded)s,
-        %(description_folded)s,
-        ledger.at,
-        ledger.at,
-        ledger.version,
-        'create'
+        owner_id, uuidv7_at(at), %(title)s, %(title_folded)s, %(description)s,
+        %(description_folded)s, at, at, version, 'create', %(request_id)s, %(session_id)s
     FROM ledger
-    RETURNING owner_id, id, version, updated_at, last_action, document
-),
-
-entry AS (
-    INSERT INTO ledger_entries (
-        owner_id, version, task_id, action, at, request_id, session_id, task, hash
-    )
-    SELECT
-        task.owner_id,
-        task.version,
-        task.id,
-        task.last_action,
-        task.updated_at,
-        %(request_id)s,
-        %(session_id)s,
-        task.document,
-        ledger_hash(
-            ledger.hash,
-            task.version,
-            task.id,
-            task.last_action,
-            task.updated_at,
-            %(request_id)s,
-            %(session_id)s,
-            task.document
-        )
-    FROM task
-    INNER JOIN ledger ON task.owner_id = ledger.owner_id
-    RETURNING owner_id, version, at, hash
-),
-
-head AS (
-    UPDATE ledgers
-    SET version = entry.version, changed_at = entry.at, hash = entry.hash
-    FROM entry
-    WHERE ledgers.owner_id = entry.owner_id AND ledgers.owner_id = %(owner_id)s
+    WHERE is_expected
+    RETURNING id, version, document
 )
 
-SELECT id, version, document FROM task
+SELECT ledger.is_expected, task.id, task.version, task.document
+FROM ledger
+LEFT JOIN task ON TRUE

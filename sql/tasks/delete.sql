@@ -1,19 +1,14 @@
 -- Moves a task to the trash.
--- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed,
--- and version is null.
+-- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed.
 -- @writes
 -- @param owner_id uuid
 -- @param if_versions bigint[]
 -- @param id uuid
 -- @param request_id text
 -- @param session_id uuid
--- @returns id uuid, is_expected boolean, version bigint null
+-- @returns is_expected boolean, id uuid null, version bigint null, document json null
 WITH ledger AS (
-    SELECT
-        owner_id,
-        version + 1 AS version,
-        greatest(clock_timestamp(), changed_at + interval '1 microsecond') AS at,
-        hash
+    SELECT version + 1 AS version, next_change_at(changed_at) AS at
     FROM ledgers
     WHERE owner_id = %(owner_id)s
     FOR UPDATE
@@ -21,73 +16,30 @@ WITH ledger AS (
 
 found AS (
     SELECT
-        tasks.id,
-        %(if_versions)s::bigint[] IS NULL OR tasks.version = ANY(%(if_versions)s) AS is_expected
-    FROM ledger
-    INNER JOIN tasks ON ledger.owner_id = tasks.owner_id
-    WHERE tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s AND tasks.deleted_at IS NULL
-    FOR UPDATE OF tasks
+        id, %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected
+    FROM tasks
+    WHERE
+        owner_id = %(owner_id)s
+        AND id = %(id)s
+        AND deleted_at IS NULL
+        AND EXISTS (SELECT FROM ledger)
+    FOR UPDATE
 ),
 
-task AS (
+changed AS (
     UPDATE tasks
     SET
         deleted_at = ledger.at,
         updated_at = ledger.at,
         version = ledger.version,
-        last_action = 'delete'
+        last_action = 'delete',
+        request_id = %(request_id)s,
+        session_id = %(session_id)s
     FROM ledger, found
-    WHERE
-        tasks.owner_id = ledger.owner_id
-        AND tasks.owner_id = %(owner_id)s
-        AND tasks.id = %(id)s
-        AND found.is_expected
-    RETURNING
-        tasks.owner_id,
-        tasks.id,
-        tasks.version,
-        tasks.updated_at,
-        tasks.last_action
-),
-
-entry AS (
-    INSERT INTO ledger_entries (
-        owner_id, version, task_id, action, at, request_id, session_id, task, hash
-    )
-    SELECT
-        task.owner_id,
-        task.version,
-        task.id,
-        task.last_action,
-        task.updated_at,
-        %(request_id)s,
-        %(session_id)s,
-        NULL,
-        ledger_hash(
-            ledger.hash,
-            task.version,
-            task.id,
-            task.last_action,
-            task.updated_at,
-            %(request_id)s,
-            %(session_id)s,
-            NULL
-        )
-    FROM task
-    INNER JOIN ledger ON task.owner_id = ledger.owner_id
-    RETURNING owner_id, version, at, hash
-),
-
-head AS (
-    UPDATE ledgers
-    SET version = entry.version, changed_at = entry.at, hash = entry.hash
-    FROM entry
-    WHERE ledgers.owner_id = entry.owner_id AND ledgers.owner_id = %(owner_id)s
+    WHERE tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s AND found.is_expected
+    RETURNING tasks.version
 )
 
-SELECT
-    found.id,
-    found.is_expected,
-    task.version
+SELECT found.is_expected, found.id, changed.version, NULL::json AS document
 FROM found
-LEFT JOIN task ON found.id = task.id
+LEFT JOIN changed ON TRUE

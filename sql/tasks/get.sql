@@ -3,7 +3,7 @@
 -- @reads
 -- @param owner_id uuid
 -- @param id uuid
--- @returns version bigint, document json
-SELECT version, document
+-- @returns id uuid, version bigint, document json
+SELECT id, version, document
 FROM tasks
 WHERE owner_id = %(owner_id)s AND id = %(id)s AND deleted_at IS NULL

@@ -10,29 +10,18 @@
 -- @param patterns text[]
 -- @param known_tags text[]
 -- @param known_hash bytea
--- @returns version bigint, hash bytea, documents json null, next_position json null
+-- @returns version bigint, hash bytea, documents json, last json null
 SELECT
     ledgers.version,
     ledgers.hash,
-    page.documents,
-    page.next_position
+    page_documents(page.documents, %(limit)s) AS documents,
+    page_last(page.documents, %(limit)s) AS last
 FROM ledgers
 CROSS JOIN
     LATERAL (
-        SELECT
-            array_to_json(
-                trim_array(array_agg(listed.document), greatest(count(*) - %(limit)s, 0)::integer)
-            ) AS documents,
-            CASE
-                WHEN count(*) > %(limit)s THEN json_build_array(
-                    (array_agg(listed.title))[%(limit)s], (array_agg(listed.id))[%(limit)s]
-                )
-            END AS next_position
+        SELECT array_agg(listed.document) AS documents
         FROM (
-            SELECT
-                tasks.title,
-                tasks.id,
-                tasks.document
+            SELECT tasks.document
             FROM tasks
             WHERE
                 tasks.owner_id = ledgers.owner_id

@@ -1,24 +1,20 @@
--- Updates the fields of a task that fields names; takes no new version where nothing would change.
+-- Changes the fields of a task that fields names; takes no version where nothing would change.
 -- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed.
 -- @writes
 -- @param owner_id uuid
 -- @param if_versions bigint[]
--- @param id uuid
 -- @param fields text[]
 -- @param title text
--- @param title_folded text
 -- @param description text
--- @param description_folded text
 -- @param is_completed boolean
+-- @param id uuid
+-- @param title_folded text
+-- @param description_folded text
 -- @param request_id text
 -- @param session_id uuid
--- @returns id uuid, is_expected boolean, version bigint, document json
+-- @returns is_expected boolean, id uuid null, version bigint null, document json null
 WITH ledger AS (
-    SELECT
-        owner_id,
-        version + 1 AS version,
-        greatest(clock_timestamp(), changed_at + interval '1 microsecond') AS at,
-        hash
+    SELECT version + 1 AS version, next_change_at(changed_at) AS at
     FROM ledgers
     WHERE owner_id = %(owner_id)s
     FOR UPDATE
@@ -26,105 +22,59 @@ WITH ledger AS (
 
 found AS (
     SELECT
-        tasks.id,
-        tasks.title,
-        tasks.description,
-        tasks.is_completed,
-        tasks.version,
-        tasks.document,
-        %(if_versions)s::bigint[] IS NULL OR tasks.version = ANY(%(if_versions)s) AS is_expected
-    FROM ledger
-    INNER JOIN tasks ON ledger.owner_id = tasks.owner_id
-    WHERE tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s AND tasks.deleted_at IS NULL
-    FOR UPDATE OF tasks
+        id, version, document,
+        %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected,
+        ('title' = ANY(%(fields)s::text[]) AND title <> %(title)s)
+        OR (
+            'description' = ANY(%(fields)s::text[]) AND description IS DISTINCT FROM %(description)s
+        )
+        OR ('is_completed' = ANY(%(fields)s::text[]) AND is_completed <> %(is_completed)s::boolean)
+            AS is_different
+    FROM tasks
+    WHERE
+        owner_id = %(owner_id)s
+        AND id = %(id)s
+        AND deleted_at IS NULL
+        AND EXISTS (SELECT FROM ledger)
+    FOR UPDATE
 ),
 
-task AS (
+changed AS (
     UPDATE tasks
     SET
-        title = CASE WHEN 'title' = ANY(%(fields)s::text[]) THEN %(title)s ELSE tasks.title END,
+        title = CASE WHEN 'title' = ANY(%(fields)s::text[]) THEN %(title)s ELSE title END,
         title_folded = CASE
-            WHEN 'title' = ANY(%(fields)s::text[]) THEN %(title_folded)s ELSE tasks.title_folded
+            WHEN 'title' = ANY(%(fields)s::text[]) THEN %(title_folded)s ELSE title_folded
         END,
         description = CASE
-            WHEN 'description' = ANY(%(fields)s::text[]) THEN %(description)s ELSE tasks.description
+            WHEN 'description' = ANY(%(fields)s::text[]) THEN %(description)s ELSE description
         END,
         description_folded = CASE
             WHEN 'description' = ANY(%(fields)s::text[]) THEN %(description_folded)s
-            ELSE tasks.description_folded
+            ELSE description_folded
         END,
         completed_at = CASE
-            WHEN 'is_completed' <> ALL(%(fields)s::text[]) THEN tasks.completed_at
-            WHEN %(is_completed)s::boolean THEN coalesce(tasks.completed_at, ledger.at)
+            WHEN 'is_completed' <> ALL(%(fields)s::text[]) THEN completed_at
+            WHEN %(is_completed)s::boolean THEN coalesce(completed_at, ledger.at)
         END,
         updated_at = ledger.at,
         version = ledger.version,
-        last_action = 'update'
+        last_action = 'update',
+        request_id = %(request_id)s,
+        session_id = %(session_id)s
     FROM ledger, found
     WHERE
-        tasks.owner_id = ledger.owner_id
-        AND tasks.owner_id = %(owner_id)s
+        tasks.owner_id = %(owner_id)s
         AND tasks.id = %(id)s
         AND found.is_expected
-        AND (
-            ('title' = ANY(%(fields)s::text[]) AND found.title <> %(title)s)
-            OR (
-                'description' = ANY(%(fields)s::text[])
-                AND found.description IS DISTINCT FROM %(description)s
-            )
-            OR (
-                'is_completed' = ANY(%(fields)s::text[])
-                AND found.is_completed <> %(is_completed)s::boolean
-            )
-        )
-    RETURNING
-        tasks.owner_id,
-        tasks.id,
-        tasks.version,
-        tasks.updated_at,
-        tasks.last_action,
-        tasks.document
-),
-
-entry AS (
-    INSERT INTO ledger_entries (
-        owner_id, version, task_id, action, at, request_id, session_id, task, hash
-    )
-    SELECT
-        task.owner_id,
-        task.version,
-        task.id,
-        task.last_action,
-        task.updated_at,
-        %(request_id)s,
-        %(session_id)s,
-        task.document,
-        ledger_hash(
-            ledger.hash,
-            task.version,
-            task.id,
-            task.last_action,
-            task.updated_at,
-            %(request_id)s,
-            %(session_id)s,
-            task.document
-        )
-    FROM task
-    INNER JOIN ledger ON task.owner_id = ledger.owner_id
-    RETURNING owner_id, version, at, hash
-),
-
-head AS (
-    UPDATE ledgers
-    SET version = entry.version, changed_at = entry.at, hash = entry.hash
-    FROM entry
-    WHERE ledgers.owner_id = entry.owner_id AND ledgers.owner_id = %(owner_id)s
+        AND found.is_different
+    RETURNING tasks.version, tasks.document
 )
 
 SELECT
-    found.id,
     found.is_expected,
-    coalesce(task.version, found.version) AS version,
-    coalesce(task.document, found.document) AS document
+    found.id,
+    coalesce(changed.version, found.version) AS version,
+    coalesce(changed.document, found.document) AS document
 FROM found
-LEFT JOIN task ON found.id = task.id
+LEFT JOIN changed ON TRUE

@@ -266,10 +266,6 @@ ACCEPTED = {
     "a lock of what from names":
         "SELECT t.id FROM tasks AS t WHERE t.owner_id = %(owner_id)s FOR UPDATE OF t",
     "a table without owners": "SELECT session_id FROM ended",
-    "a temporary table": "CREATE TEMPORARY TABLE staged (id uuid, title text)",
-    "a copy into it": "COPY staged (id, title) FROM STDIN",
-    "a copy from it to the owner's rows":
-        "INSERT INTO tasks (owner_id, id) SELECT %(owner_id)s, id FROM staged",
     "no table": "SELECT set_config('a.b', %(value)s, TRUE) AS value",
 }  # fmt: skip
 
@@ -321,8 +317,8 @@ def test_a_predicate_has_its_position_in_the_text() -> None:
         ("SELECT erase(%(owner_id)s) AS erased", ["calls erase, which writes"]),
         ("SELECT id FROM public.ERASE() AS e (id)", ["calls erase, which writes"]),
         ('SELECT "erase"() AS erased', ["calls erase, which writes"]),
-        ("CREATE TEMPORARY TABLE staged (id uuid)", ["is a CREATE"]),
-        ("COPY staged (id, title) FROM STDIN", ["is a COPY"]),
+        ("CREATE TEMPORARY TABLE staged (id uuid)", None),
+        ("COPY staged (id, title) FROM STDIN", None),
         ("this is no SQL", None),
         ("TRUNCATE tasks", None),
     ],

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from psycopg import errors, sql
 from app import create_app, db, devdb
 from app.config import Config
 from app.db import migrations
-from tests.support.api_user import ApiUser, register
+from tests.support.api_user import ApiUser, data, register
 from tests.support.auth_rows import dump
 from tests.support.databases import Postgres
 from tests.support.processes import minimal_environment
 from tests.support.roles import as_role, needs_logins
 from tests.support.server import ROOT
+from tests.support.services import FlaskCommand
 
 REFUSED = {
     "ownrow_app": [
@@ -37,18 +39,26 @@ REFUSED = {
         "ALTER TABLE tasks DISABLE ROW LEVEL SECURITY",
         "ALTER TABLE tasks NO FORCE ROW LEVEL SECURITY",
         "ALTER TABLE ledger_entries DISABLE TRIGGER ledger_entries_kept",
+        "ALTER TABLE tasks DISABLE TRIGGER tasks_recorded",
+        "DROP TRIGGER tasks_recorded ON tasks",
+        "CREATE TRIGGER mine AFTER INSERT ON tasks EXECUTE FUNCTION record_change('task')",
         "DROP POLICY owner ON tasks",
         "DROP TABLE tasks",
         "DROP FUNCTION keep_ledger_entries() CASCADE",
         "GRANT SELECT ON credentials TO ownrow_app",
         "SET ROLE ownrow_owner",
         "SET ROLE ownrow_lookup",
+        "SET ROLE ownrow_ledger",
         "SET session_replication_role = replica",
         "TRUNCATE ledger_entries",
         "TRUNCATE tasks CASCADE",
+        "INSERT INTO ledger_entries SELECT * FROM ledger_entries",
         "UPDATE ledger_entries SET action = 'update'",
         "UPDATE ledger_entries SET hash = sha256('')",
         "DELETE FROM ledger_entries",
+        "UPDATE ledgers SET version = version + 1",
+        "UPDATE ledgers SET changed_at = now()",
+        "UPDATE ledgers SET hash = sha256('')",
         "UPDATE ledgers SET pruned_version = version",
         "UPDATE ledgers SET pruned_hash = sha256('')",
         "UPDATE ledgers SET owner_id = gen_random_uuid()",
@@ -93,7 +103,8 @@ REFUSED = {
     ],
 }  # fmt: skip
 READABLE = ("users", "sessions", "ended_sessions", "login_attempts", "known_addresses", "ledgers",
-            "tasks", "ledger_entries", "idempotency_keys", "auth_events", "audit_changes",
+            "tasks", "items", "ledger_entries", "idempotency_keys", "auth_events",
+            "audit_changes",
             "audit_auth_events", "audit_open_sessions", "audit_rows_per_owner")  # fmt: skip
 
 
@@ -107,7 +118,7 @@ def connections(database_url: str, alice: ApiUser) -> Iterator[dict[str, psycopg
         connection.close()
 
 
-@pytest.mark.proves("OWN-6")
+@pytest.mark.proves("OWN-6", "LEDGER-52")
 @pytest.mark.parametrize(
     ("role", "statement"),
     [
@@ -141,6 +152,186 @@ def _replace_ledger(connection: psycopg.Connection, owner_id: str) -> None:
         connection.execute("INSERT INTO ledgers (owner_id) VALUES (%s)", (owner_id,))
 
 
+# --- the ledger keeps itself --------------------------------------------------------------------
+
+FORGERIES = {
+    "a version is taken twice": "UPDATE tasks SET title = 'forged'",
+    "a version is skipped": "UPDATE tasks SET title = 'forged', version = version + 2",
+    "a version goes back": "UPDATE tasks SET version = version - 1",
+    "a change is not later than the last": (
+        "UPDATE tasks SET version = version + 1, updated_at = updated_at"
+    ),
+    "a task is added at a version that was taken": """
+        INSERT INTO tasks (
+            owner_id, id, title, title_folded, description_folded, created_at, updated_at, version,
+            last_action, request_id
+        )
+        SELECT owner_id, gen_random_uuid(), 't', 't', '', now(), now(), version, 'create', 'r'
+        FROM ledgers WHERE owner_id = current_owner()
+    """,
+    "two tasks are added at one version": """
+        INSERT INTO tasks (
+            owner_id, id, title, title_folded, description_folded, created_at, updated_at, version,
+            last_action, request_id
+        )
+        SELECT owner_id, gen_random_uuid(), 't', 't', '', now(), now(), version + 1, 'create', 'r'
+        FROM ledgers CROSS JOIN generate_series(1, 2) WHERE owner_id = current_owner()
+    """,
+}
+
+
+@pytest.mark.proves("LEDGER-50")
+@pytest.mark.parametrize("statement", FORGERIES.values(), ids=FORGERIES)
+def test_a_change_without_its_own_version_is_refused(
+    connections: dict[str, psycopg.Connection], alice: ApiUser, statement: str
+) -> None:
+    """By psql as the service's role, or by a statement that is wrong."""
+    before = alice.changes().data
+    service = connections[devdb.APPLICATION]
+    with service.transaction(force_rollback=True):
+        service.execute("SELECT set_config('app.owner_id', %s, TRUE)", (alice.id,))
+        with pytest.raises(errors.IntegrityError):
+            service.execute(statement.encode())
+    assert alice.changes().data == before
+
+
+BY_HAND = """
+    WITH ledger AS (
+        SELECT owner_id, version + 1 AS version, next_change_at(changed_at) AS at
+        FROM ledgers WHERE owner_id = current_owner() FOR UPDATE
+    )
+    UPDATE tasks
+    SET title = 'by hand', version = ledger.version, updated_at = ledger.at, last_action = 'update',
+        request_id = 'psql', session_id = NULL
+    FROM ledger WHERE tasks.owner_id = ledger.owner_id
+"""
+
+
+@pytest.mark.proves("LEDGER-50")
+def test_a_change_by_hand_has_its_entry(
+    connections: dict[str, psycopg.Connection], alice: ApiUser, flask: FlaskCommand
+) -> None:
+    service = connections[devdb.APPLICATION]
+    with service.transaction():
+        service.execute("SELECT set_config('app.owner_id', %s, TRUE)", (alice.id,))
+        service.execute(BY_HAND)
+    (entry,) = data(alice.changes())
+    assert (entry["version"], entry["action"], entry["item"]["title"]) == (2, "update", "by hand")
+    auditor = connections["ownrow_auditor"]
+    trail = auditor.execute(
+        "SELECT version, kind, action, request_id FROM audit_changes"
+    ).fetchall()
+    assert max(trail) == (2, "task", "update", "psql")
+    assert flask("ledger", "verify").exit_code == 0
+
+
+MOVES = {
+    "to another owner": "owner_id = %(bob)s",
+    "to another id": "id = gen_random_uuid()",
+}
+
+
+@pytest.mark.proves("LEDGER-50")
+@pytest.mark.parametrize("change", MOVES.values(), ids=MOVES)
+def test_not_even_the_tables_owner_moves_a_row_while_the_trigger_is_enabled(
+    database_url: str, alice: ApiUser, bob: ApiUser, change: str
+) -> None:
+    alice.create()
+    move = f"""
+        UPDATE tasks SET {change}, version = ledgers.version + 1, updated_at = now()
+        FROM ledgers WHERE ledgers.owner_id = %(bob)s
+    """
+    with psycopg.connect(as_role(database_url, "ownrow_migrator")) as migrator:
+        migrator.execute("SELECT set_config('row_security', 'off', TRUE)")
+        with pytest.raises((errors.IntegrityError, errors.InsufficientPrivilege)):
+            migrator.execute(move.encode(), {"bob": bob.id})
+
+
+@pytest.mark.proves("LEDGER-52")
+def test_the_head_of_a_ledger_can_be_locked_and_not_moved(
+    connections: dict[str, psycopg.Connection], alice: ApiUser, superuser: psycopg.Connection
+) -> None:
+    """UPDATE (feed_tag) is the right to lock: a generated column can only be set to itself."""
+    service = connections[devdb.APPLICATION]
+    row = "SELECT ledgers FROM ledgers WHERE owner_id = %s"
+    before = superuser.execute(row, (alice.id,)).fetchone()
+    with service.transaction():
+        service.execute("SELECT set_config('app.owner_id', %s, TRUE)", (alice.id,))
+        service.execute("SELECT version FROM ledgers WHERE owner_id = %s FOR UPDATE", (alice.id,))
+        service.execute("UPDATE ledgers SET feed_tag = DEFAULT WHERE owner_id = %s", (alice.id,))
+    with pytest.raises(errors.GeneratedAlways):
+        service.execute("UPDATE ledgers SET feed_tag = '9-0'")
+    assert superuser.execute(row, (alice.id,)).fetchone() == before
+
+
+HOSTILE = """
+    CREATE SCHEMA hostile AUTHORIZATION ownrow_app;
+    GRANT USAGE ON SCHEMA hostile TO PUBLIC;
+    SET ROLE ownrow_app;
+    CREATE FUNCTION hostile.never(uuid, uuid) RETURNS boolean LANGUAGE sql AS 'SELECT FALSE';
+    CREATE FUNCTION hostile.always(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT TRUE';
+    CREATE FUNCTION hostile.nothing(bytea, bytea) RETURNS bytea LANGUAGE sql AS 'SELECT $1';
+    CREATE FUNCTION hostile.zero(bigint, integer) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+    CREATE FUNCTION hostile.past(timestamptz, timestamptz) RETURNS boolean
+    LANGUAGE sql AS 'SELECT TRUE';
+    CREATE OPERATOR hostile.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = hostile.always);
+    CREATE OPERATOR hostile.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = hostile.never);
+    CREATE OPERATOR hostile.|| (LEFTARG = bytea, RIGHTARG = bytea, FUNCTION = hostile.nothing);
+    CREATE OPERATOR hostile.- (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = hostile.zero);
+    CREATE OPERATOR hostile.< (
+        LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = hostile.past
+    );
+    CREATE FUNCTION hostile.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$SELECT ''::bytea$$;
+    CREATE FUNCTION hostile.to_char(timestamp, text) RETURNS text LANGUAGE sql AS $$SELECT 'x'$$;
+    CREATE FUNCTION hostile.json_build_array(
+        bigint, text, uuid, text, text, text, uuid, pg_catalog.json
+    ) RETURNS pg_catalog.json LANGUAGE sql AS $$SELECT '[]'::pg_catalog.json$$;
+    CREATE FUNCTION hostile.ledger_hash(
+        bytea, bigint, text, uuid, text, timestamptz, text, uuid, json
+    ) RETURNS bytea LANGUAGE sql AS $$SELECT ''::bytea$$;
+    CREATE TABLE hostile.ledgers (LIKE public.ledgers);
+    CREATE TABLE hostile.ledger_entries (LIKE public.ledger_entries);
+    CREATE DOMAIN hostile.json AS text;
+    CREATE DOMAIN hostile.bytea AS text;
+    CREATE TEMPORARY TABLE ledgers (LIKE public.ledgers);
+    CREATE TEMPORARY TABLE ledger_entries (LIKE public.ledger_entries);
+    RESET ROLE;
+"""
+
+
+HOSTILE_CHANGE = """
+    UPDATE public.tasks
+    SET title = 'hostile', version = %s, updated_at = %s, last_action = 'update',
+        request_id = 'hostile', session_id = NULL
+    WHERE tasks.owner_id OPERATOR(pg_catalog.=) %s AND tasks.version OPERATOR(pg_catalog.=) 2
+"""
+
+
+@pytest.mark.proves("LEDGER-51")
+@pytest.mark.parametrize("path", ["hostile, public, pg_catalog", "hostile, pg_temp, pg_catalog"])
+def test_names_and_operators_of_the_caller_do_not_bend_the_ledger(
+    superuser: psycopg.Connection, alice: ApiUser, flask: FlaskCommand, path: str
+) -> None:
+    """The caller is given even the rights to create schemas and temporary objects."""
+    assert [alice.create()["version"] for _ in range(2)] == [1, 2]
+    name = superuser.info.dbname
+    superuser.execute(f'GRANT TEMPORARY ON DATABASE "{name}" TO ownrow_app'.encode())
+    superuser.execute(HOSTILE)
+    superuser.execute("SELECT set_config('app.owner_id', %s, FALSE)", (alice.id,))
+    superuser.execute(f"SET search_path = {path}".encode())
+    superuser.execute("SET ROLE ownrow_app")
+    for version, year in ((2, 2100), (4, 2100), (3, 2000)):
+        with pytest.raises(errors.IntegrityError):
+            superuser.execute(HOSTILE_CHANGE, (version, datetime(year, 1, 1, tzinfo=UTC), alice.id))
+    superuser.execute(HOSTILE_CHANGE, (3, datetime(2100, 1, 1, tzinfo=UTC), alice.id))
+    assert flask("ledger", "verify").exit_code == 0
+    entry = data(alice.changes())[-1]
+    assert (entry["version"], entry["item"]["title"]) == (3, "hostile")
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("table", READABLE)
 def test_the_auditor_reads_what_is_not_secret(
     connections: dict[str, psycopg.Connection], table: str
@@ -165,10 +356,11 @@ def test_no_table_or_function_belongs_to_a_role_that_can_log_in(database_url: st
             """
         ).fetchall()
         may_log_in = connection.execute(
-            "SELECT rolname FROM pg_roles WHERE rolname IN ('ownrow_owner', 'ownrow_lookup')"
+            "SELECT rolname FROM pg_roles"
+            " WHERE rolname IN ('ownrow_owner', 'ownrow_lookup', 'ownrow_ledger')"
             " AND (rolcanlogin OR rolsuper OR rolbypassrls OR rolcreaterole)"
         ).fetchall()
-    assert {owner for (owner,) in owners} == {"ownrow_owner", "ownrow_lookup"}
+    assert {owner for (owner,) in owners} == {"ownrow_owner", "ownrow_lookup", "ownrow_ledger"}
     assert may_log_in == []
 
 
@@ -189,8 +381,11 @@ def test_security_definer_functions_have_a_fixed_search_path(database_url: str) 
         "erase_auth_events",
         "keep_ledger_of_living_user",
         "note_auth_event",
+        "record_change",
     }
-    assert {tuple(config) for _, config in definers} == {("search_path=pg_catalog, pg_temp",)}
+    # A setting would cost each write 7 %: record_change() names all schemas instead.
+    fixed = {tuple(config) for name, config in definers if name != "record_change"}
+    assert fixed == {("search_path=pg_catalog, pg_temp",)}
     assert callable_by_all == []
 
 

@@ -46,8 +46,10 @@ def test_every_change_has_its_account_session_and_request(
         ("alice@example.com", "create"),
         ("alice@example.com", "delete"),
     ]
+    assert {row["kind"] for row in changes} == {"task"}
+    assert {row["item_id"] for row in changes} == {UUID(made.json["data"]["id"])}
     assert changes[0]["request_id"] == "the-request"
-    assert changes[0]["task"]["title"] == "one"
+    assert changes[0]["item"]["title"] == "one"
     assert changes[0]["session_id"] is not None
 
 
@@ -105,18 +107,24 @@ def test_open_sessions_and_rows_are_counted_per_owner(
     alice.post(json={"title": "one"})
     open_sessions = fetch_rows(auditor, "SELECT email FROM audit_open_sessions ORDER BY email")
     assert [row["email"] for row in open_sessions] == [alice.email, bob.email]
-    rows = fetch_rows(auditor, "SELECT * FROM audit_rows_per_owner ORDER BY email")
-    assert [(row["email"], row["tasks"], row["ledger_entries"]) for row in rows] == [
-        (alice.email, 1, 1),
-        (bob.email, 0, 0),
-    ]
+    alice.delete(f"/{alice.create('two')['id']}")
+    rows = fetch_rows(auditor, "SELECT email, what, number FROM audit_rows_per_owner")
+    assert {(row["email"], row["what"], row["number"]) for row in rows} == {
+        (alice.email, "task", 1),
+        (alice.email, "task in trash", 1),
+        (alice.email, "ledger entry", 3),
+        (alice.email, "session", 1),
+        (alice.email, "known address", 1),
+        (bob.email, "session", 1),
+        (bob.email, "known address", 1),
+    }
 
 
 @pytest.mark.usefixtures("bob")
 @pytest.mark.parametrize(
     ("tampering", "first_version"),
     [
-        ("UPDATE ledger_entries SET task = '{}' WHERE version = 2", 2),
+        ("UPDATE ledger_entries SET item = '{}' WHERE version = 2", 2),
         ("UPDATE ledger_entries SET at = at - interval '1 hour' WHERE version = 1", 1),
         ("DELETE FROM ledger_entries WHERE version = 2", 2),
         ("DELETE FROM ledger_entries WHERE version = 3", 3),

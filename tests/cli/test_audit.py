@@ -61,6 +61,7 @@ def test_an_entry_has_the_header_the_entry_points_and_the_bindings(
         {"name": "id", "type": "uuid", "is_nullable": False},
     ]
     assert entry["columns"] == [
+        {"name": "id", "type": "uuid", "is_nullable": False},
         {"name": "version", "type": "bigint", "is_nullable": False},
         {"name": "document", "type": "json", "is_nullable": False},
     ]

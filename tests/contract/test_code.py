@@ -21,12 +21,15 @@ from app.auth.access_tokens import LIFETIME
 from app.config import Config
 from app.http.body import BODY_LIMIT
 from app.http.fields import Choice, Flag, Integer, QueryFlag, QueryInteger, StrictSchema, Text
+from app.kinds import KINDS
+from app.kinds import schemas as kinds
+from app.kinds.routes import BATCH_LIMIT
+from app.ledger import schemas as ledger
 from app.ratelimit.limits import RateLimits
 from app.ratelimit.shared_counters import SharedCounters
 from app.system.docs import CONTRACT
 from app.tasks import schemas as tasks
 from app.tasks.export import COLUMNS
-from app.tasks.routes import BATCH_LIMIT
 from tests.support import openapi
 from tests.support.api_user import ApiUser, register
 from tests.support.openapi import Node, Operation, operations, resolve
@@ -42,14 +45,19 @@ BODIES: Mapping[str, Schema] = {
     "putTask": tasks.TASK_CHANGES,
     "updateTask": tasks.TASK_CHANGES,
     "completeTask": tasks.COMPLETION,
-    "applyBatch": tasks.BATCH,
+    "applyBatch": kinds.BATCH,
 }
 QUERIES: Mapping[str, Schema] = {
     "listTasks": tasks.LIST_QUERY,
-    "listTrash": tasks.PAGE_QUERY,
-    "listTaskHistory": tasks.PAGE_QUERY,
-    "listChanges": tasks.FEED_QUERY,
-    "exportTasks": tasks.EXPORT,
+    "listTrash": ledger.PAGE_QUERY,
+    "listTaskHistory": ledger.PAGE_QUERY,
+    "listChanges": kinds.FEED_QUERY,
+    "exportItems": kinds.EXPORT,
+}
+BATCH_OPERATIONS: Mapping[tuple[str, str], Schema] = {
+    (kind.name, op): operation.schema
+    for kind in KINDS.values()
+    for op, operation in kind.operations.items()
 }
 
 METRICS_TOKEN = "a-token-for-prometheus"
@@ -131,18 +139,18 @@ KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
     ),
     (Flag | QueryFlag, lambda _: {"type": "boolean"}),
     (Choice, lambda it: {"type": "string", "enum": set(it.choices)}),
-    (tasks.Cursor | tasks.TaskId, lambda _: {"type": "string"}),
+    (ledger.Cursor | ledger.ItemId | kinds.Token, lambda _: {"type": "string"}),
     (
-        tasks.Operations,
-        lambda _: {"type": "array", "minItems": 1, "maxItems": tasks.MOST_OPERATIONS},
+        kinds.Operations,
+        lambda _: {"type": "array", "minItems": 1, "maxItems": kinds.MOST_OPERATIONS},
     ),
 ]
 
 
 def keywords(field: fields.Field[Any]) -> dict[str, Any]:
     """The JSON Schema keywords of a field."""
-    for kinds, translate in KEYWORDS:
-        if isinstance(field, kinds):
+    for types, translate in KEYWORDS:
+        if isinstance(field, types):
             found = translate(field)
             break
     else:
@@ -196,15 +204,25 @@ def test_a_request_body_has_the_fields_and_limits_of_its_schema(name: str) -> No
 
 
 @pytest.mark.proves("DOC-2")
-@pytest.mark.parametrize("kind", tasks.OPERATIONS)
-def test_a_batch_operation_has_the_fields_and_limits_of_its_schema(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "op"), BATCH_OPERATIONS)
+def test_a_batch_operation_has_the_fields_and_limits_of_its_schema(kind: str, op: str) -> None:
     mapping = openapi.document()["components"]["schemas"]["BatchOperation"]["discriminator"]
-    assert mapping["mapping"].keys() == tasks.OPERATIONS.keys()
-    node = resolve({"$ref": mapping["mapping"][kind]})
+    node = resolve({"$ref": mapping["mapping"][op]})
     properties = dict(node["properties"])
-    assert properties.pop("op")["const"] == kind
+    assert properties.pop("op")["const"] == op
+    assert resolve(properties.pop("kind")) == {"type": "string", "const": kind, "default": kind}
     assert node["additionalProperties"] is False
-    assert_same(tasks.OPERATIONS[kind], properties, set(node["required"]) - {"op"})
+    assert_same(BATCH_OPERATIONS[kind, op], properties, set(node["required"]) - {"op"})
+
+
+@pytest.mark.proves("DOC-2")
+def test_the_contract_has_the_kinds_and_operations_of_the_code() -> None:
+    schemas = openapi.document()["components"]["schemas"]
+    operation = kinds.OPERATION.fields
+    assert schemas["Kind"]["enum"] == list(KINDS) == list(operation["kind"].choices)  # type: ignore[attr-defined]
+    described = schemas["BatchOperation"]["discriminator"]["mapping"].keys()
+    assert described == {op for _, op in BATCH_OPERATIONS} == {*operation["op"].choices}  # type: ignore[attr-defined]
+    assert schemas["Export"]["required"] == [kind.plural for kind in KINDS.values()]
 
 
 @pytest.mark.proves("DOC-2")
@@ -227,10 +245,10 @@ def test_the_contract_has_no_other_request_bodies_and_queries() -> None:
 
 
 def test_every_schema_of_the_code_is_compared_with_the_contract() -> None:
-    compared = {*BODIES.values(), *QUERIES.values(), *tasks.OPERATIONS.values(), tasks.OPERATION}
+    compared = {*BODIES.values(), *QUERIES.values(), *BATCH_OPERATIONS.values(), kinds.OPERATION}
     instances = {
         each
-        for module in (auth, tasks)
+        for module in (auth, tasks, ledger, kinds)
         for each in vars(module).values()
         if isinstance(each, StrictSchema)
     }

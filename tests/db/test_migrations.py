@@ -141,20 +141,6 @@ def test_each_rollback_keeps_the_rows_of_the_remaining_tables(
     assert {len(rows(database_url, table)) for table in tables(database_url)} == {0}
 
 
-def test_the_erasure_migration_erases_the_events_of_deleted_accounts(
-    alice: ApiUser, bob: ApiUser, database_url: str
-) -> None:
-    undone: list[str] = []
-    while "0007.erasure" not in undone:
-        undone += migrations.rollback(database_url)
-    with psycopg.connect(database_url) as connection:
-        connection.execute("DELETE FROM users WHERE id = %s", (alice.id,))
-    assert {row["owner_id"] for (row,) in rows(database_url, "auth_events")} == {alice.id, bob.id}
-    migrations.upgrade(database_url)
-    left = [(row["event"], row["owner_id"]) for (row,) in rows(database_url, "auth_events")]
-    assert sorted(left) == [("erased", None), ("logged in", bob.id), ("registered", bob.id)]
-
-
 def test_rollback_and_upgrade_keep_the_rows_of_older_tables(
     alice: ApiUser, database_url: str
 ) -> None:

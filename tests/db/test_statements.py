@@ -260,6 +260,13 @@ ADD = """\
 -- @param number integer
 INSERT INTO counted (number) VALUES (%(number)s)
 """
+FIND = """\
+-- Finds.
+-- @reads
+-- @param number integer
+-- @returns number bigint
+SELECT number::bigint AS number FROM counted WHERE number = %(number)s
+"""
 
 
 @pytest.fixture
@@ -311,6 +318,36 @@ def test_a_transaction_inside_another_is_part_of_it(
     with pytest.raises(psycopg.errors.CheckViolation):
         add_in_parts(add)
     assert number(count) == 0
+
+
+@pool
+def test_a_pipeline_returns_the_first_row_of_each_statement(
+    counted: Counted, scratch: Path
+) -> None:
+    _, add = counted
+    find = write(scratch, "find", FIND, Number)
+    with db.transaction():
+        add_together(add, 1, 2, 2)
+        found = db.fetch_each([(find, {"number": each}) for each in (2, 5, 1)])
+    assert found == [Number(2), None, Number(1)]
+
+
+def add_in_a_pipeline(add: db.Statement[Any], *numbers: int) -> None:
+    with db.transaction():
+        db.fetch_each([(add, {"number": each}) for each in numbers])
+
+
+@pool
+@pytest.mark.parametrize("numbers", [(7, 1, 2), (1, 7, 2), (1, 2, 7)])
+def test_a_statement_that_fails_in_a_pipeline_undoes_the_transaction(
+    counted: Counted, numbers: tuple[int, ...]
+) -> None:
+    count, add = counted
+    with pytest.raises(psycopg.errors.CheckViolation):
+        add_in_a_pipeline(add, *numbers)
+    assert number(count) == 0
+    add_in_a_pipeline(add, 1, 2, 3)
+    assert number(count) == 3
 
 
 @pool
@@ -412,14 +449,14 @@ def test_the_jobs_of_a_group_with_a_lost_prepared_statement_run_alone(single: Ap
 def test_a_transaction_with_a_lost_prepared_statement_is_a_503_and_can_be_repeated(
     single: ApiUser,
 ) -> None:
-    operations = {"operations": [{"op": "create", "title": "one"}]}
-    assert single.post("/batch", json=operations).status_code == 200
+    operation = {"op": "create", "title": "one"}
+    assert single.batch(operation).status_code == 200
     discard()
-    answer = single.post("/batch", json=operations)
+    answer = single.batch(operation)
     assert error(answer) == (503, "UNAVAILABLE")
     assert answer.headers["Retry-After"]
     assert len(data(single.get())) == 1
-    assert single.post("/batch", json=operations).status_code == 200
+    assert single.batch(operation).status_code == 200
 
 
 LIST = "-- Lists.\n-- @reads\n-- @returns number integer\nSELECT number FROM counted\n"
@@ -479,7 +516,7 @@ def test_a_connection_with_a_malformed_response_is_closed_at_once(
 ) -> None:
     user, proxy = distant
     path = f"/{user.create()['id']}"
-    batch = {"operations": [{"op": "create", "title": "one"}]}
+    operation = {"op": "create", "title": "one"}
     for change in CORRUPTIONS.values():
         assert user.get(path).status_code == 200
         proxy.corrupt(b"tasks/get", change)
@@ -489,7 +526,7 @@ def test_a_connection_with_a_malformed_response_is_closed_at_once(
         assert error(user.patch(path, json={"title": "a task"})) == (503, "UNAVAILABLE")
         assert user.get(path).status_code == 200
         proxy.corrupt(b"BEGIN", change)
-        assert error(user.post("/batch", json=batch)) == (503, "UNAVAILABLE")
+        assert error(user.batch(operation)) == (503, "UNAVAILABLE")
         assert monotonic() - began < 1
 
 
@@ -568,7 +605,6 @@ def test_a_pool_must_be_configured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("app")
-def test_copy_needs_a_transaction() -> None:
-    copying = db.load("seed/copy_seed")
-    with pytest.raises(RuntimeError):
-        db.copy(copying, ["int8"], [])
+def test_a_pipeline_needs_a_transaction() -> None:
+    with pytest.raises(RuntimeError, match="transaction"):
+        db.fetch_each([(LIST_MIGRATIONS, {})])

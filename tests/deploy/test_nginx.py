@@ -253,7 +253,7 @@ def test_nginx_errors_over_tls_have_the_envelope(front: Front) -> None:
 
 @pytest.mark.proves("API-1", "OPS-60")
 def test_errors_over_http_2_have_the_envelope(http2: Front) -> None:
-    batch = "/api/me/tasks/batch"
+    batch = "/api/me/batch"
     sent = ["--header", "Content-Type: application/json", "--data-binary", "@-"]
     large = b" " * (2 * MiB)
     too_large = (413, "PAYLOAD_TOO_LARGE")
@@ -277,12 +277,12 @@ def test_urls_and_headers_that_are_too_large_after_decompression_are_refused_by_
 
 def test_a_body_of_the_maximum_size_passes_over_http_2(http2: Front) -> None:
     sent = ["--header", "Content-Type: application/json", "--data-binary", "@-"]
-    answer = http2.http2("/api/me/tasks/batch", *sent, body=b" " * MiB)
+    answer = http2.http2("/api/me/batch", *sent, body=b" " * MiB)
     assert answer.json["error"]["code"] == "UNAUTHENTICATED"
 
 
 def test_a_body_of_the_maximum_size_passes(front: Front) -> None:
-    answer = front.request("POST", "/api/me/tasks/batch", b" " * MiB)
+    answer = front.request("POST", "/api/me/batch", b" " * MiB)
     assert answer.json["error"]["code"] == "UNAUTHENTICATED"
 
 

@@ -265,7 +265,7 @@ def test_with_database_url_that_database_is_migrated_and_none_is_started(
     launch: Launch, data_dir: Path, empty_database_url: str
 ) -> None:
     launcher = launch(DATABASE_URL=empty_database_url).ready()
-    assert "Applied migration 0001.users" in launcher.output()
+    assert "Applied migration 0001.accounts" in launcher.output()
     assert launcher.post("/api/auth/register", CREDENTIALS) == 201
     assert not (data_dir / "postgres").exists()
     with psycopg.connect(empty_database_url) as connection:
@@ -284,7 +284,7 @@ def test_in_production_no_migration_is_applied(launch: Launch, empty_database_ur
 def test_in_staging_an_embedded_database_is_started_and_migrated(launch: Launch) -> None:
     launcher = launch(APP_ENV="staging", JWT_SECRETS=KEYS, measured=False).ready()
     assert "Starting PostgreSQL" in launcher.output()
-    assert "Applied migration 0001.users" in launcher.output()
+    assert "Applied migration 0001.accounts" in launcher.output()
 
 
 def test_an_unreachable_database_is_reported_in_one_line(launch: Launch) -> None:

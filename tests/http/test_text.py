@@ -83,7 +83,9 @@ def test_a_task_keeps_its_text_to_the_character(alice: ApiUser, case: str) -> No
     changed = data(alice.put(f"/{other['id']}", json={"title": text, "description": text}))
     assert (changed["title"], changed["description"]) == (text.strip(), text)
     history = data(alice.get(f"/{other['id']}/history"))
-    assert history[0]["task"] == changed
+    assert history[0]["item"] == changed
+    assert [entry["item"] for entry in data(alice.changes())] == [task, changed]
+    assert alice.export().get_json() == {"tasks": [task, changed]}
 
 
 @pytest.mark.proves("TASK-13")

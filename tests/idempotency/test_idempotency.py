@@ -42,7 +42,7 @@ def comparable(answer: TestResponse) -> dict[str, Any]:
 
 
 def writes(user: ApiUser) -> dict[str, Send]:
-    """One request of each kind that changes tasks, all with the same key."""
+    """One request of each kind that changes items, all with the same key."""
     task, gone = user.create("a"), user.create("b")
     user.delete(f"/{gone['id']}")
     path, operations = f"/{task['id']}", [{"op": "create", "title": "batched"}]
@@ -53,7 +53,7 @@ def writes(user: ApiUser) -> dict[str, Send]:
         "toggle": lambda: user.patch(f"{path}/complete", headers=KEY),
         "delete": lambda: user.delete(path, headers=KEY),
         "restore": lambda: user.post(f"/{gone['id']}/restore", headers=KEY),
-        "batch": lambda: user.post("/batch", json={"operations": operations}, headers=KEY),
+        "batch": lambda: user.batch(*operations, headers=KEY),
     }
 
 
@@ -175,7 +175,7 @@ def test_expired_responses_are_deleted_with_the_next_key_and_by_a_purge(
     alice.post(json=BODY, headers=KEY)
     count = "SELECT count(*) FROM idempotency_keys"
     assert superuser.execute(count).fetchone() == (1 + 3,)
-    output = flask("tasks", "purge", "--older-than", "1d").output
+    output = flask("ledger", "purge", "--older-than", "1d").output
     assert output.endswith("and 3 idempotency keys\n")
     assert superuser.execute(count).fetchone() == (1,)
 

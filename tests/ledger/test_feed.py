@@ -1,17 +1,29 @@
 """The feed of changes: a replica that follows it equals the list, also after a purge."""
 
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.support.api_user import ApiUser, broken_fields, data, error
+from app import create_app
+from app.config import Config
+from app.ledger import sync_token
+from app.ledger.sync_token import Position
+from app.values import Uuid
+from tests.support.api_user import PASSWORD, ApiUser, broken_fields, data, error
 from tests.support.services import FlaskCommand
 
 
-def changes(user: ApiUser, since: int, limit: int = 50) -> TestResponse:
-    return user.get(f"/changes?since={since}&limit={limit}")
+def token(user: ApiUser, version: int) -> str:
+    """The sync token of a client that has seen the changes up to `version`."""
+    return sync_token.encode(Uuid(user.id), "", Position(version))
+
+
+def changes(user: ApiUser, since: int = 0, limit: int = 50) -> TestResponse:
+    """The feed behind a version."""
+    return user.changes(token(user, since) if since else None, query=f"limit={limit}")
 
 
 def listed(user: ApiUser) -> dict[str, Any]:
@@ -24,17 +36,18 @@ class Replica:
     def __init__(self, user: ApiUser) -> None:
         self.user = user
         self.tasks: dict[str, Any] = {}
-        self.since = 0
+        self.token: str | None = None
 
     def pull(self, limit: int) -> TestResponse:
         """One page of the feed."""
-        answer = changes(self.user, self.since, limit)
+        answer = self.user.changes(self.token, query=f"limit={limit}")
         if answer.status_code == 200:
             for entry in data(answer):
-                self.tasks.pop(entry["task_id"], None)
+                assert entry["kind"] == "task"
+                self.tasks.pop(entry["id"], None)
                 if not entry["deleted"]:
-                    self.tasks[entry["task_id"]] = entry["task"]
-            self.since = answer.get_json()["meta"]["version"]
+                    self.tasks[entry["id"]] = entry["item"]
+            self.token = answer.get_json()["meta"]["sync_token"]
         return answer
 
     def follow(self, limit: int) -> None:
@@ -56,7 +69,7 @@ def busy(alice: ApiUser) -> ApiUser:
 def test_the_feed_has_the_latest_state_of_each_task_in_version_order(
     busy: ApiUser,
 ) -> None:
-    answer = changes(busy, 0)
+    answer = changes(busy)
     entries = data(answer)
     assert [(entry["version"], entry["action"]) for entry in entries] == [
         (4, "create"),
@@ -67,18 +80,23 @@ def test_the_feed_has_the_latest_state_of_each_task_in_version_order(
         (9, "complete"),
     ]
     assert [entry["deleted"] for entry in entries] == [False] * 4 + [True, False]
-    assert entries[4]["task"] is None
-    tasks = {entry["task_id"]: entry["task"] for entry in entries if not entry["deleted"]}
+    assert entries[4]["item"] is None
+    tasks = {entry["id"]: entry["item"] for entry in entries if not entry["deleted"]}
     assert tasks == listed(busy)
-    assert all(entry["at"] == entry["task"]["updated_at"] for entry in entries if entry["task"])
-    assert answer.get_json()["meta"] == {"version": 9, "has_more": False, "limit": 50}
+    assert all(entry["at"] == entry["item"]["updated_at"] for entry in entries if entry["item"])
+    assert answer.get_json()["meta"] == {
+        "sync_token": token(busy, 9),
+        "has_more": False,
+        "limit": 50,
+        "version": 9,
+    }
 
 
 @pytest.mark.proves("TASK-30")
 def test_the_feed_has_only_changes_after_since(busy: ApiUser) -> None:
     assert [entry["version"] for entry in data(changes(busy, 7))] == [8, 9]
     answer = changes(busy, 9)
-    assert (data(answer), answer.get_json()["meta"]["version"]) == ([], 9)
+    assert (data(answer), answer.get_json()["meta"]["sync_token"]) == ([], token(busy, 9))
 
 
 @pytest.mark.proves("TASK-30")
@@ -87,7 +105,7 @@ def test_a_replica_fed_in_pages_equals_the_list(busy: ApiUser, limit: int) -> No
     replica = Replica(busy)
     replica.follow(limit)
     assert replica.tasks == listed(busy)
-    assert replica.since == 9
+    assert replica.token == token(busy, 9)
 
 
 @pytest.mark.proves("TASK-31")
@@ -106,49 +124,80 @@ def test_the_feed_has_a_restored_task(busy: ApiUser) -> None:
     replica.follow(50)
     (deleted,) = data(busy.get("/trash"))
     busy.post(f"/{deleted['id']}/restore")
-    (entry,) = data(changes(busy, replica.since))
+    (entry,) = data(busy.changes(replica.token))
     assert (entry["action"], entry["deleted"]) == ("restore", False)
     replica.follow(50)
     assert replica.tasks == listed(busy)
 
 
-def test_since_is_a_required_version(alice: ApiUser) -> None:
-    for query in ("", "?since=", "?since=-1", "?since=1.0", "?since=x", "?since=٣"):
-        assert broken_fields(alice.get(f"/changes{query}")) == ["since"]
-    for query in ("&limit=0", "&limit=201"):
-        assert broken_fields(alice.get(f"/changes?since=0{query}")) == ["limit"]
-    assert broken_fields(alice.get("/changes?since=0&cursor=x")) == ["cursor"]
+def test_every_broken_parameter_of_the_feed_is_named(alice: ApiUser) -> None:
+    for query in ("limit=0", "limit=201"):
+        assert broken_fields(alice.changes(query=query)) == ["limit"]
+    assert broken_fields(alice.changes(query="cursor=x&kind=chore")) == ["kind", "cursor"]
+    twice = f"since={token(alice, 0)}"
+    assert broken_fields(alice.changes(token(alice, 0), query=twice)) == ["since"]
+
+
+@pytest.mark.proves("TASK-34")
+def test_a_sync_token_is_valid_for_its_owner_and_its_filter_only(
+    busy: ApiUser, bob: ApiUser
+) -> None:
+    filtered = busy.changes(query="kind=task&limit=1").get_json()["meta"]["sync_token"]
+    own = token(busy, 3)
+    assert [entry["version"] for entry in data(busy.changes(filtered, query="kind=task"))] == [
+        5, 6, 7, 8, 9,
+    ]  # fmt: skip
+    changed = own[:-1] + ("A" if own[-1] != "A" else "B")
+    wrong = ["0", "3", "x", "%00", own[:-4], own + "AAAA", own.swapcase(), changed, "é", filtered]
+    for each in [*wrong, token(bob, 3)]:
+        assert error(busy.changes(each, query="limit=x")) == (400, "BAD_REQUEST"), each
+    assert error(busy.changes(own, query="kind=task")) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.proves("TASK-34")
+def test_a_sync_token_outlives_a_rotation_of_the_keys(config: Config, busy: ApiUser) -> None:
+    known = busy.changes(query="limit=2").get_json()["meta"]["sync_token"]
+    rotated = replace(config, jwt_secrets={"new": "another secret that is long enough, 32 bytes"})
+    client = create_app(rotated).test_client()
+    credentials = {"email": busy.email, "password": PASSWORD}
+    session = data(client.post("/api/auth/login", json=credentials))
+    bearer = {"Authorization": f"Bearer {session['access_token']}"}
+    answer = client.get(f"/api/me/changes?since={known}", headers=bearer)
+    assert [entry["version"] for entry in data(answer)] == [6, 7, 8, 9]
 
 
 @pytest.mark.proves("TASK-32")
-@pytest.mark.parametrize("since", [10, 10**9, 10**15, 10**15 + 9, 2**63 - 1])
-def test_a_version_beyond_the_newest_is_an_expired_sync_token(busy: ApiUser, since: int) -> None:
+@pytest.mark.parametrize("since", [10, 10**9, 2**63 - 1])
+def test_a_token_ahead_of_the_ledger_is_expired(busy: ApiUser, since: int) -> None:
+    """As after the restore of a backup."""
     assert error(changes(busy, since)) == (410, "SYNC_TOKEN_EXPIRED")
 
 
 def test_an_unchanged_feed_is_a_304(busy: ApiUser) -> None:
     tag = changes(busy, 3).headers["ETag"]
     known = {"If-None-Match": tag}
-    again = busy.get("/changes?since=3&limit=50", headers=known)
+    again = busy.changes(token(busy, 3), query="limit=50", headers=known)
     assert (again.status_code, again.data) == (304, b"")
-    assert busy.get("/changes?since=x", headers=known).status_code == 422
+    assert busy.changes("x", headers=known).status_code == 400
+    assert busy.changes(query="limit=x", headers=known).status_code == 422
     busy.create()
-    assert busy.get("/changes?since=3&limit=50", headers=known).status_code == 200
+    again = busy.changes(token(busy, 3), query="limit=50", headers=known)
+    assert again.status_code == 200
 
 
 @pytest.mark.usefixtures("busy")
 def test_a_feed_has_the_changes_of_its_owner_only(bob: ApiUser) -> None:
-    assert data(changes(bob, 0)) == []
+    assert data(changes(bob)) == []
     assert error(changes(bob, 9)) == (410, "SYNC_TOKEN_EXPIRED")
     bob.create("bob's")
-    assert [entry["task"]["title"] for entry in data(changes(bob, 0))] == ["bob's"]
+    assert [entry["item"]["title"] for entry in data(changes(bob))] == ["bob's"]
 
 
 # --- after a purge ------------------------------------------------------------------------------
 
 
 def purge(flask: FlaskCommand, older_than: str = "0s") -> str:
-    result = flask("tasks", "purge", "--older-than", older_than)
+    result = flask("ledger", "purge", "--older-than", older_than)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -163,10 +212,10 @@ def pruned(busy: ApiUser, flask: FlaskCommand) -> ApiUser:
 def test_a_purge_reports_the_deleted_rows(busy: ApiUser, bob: ApiUser, flask: FlaskCommand) -> None:
     bob.create()
     assert purge(flask) == (
-        "purged 1 tasks and 10 ledger entries of 2 users, and 0 idempotency keys\n"
+        "purged 1 items and 10 ledger entries of 2 users, and 0 idempotency keys\n"
     )
     assert purge(flask) == (
-        "purged 0 tasks and 0 ledger entries of 0 users, and 0 idempotency keys\n"
+        "purged 0 items and 0 ledger entries of 0 users, and 0 idempotency keys\n"
     )
     assert flask("ledger", "verify").exit_code == 0
     assert data(busy.get("/trash")) == []
@@ -178,24 +227,24 @@ def test_a_purge_expires_only_older_sync_tokens(pruned: ApiUser) -> None:
         assert error(changes(pruned, since)) == (410, "SYNC_TOKEN_EXPIRED")
     assert data(changes(pruned, 9)) == []
     task = pruned.create("after")
-    assert [entry["task"] for entry in data(changes(pruned, 9))] == [task]
+    assert [entry["item"] for entry in data(changes(pruned, 9))] == [task]
 
 
 @pytest.mark.proves("TASK-32")
-def test_since_0_has_every_task_after_a_purge(pruned: ApiUser) -> None:
-    answer = changes(pruned, 0)
-    assert {entry["task_id"]: entry["task"] for entry in data(answer)} == listed(pruned)
-    assert answer.get_json()["meta"]["version"] == 9
+def test_a_first_load_has_every_task_after_a_purge(pruned: ApiUser) -> None:
+    answer = changes(pruned)
+    assert {entry["id"]: entry["item"] for entry in data(answer)} == listed(pruned)
+    assert answer.get_json()["meta"]["sync_token"] == token(pruned, 9)
 
 
 @pytest.mark.proves("TASK-32", "LEDGER-10")
 @pytest.mark.parametrize("limit", [1, 2, 4])
-def test_since_0_in_pages_terminates_after_a_purge(pruned: ApiUser, limit: int) -> None:
+def test_a_first_load_in_pages_terminates_after_a_purge(pruned: ApiUser, limit: int) -> None:
     pruned.create("after")
     replica = Replica(pruned)
     replica.follow(limit)
     assert replica.tasks == listed(pruned)
-    assert replica.since == 10
+    assert replica.token == token(pruned, 10)
 
 
 @pytest.mark.proves("LEDGER-10")
@@ -216,13 +265,17 @@ def test_a_purge_changes_the_etags_of_feed_trash_and_history(
 ) -> None:
     task = data(busy.get("?limit=1"))[0]["id"]
     version = busy.get().get_json()["meta"]["version"]
-    paths = ("/trash", "/changes?since=0", f"/{task}/history")
-    tags = {path: busy.get(path).headers["ETag"] for path in paths}
+    paths = ("/tasks/trash", "/changes", f"/tasks/{task}/history")
+
+    def read(path: str, tag: str = "") -> TestResponse:
+        return busy.call("GET", f"/api/me{path}", headers={"If-None-Match": tag})
+
+    tags = {path: read(path).headers["ETag"] for path in paths}
     for path, tag in tags.items():
-        assert busy.get(path, headers={"If-None-Match": tag}).status_code == 304
+        assert read(path, tag).status_code == 304
     purge(flask)
     for path, tag in tags.items():
-        assert busy.get(path, headers={"If-None-Match": tag}).status_code == 200
+        assert read(path, tag).status_code == 200
     assert busy.get().get_json()["meta"]["version"] == version
 
 
@@ -233,7 +286,7 @@ def test_a_purge_deletes_only_older_entries(
     """Versions 1 to 7 are 31 days old; the deletion is version 8."""
     superuser.execute("SET session_replication_role = replica")
     superuser.execute("UPDATE ledger_entries SET at = at - interval '31 days' WHERE version <= 7")
-    assert "purged 0 tasks and 7 ledger entries" in purge(flask, "30d")
+    assert "purged 0 items and 7 ledger entries" in purge(flask, "30d")
     assert flask("ledger", "verify").exit_code == 0
     (deleted,) = data(busy.get("/trash"))
     assert busy.post(f"/{deleted['id']}/restore").status_code == 200
@@ -257,7 +310,7 @@ def test_a_ledger_is_purged_in_batches(
     busy: ApiUser, flask: FlaskCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.ledger.repository.PRUNED", 2)
-    assert "purged 1 tasks and 9 ledger entries of 1 users" in purge(flask)
+    assert "purged 1 items and 9 ledger entries of 1 users" in purge(flask)
     replica = Replica(busy)
     replica.follow(2)
     assert replica.tasks == listed(busy)
@@ -265,5 +318,5 @@ def test_a_ledger_is_purged_in_batches(
 
 @pytest.mark.parametrize("age", ["30", "d", "-1d", "1w", "1.5h", "", "123456d"])
 def test_an_age_is_a_number_and_a_unit(flask: FlaskCommand, age: str) -> None:
-    result = flask("tasks", "purge", "--older-than", age)
+    result = flask("ledger", "purge", "--older-than", age)
     assert (result.exit_code, "is not an age such as 30d" in result.output) == (2, True)

@@ -10,10 +10,12 @@ from tests.support.api_user import ApiUser
 from tests.support.services import FlaskCommand
 
 FORGERY = """
-    INSERT INTO ledger_entries (owner_id, version, task_id, action, at, request_id, task, hash)
+    INSERT INTO ledger_entries (
+        owner_id, version, kind, item_id, action, at, request_id, item, hash
+    )
     SELECT
-        owner_id, 9, task_id, 'complete', at, 'forged', task,
-        ledger_hash(hash, 9, task_id, 'complete', at, 'forged', NULL, task)
+        owner_id, 9, kind, item_id, 'complete', at, 'forged', item,
+        ledger_hash(hash, 9, kind, item_id, 'complete', at, 'forged', NULL, item)
     FROM ledger_entries WHERE version = 8
 """
 MOVED_HEAD = """
@@ -22,10 +24,10 @@ MOVED_HEAD = """
 """
 REWRITTEN_ENTRY = """
     UPDATE ledger_entries SET
-        task = tasks.document,
+        item = tasks.document,
         hash = ledger_hash(
-            before.hash, 9, ledger_entries.task_id, 'complete', ledger_entries.at, 'forged', NULL,
-            tasks.document
+            before.hash, 9, 'task', ledger_entries.item_id, 'complete', ledger_entries.at,
+            'forged', NULL, tasks.document
         )
     FROM tasks, ledger_entries AS before
     WHERE ledger_entries.version = 9 AND tasks.version = 9 AND before.version = 8
@@ -33,15 +35,27 @@ REWRITTEN_ENTRY = """
 SMUGGLED_TASK = """
     INSERT INTO tasks (
         owner_id, id, title, title_folded, description_folded, created_at, updated_at, version,
-        last_action
+        last_action, request_id
     )
-    SELECT owner_id, gen_random_uuid(), 't', 't', '', now(), now(), 9, 'create' FROM ledgers
+    SELECT owner_id, gen_random_uuid(), 't', 't', '', now(), now(), 9, 'create', 'forged'
+    FROM ledgers
 """
 CHAIN = """
-    SELECT ledger_chain(
-        sha256(''), version, task_id, action, at, request_id, session_id, task ORDER BY version
+    WITH RECURSIVE chain (version, hash) AS (
+        SELECT 0::bigint, sha256('')
+        UNION ALL
+        SELECT
+            entry.version,
+            sha256(chain.hash || convert_to(json_build_array(
+                entry.version, entry.kind, entry.item_id, entry.action,
+                to_char(entry.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                entry.request_id, entry.session_id, entry.item
+            )::text, 'UTF8'))
+        FROM chain
+        INNER JOIN ledger_entries AS entry ON entry.version = chain.version + 1
+        WHERE entry.owner_id = %s
     )
-    FROM ledger_entries WHERE owner_id = %s
+    SELECT hash FROM chain ORDER BY version DESC LIMIT 1
 """
 
 
@@ -93,7 +107,7 @@ def test_one_changed_byte_is_found(
 ) -> None:
     monkeypatch.setattr(repository, "VERIFIED", page)
     tamperer.execute(
-        "UPDATE ledger_entries SET task = replace(task::text, 'task 3', 'task 8')::json"
+        "UPDATE ledger_entries SET item = replace(item::text, 'task 3', 'task 8')::json"
         " WHERE version = 3"
     )
     assert verdict(flask, status=1) == (
@@ -109,7 +123,8 @@ def test_one_changed_byte_is_found(
         "at = at + interval '1 microsecond'",
         "request_id = 'another'",
         "session_id = NULL",
-        "task_id = gen_random_uuid()",
+        "item_id = gen_random_uuid()",
+        "kind = 'list'",
         "hash = set_byte(hash, 31, (get_byte(hash, 31) + 1) % 256)",
     ],
 )
@@ -163,7 +178,7 @@ def test_a_forged_entry_with_a_forged_head_differs_from_its_task(
 ) -> None:
     tamperer.execute(FORGERY)
     tamperer.execute(MOVED_HEAD)
-    assert "version 9: the task is not as its newest entry says" in verdict(flask, status=1)
+    assert "version 9: the item is not as its newest entry says" in verdict(flask, status=1)
 
 
 @pytest.mark.proves("LEDGER-42")
@@ -204,7 +219,7 @@ def test_a_task_changed_without_an_entry_is_found(
     ledger: ApiUser, tamperer: psycopg.Connection, flask: FlaskCommand, change: str, version: int
 ) -> None:
     tamperer.execute(change.encode())
-    expected = f"{ledger.id}: version {version}: the task is not as its newest entry says"
+    expected = f"{ledger.id}: version {version}: the item is not as its newest entry says"
     assert verdict(flask, status=1) == expected
 
 
@@ -217,7 +232,7 @@ def test_a_task_version_without_an_entry_is_found(
     tamperer: psycopg.Connection, flask: FlaskCommand, change: str
 ) -> None:
     tamperer.execute(change.encode())
-    assert "version 9: the ledger has no entry of the task" in verdict(flask, status=1)
+    assert "version 9: the ledger has no entry of the item" in verdict(flask, status=1)
 
 
 def test_one_owner_can_be_verified_alone(
@@ -254,3 +269,58 @@ def test_sql_can_recompute_the_hash_chain(ledger: ApiUser, superuser: psycopg.Co
     owner = [UUID(ledger.id)]
     head = superuser.execute("SELECT hash FROM ledgers WHERE owner_id = %s", owner).fetchone()
     assert superuser.execute(CHAIN, owner).fetchone() == head
+
+
+# --- triggers and functions ---------------------------------------------------------------------
+
+
+@pytest.mark.proves("LEDGER-43")
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("ALTER TABLE tasks DISABLE TRIGGER tasks_recorded", "tasks_recorded is disabled"),
+        ("ALTER TABLE tasks ENABLE REPLICA TRIGGER tasks_recorded", "tasks_recorded is disabled"),
+        ("DROP TRIGGER tasks_recorded ON tasks", "tasks_recorded is missing"),
+        ("DROP TRIGGER ledgers_kept ON ledgers", "ledgers_kept is missing"),
+        (
+            (
+                "CREATE OR REPLACE TRIGGER tasks_recorded AFTER INSERT ON tasks"
+                " FOR EACH ROW EXECUTE FUNCTION record_change('task')"
+            ),
+            "tasks_recorded is not as its migration made it",
+        ),
+        (
+            (
+                "CREATE TRIGGER mine BEFORE UPDATE ON ledgers"
+                " FOR EACH ROW EXECUTE FUNCTION keep_ledger_entries()"
+            ),
+            "mine is of no migration",
+        ),
+        (
+            (
+                "CREATE OR REPLACE FUNCTION record_change() RETURNS trigger LANGUAGE plpgsql"
+                " AS 'BEGIN RETURN NULL; END'"
+            ),
+            "record_change is not as its migration made it",
+        ),
+        (
+            (
+                "CREATE OR REPLACE FUNCTION utc(at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE"
+                " RETURN '2026-01-01T00:00:00.000000Z'"
+            ),
+            "utc is not as its migration made it",
+        ),
+    ],
+)
+def test_a_changed_trigger_or_function_is_found(
+    ledger: ApiUser,
+    superuser: psycopg.Connection,
+    flask: FlaskCommand,
+    change: str,
+    problem: str,
+) -> None:
+    superuser.execute(change.encode())
+    output = verdict(flask, status=1)
+    assert problem in output.splitlines()[-1]
+    assert len(output.splitlines()) == 2
+    assert output.startswith(ledger.id)

@@ -74,11 +74,11 @@ def test_an_export_is_logged_when_it_has_ended(
 ) -> None:
     alice.create()
     capfd.readouterr()
-    with alice.get("/export") as answer:
+    with alice.export() as answer:
         assert capfd.readouterr().err == ""
         assert answer.get_json()
     (line,) = lines(capfd.readouterr().err)
-    assert line["route"] == "/api/<user_id>/tasks/export"
+    assert line["route"] == "/api/<user_id>/export"
 
 
 @pytest.mark.proves("OPS-12")

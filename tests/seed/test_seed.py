@@ -55,7 +55,7 @@ def test_seeded_users_log_in_and_their_ledgers_hold(
     with psycopg.connect(database_url) as connection:
         found = connection.execute(
             "SELECT count(*), count(completed_at), count(deleted_at), bool_and("
-            "  CASE WHEN deleted_at IS NULL THEN document::text = task::text ELSE task IS NULL END)"
+            "  CASE WHEN deleted_at IS NULL THEN document::text = item::text ELSE item IS NULL END)"
             " FROM tasks INNER JOIN ledger_entries USING (owner_id, version)"
         ).fetchone()
     assert found is not None

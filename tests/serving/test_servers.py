@@ -95,24 +95,24 @@ def check_tasks(server: Server, authorization: dict[str, str]) -> None:
     """Creates, lists, changes in batches and exports."""
 
     def call(method: str, path: str, body: Any = None, **headers: str) -> Reply:
-        return server.request(method, f"{TASKS}{path}", body, {**authorization, **headers})
+        return server.request(method, f"/api/me{path}", body, {**authorization, **headers})
 
-    created = call("POST", "", {"title": "caf\u00e9"})
+    created = call("POST", "/tasks", {"title": "caf\u00e9"})
     assert created.status == 201
     task = created.json["data"]
     assert created.headers["Location"] == f"{TASKS}/{task['id']}"
     for _ in range(2):  # by way of Flask, and directly
-        found = call("GET", "?q=caf%C3%A9").json["data"]
+        found = call("GET", "/tasks?q=caf%C3%A9").json["data"]
         assert [each["id"] for each in found] == [task["id"]]
     operations = [{"op": "create", "title": f"{number}"} for number in range(BATCH_SIZE)]
     for _ in range(BATCHES):
         assert call("POST", "/batch", {"operations": operations}).status == 200
     exported = call("GET", "/export?format=json")
     assert exported.status == 200
-    assert len(json.loads(exported.body)) == 1 + BATCHES * BATCH_SIZE
-    head = call("HEAD", f"/{task['id']}")
+    assert len(json.loads(exported.body)["tasks"]) == 1 + BATCHES * BATCH_SIZE
+    head = call("HEAD", f"/tasks/{task['id']}")
     assert (head.status, head.body) == (200, b"")
-    assert int(head.headers["Content-Length"]) == len(call("GET", f"/{task['id']}").body)
+    assert int(head.headers["Content-Length"]) == len(call("GET", f"/tasks/{task['id']}").body)
     assert call("HEAD", "/export?format=json").body == b""
 
 
@@ -363,10 +363,10 @@ PATHS = [
     ("GET", f"{TASKS}/{{stranger}}"),
     ("GET", "/api/{user}/tasks/{task}"),
     ("GET", "/api/{stranger}/tasks"),
-    ("GET", f"{TASKS}/changes?since=0"),
+    ("GET", "/api/me/changes"),
     ("GET", f"{TASKS}/trash"),
-    ("GET", f"{TASKS}/export?format=csv"),
-    ("HEAD", f"{TASKS}/export?format=json"),
+    ("GET", "/api/me/export?format=csv"),
+    ("HEAD", "/api/me/export?format=json"),
     ("POST", TASKS),
     ("PATCH", f"{TASKS}/{{task}}"),
     ("POST", "/api/auth/login"),

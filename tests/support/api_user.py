@@ -53,6 +53,19 @@ class ApiUser:
         """Sends a DELETE."""
         return self.call("DELETE", f"/api/me/tasks{path}", **options)
 
+    def batch(self, *operations: object, **options: Any) -> TestResponse:
+        """Sends a batch."""
+        return self.call("POST", "/api/me/batch", json={"operations": operations}, **options)
+
+    def changes(self, since: str | None = None, *, query: str = "", **options: Any) -> TestResponse:
+        """Reads a page of the feed behind the sync token `since`; `query` adds parameters."""
+        parameters = [*([f"since={since}"] if since else []), *([query] if query else [])]
+        return self.call("GET", "/api/me/changes?" + "&".join(parameters), **options)
+
+    def export(self, form: str = "json", **options: Any) -> TestResponse:
+        """Downloads everything."""
+        return self.call("GET", f"/api/me/export?format={form}", **options)
+
     def create(self, title: str = "a task", description: str | None = None) -> dict[str, Any]:
         """Creates a task and returns it as the API does."""
         answer = self.post(json={"title": title, "description": description})

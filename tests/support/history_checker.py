@@ -26,7 +26,7 @@ class Entry:
     """A ledger entry."""
 
     version: int
-    task_id: str
+    item_id: str
     action: str
     request_id: str
 
@@ -39,7 +39,7 @@ class Call:
     began: float
     ended: float
     status: int | None
-    versions: tuple[int, ...]  # of the tasks in the response
+    versions: tuple[int, ...]  # of the items in the response
     if_match: int | None
 
     @property
@@ -101,7 +101,7 @@ def read_ledger(connection: psycopg.Connection, owner_id: str) -> list[Entry]:
     """All ledger entries of the owner, by version."""
     with connection.cursor(row_factory=class_row(Entry)) as cursor:
         return cursor.execute(
-            "SELECT version, task_id::text, action, request_id FROM ledger_entries"
+            "SELECT version, item_id::text, action, request_id FROM ledger_entries"
             " WHERE owner_id = %s ORDER BY version",
             [owner_id],
         ).fetchall()
@@ -146,8 +146,8 @@ def _check_nothing_overwritten(
     previous: dict[int, int] = {}
     newest: dict[str, int] = {}
     for entry in entries:
-        previous[entry.version] = newest.get(entry.task_id, 0)
-        newest[entry.task_id] = entry.version
+        previous[entry.version] = newest.get(entry.item_id, 0)
+        newest[entry.item_id] = entry.version
     for call in calls:
         for version in written.get(call.request_id, []):
             if call.if_match is not None:

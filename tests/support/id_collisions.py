@@ -18,7 +18,6 @@ import psycopg
 from psycopg.rows import dict_row
 
 from app import db
-from app.audit import plans
 from app.audit.plans import SAMPLES
 from tests.support.databases import Postgres
 
@@ -30,6 +29,8 @@ REQUEST = b"r" * 32
 LAST = 2**63 - 1
 LAST_ID = UUID(int=2**128 - 1)
 CHANGED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
+MADE = UUID(int=42)
 
 SEED = """
 WITH registered AS (
@@ -85,12 +86,12 @@ address AS (
 task AS (
     INSERT INTO tasks (
         owner_id, id, title, title_folded, description_folded, completed_at, created_at,
-        updated_at, deleted_at, version, last_action
+        updated_at, deleted_at, version, last_action, request_id
     )
     SELECT
         account.owner_id, given.id, %(email)s, %(email)s, '', given.completed_at,
         now() - given.age, now() - given.age, given.deleted_at, %(offset)s + given.version,
-        given.action
+        given.action, %(email)s
     FROM account
     CROSS JOIN (VALUES
         (%(task)s, 2, 'create', NULL, NULL, interval '1 day'),
@@ -98,36 +99,39 @@ task AS (
         (%(trashed)s, 5, 'delete', NULL, now(), interval '1 minute'),
         (%(old_trashed)s, 1, 'delete', NULL, now() - interval '40 days', interval '40 days')
     ) AS given (id, version, action, completed_at, deleted_at, age)
-    RETURNING owner_id, id, version, last_action, updated_at, document
-),
-
-answer AS (
-    INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body, created_at)
-    SELECT account.owner_id, given.key, %(request)s, 200, %(email)s, now() - given.age
-    FROM account
-    CROSS JOIN (VALUES
-        ('key', %(key_age)s), ('old key', interval '2 days'), (%(other_key)s, %(other_key_age)s)
-    ) AS given (key, age)
 )
 
-INSERT INTO ledger_entries (owner_id, version, task_id, action, at, request_id, task, hash)
+INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body, created_at)
+SELECT account.owner_id, given.key, %(request)s, 200, %(email)s, now() - given.age
+FROM account
+CROSS JOIN (VALUES
+    ('key', %(key_age)s), ('old key', interval '2 days'), (%(other_key)s, %(other_key_age)s)
+) AS given (key, age)
+"""  # fmt: skip
+ADD_ENTRY = """
+INSERT INTO ledger_entries (
+    owner_id, version, kind, item_id, action, at, request_id, item, hash
+)
 SELECT
-    entry.owner_id, entry.version, entry.task_id, entry.action, entry.at, %(email)s, entry.task,
-    ledger_chain(
-        sha256(''), entry.version, entry.task_id, entry.action, entry.at, %(email)s, NULL,
-        entry.task
-    ) OVER (ORDER BY entry.version)
+    %(owner_id)s, entry.version, 'task', entry.item_id, entry.action, entry.at, %(email)s,
+    entry.item,
+    ledger_hash(
+        coalesce(before.hash, sha256('')), entry.version, 'task', entry.item_id, entry.action,
+        entry.at, %(email)s, NULL, entry.item
+    )
 FROM (
     SELECT
-        owner_id, version, id AS task_id, last_action AS action, updated_at AS at,
-        CASE WHEN last_action <> 'delete' THEN document END AS task
-    FROM task
+        version, id AS item_id, last_action AS action, updated_at AS at,
+        CASE WHEN last_action <> 'delete' THEN document END AS item
+    FROM tasks WHERE owner_id = %(owner_id)s
     UNION ALL
-    SELECT owner_id, version + 1, %(trashed)s, 'create', now(), document FROM task
-    WHERE id = %(done)s
+    SELECT version + 1, %(trashed)s, 'create', now(), document FROM tasks
+    WHERE owner_id = %(owner_id)s AND id = %(done)s
 ) AS entry
-WHERE %(has_entries)s
-"""  # fmt: skip
+LEFT JOIN ledger_entries AS before
+    ON before.owner_id = %(owner_id)s AND before.version = entry.version - 1
+WHERE entry.version = %(version)s
+"""
 SET_HEAD = """
 UPDATE ledgers SET hash = ledger_entries.hash FROM ledger_entries
 WHERE ledgers.owner_id = %(owner_id)s AND ledger_entries.owner_id = %(owner_id)s
@@ -200,21 +204,21 @@ PARAMETERS: Mapping[str, Any] = {
     "before": datetime.now(UTC) - timedelta(days=30),
     "key": "key",
     "since": 0,
-    "operations": orjson.dumps(
+    "tasks": orjson.dumps(
         [
-            {"ordinal": 0, "op": "create", "fields": ["title", "description"], "title": "made",
-             "title_folded": "made", "description_folded": ""},
-            {"ordinal": 1, "op": "update", "id": TASK, "fields": ["title"], "title": "changed",
-             "title_folded": "changed", "description_folded": ""},
-            {"ordinal": 2, "op": "delete", "id": DONE},
-            {"ordinal": 3, "op": "restore", "id": TRASHED},
+            {"ordinal": 1, "id": MADE, "title": "made", "title_folded": "made",
+             "description_folded": "", "created_at": FUTURE, "updated_at": FUTURE,
+             "action": "create"},
+            {"ordinal": 2, "id": TASK, "title": "changed", "title_folded": "changed",
+             "description_folded": "", "created_at": FUTURE,
+             "updated_at": FUTURE + timedelta(seconds=1), "action": "update"},
         ]
     ).decode(),
 }  # fmt: skip
 PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "auth/register": [{"owner_id": UUID(int=0xC0DE)}],
     "auth/start_session": [{"session_id": UUID(int=99), "token_hash": b"n" * 32}],
-    "seed/insert_seeded_tasks": [{"after_version": 5}],
+    "seed/store_tasks": [{"after_version": 5}],
     "db/set_owner": [{"owner_id": str(ALICE)}],
     "tasks/list_by_created_desc": [{"after_id": LAST_ID}],
     "tasks/list_by_updated_desc": [{"after_version": LAST}],
@@ -230,11 +234,7 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
 PRUNED = ("UPDATE ledgers SET pruned_version = least(version, pruned_version + 1)",)
 BEFORE: Mapping[str, Sequence[LiteralString]] = {
     "ledger/delete_pruned_entries": PRUNED,
-    "ledger/empty_trash": PRUNED,
-    **{
-        name: (*statements, "GRANT SELECT ON seeded TO PUBLIC")
-        for name, statements in plans.BEFORE.items()
-    },
+    "tasks/empty_trash": PRUNED,
 }
 
 TABLES = (
@@ -354,7 +354,11 @@ def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState
         "old_address": OLD_ADDRESS,
         "request": REQUEST,
     }
+    connection.execute("ALTER TABLE tasks DISABLE TRIGGER tasks_recorded")
     connection.execute(SEED, given)
+    connection.execute("ALTER TABLE tasks ENABLE TRIGGER tasks_recorded")
+    for version in range(state.offset + 1, state.offset + 6) if state.has_entries else ():
+        connection.execute(ADD_ENTRY, {**given, "version": version})
     connection.execute(SET_HEAD, given)
     if not state.has_tasks:
         connection.execute("DELETE FROM tasks WHERE owner_id = %s", (owner_id,))

@@ -13,7 +13,7 @@ from tests.support.server import Reply, Server
 
 @dataclass(frozen=True)
 class RemoteUser:
-    """A registered user with a session; thread-safe. Paths are relative to /api/me/tasks."""
+    """A registered user with a session; thread-safe. Paths are relative to /api/me."""
 
     server: Server
     id: str
@@ -29,15 +29,15 @@ class RemoteUser:
     ) -> Reply:
         """Sends a request with this user's access token."""
         sent = {**self.authorization, **(headers or {})}
-        return self.server.request(method, f"/api/me/tasks{path}", body, sent)
+        return self.server.request(method, f"/api/me{path}", body, sent)
 
-    def get(self, path: str = "") -> Reply:
+    def get(self, path: str) -> Reply:
         """Sends a GET with this user's access token."""
         return self.call("GET", path)
 
     def create(self, title: str) -> dict[str, Any]:
         """Creates a task and returns it as the API does."""
-        answer = self.call("POST", "", {"title": title})
+        answer = self.call("POST", "/tasks", {"title": title})
         assert answer.status == 201, answer.body
         return dict(answer.json["data"])
 

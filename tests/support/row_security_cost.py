@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -18,6 +19,8 @@ from app import db, devdb
 from app.audit import plans
 from app.config import Config
 from app.db import migrations
+from app.ledger import repository as ledger
+from app.ledger.repository import Change, Item
 from app.tasks import repository
 from app.values import Origin, Uuid
 
@@ -57,8 +60,8 @@ def measure(url: str, directory: Path, task_id: Uuid) -> None:
             words=None,
             known_tags=[],
         ),
-        "create a task": lambda: repository.create(OWNER, "cost", None, None, ORIGIN),
-        "toggle a task": lambda: repository.complete(OWNER, task_id, None, None, ORIGIN),
+        "create a task": lambda: change(repository.CREATE, title="cost", description=None),
+        "toggle a task": lambda: change(repository.COMPLETE, id=task_id),
     }
     timings: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _ in range(ROUNDS):
@@ -73,6 +76,11 @@ def measure(url: str, directory: Path, task_id: Uuid) -> None:
             f"{label:14} off {off[0]:5.0f} ({off[1]:4.0f} CPU)  on {on[0]:5.0f} ({on[1]:4.0f} CPU)"
             f"  {on[0] / off[0] - 1:+.0%} time\n"
         )
+
+
+def change(what: Change, **fields: Any) -> Item:
+    """Changes one of OWNER's tasks."""
+    return ledger.change(OWNER, what, fields, None, ORIGIN)
 
 
 def connect(url: str, directory: Path, mode: str) -> None:

@@ -135,8 +135,8 @@ def test_the_page_fits_a_phone(browser: webdriver.Chrome, server: Server) -> Non
         {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True},
     )
     page = Page(browser, server.url)
-    page.open("Lists-listTasks")
-    page.find("#operations-Lists-listTasks .execute")
+    page.open("Tasks-listTasks")
+    page.find("#operations-Tasks-listTasks .execute")
     widths = browser.execute_script(
         "return [document.documentElement.scrollWidth, window.innerWidth]"
     )

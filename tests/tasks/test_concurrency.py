@@ -60,7 +60,7 @@ def test_20_writers_with_if_match_lose_no_update(
     owner: RemoteUser, superuser: psycopg.Connection, flask: FlaskCommand
 ) -> None:
     task = owner.create("|")
-    path, history = f"/{task['id']}", History()
+    path, history = f"/tasks/{task['id']}", History()
 
     def append(writer: int) -> int:
         """Appends the writer's letter three times to the title that it has read."""
@@ -88,14 +88,14 @@ def test_50_concurrent_creates_with_one_key_create_one_task(owner: RemoteUser) -
 
     def create(_: int) -> tuple[int, bytes]:
         while True:
-            answer = owner.call("POST", "", {"title": "once"}, key)
+            answer = owner.call("POST", "/tasks", {"title": "once"}, key)
             if answer.status != 409:  # the first request still runs
                 return answer.status, answer.body
 
     answers = run_concurrently(50, create)
     assert {status for status, _ in answers} == {201}
     assert len({body for _, body in answers}) == 1
-    assert [task["title"] for task in owner.get().json["data"]] == ["once"]
+    assert [task["title"] for task in owner.get("/tasks").json["data"]] == ["once"]
 
 
 @pytest.mark.proves("LEDGER-40")
@@ -104,12 +104,12 @@ def test_a_purge_fails_no_concurrent_write(owner: RemoteUser, flask: FlaskComman
         statuses = set()
         for number in range(20):
             task = owner.create(str(number))
-            statuses.add(owner.call("PATCH", f"/{task['id']}/complete").status)
-            statuses.add(owner.call("DELETE", f"/{task['id']}").status)
+            statuses.add(owner.call("PATCH", f"/tasks/{task['id']}/complete").status)
+            statuses.add(owner.call("DELETE", f"/tasks/{task['id']}").status)
         return statuses
 
     def purge() -> int:
-        result = flask("tasks", "purge", "--older-than", "0s")
+        result = flask("ledger", "purge", "--older-than", "0s")
         assert result.exit_code == 0, result.output
         return int(result.output.split()[4])
 
@@ -139,9 +139,9 @@ class Writer:
     def _write(self) -> Any:
         write, chance = self.history.write, self.random.random()
         if not self.known or chance < 0.2:
-            return write(self.owner, "POST", "", {"title": self._text()})
+            return write(self.owner, "POST", "/tasks", {"title": self._text()})
         task_id = self.random.choice(list(self.known))
-        path = f"/{task_id}"
+        path = f"/tasks/{task_id}"
         if chance < 0.3:
             return write(self.owner, "POST", "/batch", {"operations": self._operations(task_id)})
         if chance < 0.4:
@@ -172,7 +172,8 @@ class Poller:
 
     def __init__(self, owner: RemoteUser, seed: int) -> None:
         self.owner, self.random = owner, random.Random(seed)
-        self.since = 0
+        self.token: str | None = None
+        self.since = 0  # the version that the token stands for
         self.tasks: dict[str, str] = {}
         self.seen: dict[str, int] = {}
         self.progress: list[tuple[int, dict[str, int]]] = []
@@ -185,19 +186,23 @@ class Poller:
 
     def pull(self, limit: int) -> bool:
         """Reads one page of the feed; returns whether there are more."""
-        answer = self.owner.get(f"/changes?since={self.since}&limit={limit}")
+        since = "" if self.token is None else f"&since={self.token}"
+        answer = self.owner.get(f"/changes?limit={limit}{since}")
         if answer.status == 503:
             return True
         assert answer.status == 200, answer.body
         page = answer.json
-        texts = iter(spans(answer.body.decode(), '"task" : {'))
+        texts = iter(spans(answer.body.decode(), '"item" : {'))
         for entry in page["data"]:
             assert self.since < entry["version"] <= page["meta"]["version"]
-            self.seen[entry["task_id"]] = entry["version"]
-            self.tasks.pop(entry["task_id"], None)
+            self.since = entry["version"]
+            self.seen[entry["id"]] = entry["version"]
+            self.tasks.pop(entry["id"], None)
             if not entry["deleted"]:
-                self.tasks[entry["task_id"]] = next(texts)
-        self.since = page["meta"]["version"]
+                self.tasks[entry["id"]] = next(texts)
+        self.token = page["meta"]["sync_token"]
+        if not page["meta"]["has_more"]:
+            self.since = page["meta"]["version"]
         self.progress.append((self.since, dict(self.seen)))
         return bool(page["meta"]["has_more"])
 
@@ -216,13 +221,13 @@ def spans(body: str, mark: str) -> list[str]:
 def listed(owner: RemoteUser) -> dict[str, str]:
     """The bytes of every task in the list, by its id."""
     tasks: dict[str, str] = {}
-    path = "?limit=200"
+    path = "/tasks?limit=200"
     while path:
         answer = owner.get(path)
         for text in spans(answer.body.decode(), '{"id" : '):
             tasks[json.loads(text)["id"]] = text
         cursor = answer.json["meta"]["next_cursor"]
-        path = f"?limit=200&cursor={cursor}" if cursor else ""
+        path = f"/tasks?limit=200&cursor={cursor}" if cursor else ""
     return tasks
 
 
@@ -262,7 +267,7 @@ def test_concurrent_writers_leave_no_version_gap_and_the_feed_skips_no_change(
             pass
         assert poller.since == len(entries)
         assert poller.tasks == final
-        assert_nothing_skipped(poller, [(entry.version, entry.task_id) for entry in entries])
+        assert_nothing_skipped(poller, [(entry.version, entry.item_id) for entry in entries])
     assert flask("ledger", "verify").exit_code == 0
 
 

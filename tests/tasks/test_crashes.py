@@ -110,7 +110,7 @@ def test_a_retry_after_a_crash_between_commit_and_reply_gets_the_first_response(
 
     def create() -> None:
         try:
-            outcome.append(owner.call("POST", "", {"title": "once"}, key))
+            outcome.append(owner.call("POST", "/tasks", {"title": "once"}, key))
         except CONNECTION_ERRORS as error:
             outcome.append(error)
 
@@ -123,9 +123,9 @@ def test_a_retry_after_a_crash_between_commit_and_reply_gets_the_first_response(
     assert superuser.execute("SELECT title FROM tasks").fetchall() == [("once",)]
 
     until(lambda: workers(owner.server) not in ([], [worker]))
-    retry = owner.call("POST", "", {"title": "once"}, key)
+    retry = owner.call("POST", "/tasks", {"title": "once"}, key)
     assert (retry.status, retry.headers["Idempotent-Replayed"]) == (201, "true")
-    tasks = owner.get().json["data"]
+    tasks = owner.get("/tasks").json["data"]
     assert tasks == [retry.json["data"]]
     assert retry.headers["Location"] == f"/api/me/tasks/{tasks[0]['id']}"
     assert superuser.execute("SELECT count(*) FROM ledger_entries").fetchone() == (1,)

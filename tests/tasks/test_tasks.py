@@ -11,6 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.support.api_user import ApiUser, broken_fields, data, error
+from tests.support.task_rows import act_for
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
@@ -294,8 +295,8 @@ def test_lengths_are_counted_in_characters(alice: ApiUser, letter: str) -> None:
 INSERT = """
 INSERT INTO tasks (
     owner_id, id, title, description, created_at, updated_at, version, last_action,
-    title_folded, description_folded
-) VALUES (%s, gen_random_uuid(), %s, %s, now(), now(), 1, 'create', '', '')
+    request_id, title_folded, description_folded
+) VALUES (%s, gen_random_uuid(), %s, %s, now(), now(), 1, 'create', 'test', '', '')
 """
 
 
@@ -306,12 +307,15 @@ INSERT INTO tasks (
         ("", None, "tasks_title_length"),
         ("\U0001f600" * 256, None, "tasks_title_length"),
         ("a", "\u0301" * 5001, "tasks_description_length"),
+        (" a", None, "tasks_title_trimmed"),
+        ("a\u3000", None, "tasks_title_trimmed"),
     ],
 )
-def test_check_constraints_enforce_the_lengths(
+def test_check_constraints_enforce_the_lengths_and_a_trimmed_title(
     alice: ApiUser, database_url: str, title: str, description: str | None, constraint: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
+        act_for(connection, alice.id)
         with pytest.raises(psycopg.errors.CheckViolation) as refused, connection.transaction():
             connection.execute(INSERT, [alice.id, title, description])
         assert refused.value.diag.constraint_name == constraint
@@ -332,6 +336,16 @@ def test_a_title_is_trimmed_as_str_strip_does(alice: ApiUser, sent: str, stored:
     assert sent.strip() == stored
     assert alice.create(sent)["title"] == stored
     assert alice.create(" " * 300 + "a" * 255 + " " * 300)["title"] == "a" * 255
+
+
+@pytest.mark.proves("TASK-2")
+def test_the_database_takes_the_same_characters_for_white_space(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "SELECT n FROM generate_series(1, 1114111) AS n"
+            " WHERE n NOT BETWEEN 55296 AND 57343 AND trimmed(chr(n)) = ''"
+        ).fetchall()
+    assert [n for (n,) in found] == [n for n in range(1, 0x110000) if chr(n).isspace()]
 
 
 @pytest.mark.proves("TASK-2")

@@ -140,8 +140,8 @@ def test_the_history_has_every_state_of_a_task(alice: ApiUser) -> None:
     assert [entry["action"] for entry in entries] == actions
     assert [entry["version"] for entry in entries] == [6, 5, 4, 3, 1]
     assert [entry["deleted"] for entry in entries] == [True, False, False, False, False]
-    assert [entry["task"] for entry in entries] == [None, *reversed(states)]
-    assert {entry["task_id"] for entry in entries} == {states[0]["id"]}
+    assert [entry["item"] for entry in entries] == [None, *reversed(states)]
+    assert {(entry["kind"], entry["id"]) for entry in entries} == {("task", states[0]["id"])}
 
 
 @pytest.mark.proves("TASK-24")

@@ -6,9 +6,8 @@ from typing import TypeVar
 
 from client import AuthenticatedClient, Client
 from client.api.accounts import log_in, log_out, register
-from client.api.ledger import list_changes
-from client.api.lists import list_tasks
-from client.api.tasks import complete_task, create_task
+from client.api.items import list_changes
+from client.api.tasks import complete_task, create_task, list_tasks
 from client.models import (
     ChangeFeed,
     Completion,
@@ -65,6 +64,7 @@ def tour(url: str, email: str) -> dict[str, object]:
         for title in ("one", "two", "three", "four", "five")
     ]
     titles = [task.title for task in list_all(client)]
+    known = expect(ChangeFeed, list_changes.sync("me", client=client, limit=1)).meta
     first = made[0]
     completed = expect(
         TaskAnswer,
@@ -76,12 +76,12 @@ def tour(url: str, email: str) -> dict[str, object]:
             if_match=f'"{first.version}"',
         ),
     ).data
-    feed = expect(ChangeFeed, list_changes.sync("me", client=client, since=first.version))
+    feed = expect(ChangeFeed, list_changes.sync("me", client=client, since=known.sync_token))
     expect(EmptyAnswer, log_out.sync(client=public, body=RefreshToken(session.refresh_token)))
     return {
         "listed": titles,
         "completed": completed.is_completed,
-        "changed": [change.task.title if change.task else None for change in feed.data],
+        "changed": [change.item.title if change.item else None for change in feed.data],
         "version": feed.meta.version,
     }
 

@@ -40,6 +40,9 @@ do {
   cursor = page.meta.next_cursor;
 } while (cursor !== null);
 
+const known = expect(
+  await client.GET("/api/{user_id}/changes", { params: { path: me, query: { limit: 1 } } }),
+).meta;
 const first = made[0];
 if (first === undefined) throw new Error("no task was created");
 const completed = expect(
@@ -50,7 +53,7 @@ const completed = expect(
 ).data;
 
 const feed = expect(
-  await client.GET("/api/{user_id}/tasks/changes", { params: { path: me, query: { since: first.version } } }),
+  await client.GET("/api/{user_id}/changes", { params: { path: me, query: { since: known.sync_token } } }),
 );
 expect(await client.POST("/api/auth/logout", { body: { refresh_token: session.refresh_token } }));
 
@@ -58,7 +61,7 @@ console.log(
   JSON.stringify({
     listed: listed.map((task) => task.title),
     completed: completed.is_completed,
-    changed: feed.data.map((change) => change.task?.title ?? null),
+    changed: feed.data.map((change) => change.item?.title ?? null),
     version: feed.meta.version,
   }),
 );

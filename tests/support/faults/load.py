@@ -18,7 +18,7 @@ from tests.support.server import Server
 
 TIMEOUT = 15.0  # seconds without a response that count as a hang
 PAUSE = 0.005  # seconds between two calls of one client
-TASKS = "/api/me/tasks"
+TASKS, BATCH, FEED = "/api/me/tasks", "/api/me/batch", "/api/me/changes"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _headers(user: User, call: Call) -> dict[str, str]:
 
 
 def _results(call: Call, status: int | None, answer: bytes) -> tuple[tuple[str, int], ...]:
-    """Ids and versions of the tasks that a successful write changed."""
+    """Ids and versions of the items that a successful write changed."""
     if not call.entries or status is None or status >= 400:
         return ()
     data = json.loads(answer)["data"]
@@ -126,20 +126,25 @@ def _results(call: Call, status: int | None, answer: bytes) -> tuple[tuple[str, 
 
 @dataclass
 class VirtualUser:
-    """A client of the load: its user, and the tasks of the user that it works on."""
+    """A client of the load: its user, the tasks of the user that it works on, and its place in the
+    feed, which it follows."""
 
     user: User
     client: Client
     random: Random
     tasks: list[str] = field(default_factory=list)
     trash: list[str] = field(default_factory=list)
+    sync_token: str | None = None
     calls: int = 0
 
     def step(self) -> Outcome:
         """Sends one random call."""
         call = self._next()
-        outcome, _ = self.client.call(self.user, call)
-        self._remember(call, outcome)
+        outcome, answer = self.client.call(self.user, call)
+        if call.method != "GET":
+            self._remember(call, outcome)
+        elif call.path.startswith(FEED) and outcome.fate == "acknowledged":
+            self.sync_token = json.loads(answer)["meta"]["sync_token"]
         self.calls += 1
         return outcome
 
@@ -174,7 +179,7 @@ class VirtualUser:
 
     def _batch(self) -> Call:
         operations = [{"op": "create", "title": f"one of {count}"} for count in range(3)]
-        return self._write("POST", f"{TASKS}/batch", {"operations": operations}, entries=3)
+        return self._write("POST", BATCH, {"operations": operations}, entries=3)
 
     def _get(self) -> Call:
         return self._read(self._any_task())
@@ -183,7 +188,8 @@ class VirtualUser:
         return self._read(f"{TASKS}?limit=20")
 
     def _feed(self) -> Call:
-        return self._read(f"{TASKS}/changes?since=0&limit=20")
+        since = "" if self.sync_token is None else f"&since={self.sync_token}"
+        return self._read(f"{FEED}?limit=20{since}")
 
     def _any_task(self) -> str:
         return f"{TASKS}/{self.random.choice(self.tasks)}"
@@ -199,8 +205,6 @@ class VirtualUser:
 
     def _remember(self, call: Call, outcome: Outcome) -> None:
         """Updates `tasks` and `trash`; a task whose place is unknown is in neither."""
-        if call.method == "GET":
-            return
         target = call.path.removeprefix(f"{TASKS}/").partition("/")[0]
         for each in (self.tasks, self.trash):
             if target in each and (call.method == "DELETE" or call.path.endswith("/restore")):
@@ -210,7 +214,7 @@ class VirtualUser:
         if call.method == "DELETE":
             self.trash.append(target)
         elif call.method == "POST":
-            self.tasks.extend(task_id for task_id, _ in outcome.results)
+            self.tasks.extend(item_id for item_id, _ in outcome.results)
             del self.tasks[:-200]
 
 

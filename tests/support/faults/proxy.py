@@ -70,7 +70,9 @@ class _Pair:
         self.is_silent = is_silent
         self.corruption: tuple[bytes, Callable[[bytes], bytes]] | None = None
         self.round_trips = 0
-        self._client_sent_last = False
+        self._header = b""  # of a message of the client, as far as it has come
+        self._rest = 0  # bytes of the message behind its header that are still to come
+        self._has_begun = False  # the first message has no type
         self._is_requested = False  # the response that is to be changed
         server = socket.socket(socket.AF_UNIX)
         self._ends = (client, server)
@@ -92,16 +94,27 @@ class _Pair:
                     sink.sendall(self.corruption[1](data))
                     break
                 if not self.is_silent:
-                    self._count(is_client=is_client)
+                    if is_client:  # before a response can come: the count includes its request
+                        self._count(data)
                     sink.sendall(data)
         if not self.is_silent:
             self.close()
 
-    def _count(self, *, is_client: bool) -> None:
-        """Counts round trips before data is forwarded: the count includes each response seen."""
-        if is_client and not self._client_sent_last:
-            self.round_trips += 1
-        self._client_sent_last = is_client
+    def _count(self, data: bytes) -> None:
+        """Counts what the client waits for: simple queries and the ends of pipelines (Sync).
+
+        A long pipeline comes in parts, and the server answers the first ones before it has all.
+        """
+        while data:
+            skipped, data = data[: self._rest], data[self._rest :]
+            self._rest -= len(skipped)
+            size = 5 if self._has_begun else 4
+            missing = size - len(self._header)
+            self._header, data = self._header + data[:missing], data[missing:]
+            if len(self._header) == size:
+                self.round_trips += self._has_begun and self._header[:1] in (b"Q", b"S")
+                self._rest = int.from_bytes(self._header[-4:]) - 4
+                self._header, self._has_begun = b"", True
 
     def close(self) -> None:
         """Shuts down and closes both ends."""

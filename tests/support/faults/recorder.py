@@ -36,7 +36,7 @@ class Outcome:
     status: int | None = None
     error: str | None = None
     retry_after: str | None = None
-    results: tuple[tuple[str, int], ...] = ()  # ids and versions of the written tasks
+    results: tuple[tuple[str, int], ...] = ()  # ids and versions of the written items
     foreign: tuple[str, ...] = ()  # other owners in the response
 
     @property
@@ -101,7 +101,7 @@ def read(path: Path) -> Iterator[Record]:
 
 
 def _outcome(fields: dict[str, Any]) -> Outcome:
-    results = tuple((task_id, version) for task_id, version in fields.pop("results"))
+    results = tuple((item_id, version) for item_id, version in fields.pop("results"))
     return Outcome(**{**fields, "results": results, "foreign": tuple(fields["foreign"])})
 
 

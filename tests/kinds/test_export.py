@@ -1,4 +1,4 @@
-"""The export: all tasks of one snapshot, streamed as JSON or CSV."""
+"""The export: all items of one snapshot as JSON, or all tasks as CSV, streamed."""
 
 import csv
 import io
@@ -14,12 +14,20 @@ from werkzeug.test import TestResponse
 
 from app import db
 from app.config import Config
+from app.kinds import repository
+from app.kinds.export import as_json
+from app.ledger.kinds import Kind
+from app.ledger.repository import Document
+from app.tasks.kind import TASK
+from app.tasks.repository import EXPORT
+from app.values import Uuid
 from tests.support.api_user import ApiUser, broken_fields, data, error
 from tests.support.databases import Postgres
 from tests.support.processes import until
 from tests.support.remote_user import RemoteUser, peak_memory, reset_peak_memory, sign_up, workers
 from tests.support.server import TIMEOUT, Server, serving
 from tests.support.statements import statement
+from tests.support.task_rows import add_tasks
 
 COLUMNS = [
     "id",
@@ -32,17 +40,6 @@ COLUMNS = [
     "updated_at",
     "version",
 ]
-MANY_TASKS = """
-    INSERT INTO tasks (
-        owner_id, id, title, title_folded, description, description_folded, created_at, updated_at,
-        version, last_action
-    )
-    SELECT
-        owner_id, uuidv7_at(now() + n * interval '1 microsecond'), 'task ' || n, '',
-        repeat('x', 100), '', now(), now(), version + n, 'create'
-    FROM ledgers CROSS JOIN generate_series(1, %s) AS n
-"""
-
 EXPORTERS = """
     FROM pg_stat_activity
     WHERE datname = current_database() AND query LIKE 'FETCH%'
@@ -66,21 +63,64 @@ def records(answer: TestResponse) -> list[list[str]]:
 def test_json_is_the_default_and_equals_the_list(alice: ApiUser) -> None:
     tasks = [alice.create(f"task {number}", "ü\n") for number in range(3)]
     alice.delete(f"/{alice.create('in the trash')['id']}")
-    answer = alice.get("/export")
-    assert answer.get_json() == tasks
+    answer = alice.call("GET", "/api/me/export")
+    assert answer.get_json() == {"tasks": tasks}
     assert answer.headers["Content-Type"] == "application/json"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.json"'
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="ownrow.json"'
     assert answer.headers["Cache-Control"] == "private, no-cache"
-    assert alice.get("/export?format=json").data == answer.data
+    assert alice.export("json").data == answer.data
+
+
+@pytest.mark.proves("LEDGER-30")
+@pytest.mark.parametrize("count", [0, 1, 3, 200, 601])
+def test_json_has_a_line_per_item(
+    alice: ApiUser, superuser: psycopg.Connection, count: int
+) -> None:
+    add_tasks(superuser, alice.id, count)
+    beginning, *lines = alice.export().data.decode().removesuffix("]}").split("\n")
+    assert beginning == '{"tasks":['
+    assert [line.endswith(",") for line in lines] == [True] * (count - 1) + [False] * (count > 0)
+    items = [json.loads(line.removesuffix(",")) for line in lines]
+    assert [item["version"] for item in items] == list(range(1, count + 1))
+    assert items[:200] == data(alice.get("?sort=created_at&limit=200"))
+
+
+def kind(name: str) -> Kind:
+    export = statement(f"tests/{name}", "SELECT", Document, returns="document json")
+    return Kind(name, f"{name}s", {}, export, TASK.empty_trash)
+
+
+@pytest.mark.parametrize(
+    ("counts", "lines"),
+    [
+        ((0, 0, 0), ['{"as":[],', '"bs":[],', '"cs":[]}']),
+        ((2, 0, 1), ['{"as":[', '"a0",', '"a1"],', '"bs":[],', '"cs":[', '"c0"]}']),
+        ((0, 3, 0), ['{"as":[],', '"bs":[', '"b0",', '"b1",', '"b2"],', '"cs":[]}']),
+        ((1, 1, 2), ['{"as":[', '"a0"],', '"bs":[', '"b0"],', '"cs":[', '"c0",', '"c1"]}']),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_json_has_an_array_for_each_kind(
+    counts: tuple[int, ...], lines: list[str], size: int
+) -> None:
+    kinds = [kind(name) for name in "abc"]
+    chunks = [
+        (each.export, [Document(f'"{each.name}{n}"'.encode()) for n in range(count)[start:][:size]])
+        for each, count in zip(kinds, counts, strict=True)
+        for start in range(0, count, size)
+    ]
+    body = b"".join(as_json(kinds, chunks)).decode()
+    assert body.split("\n") == lines
+    assert json.loads(body).keys() == {"as", "bs", "cs"}
 
 
 @pytest.mark.proves("LEDGER-30")
 def test_csv_has_a_record_per_task_and_a_content_type_of_its_own(alice: ApiUser) -> None:
     task = alice.create("first", 'he said "no", and\r\nleft')
     done = data(alice.patch(f"/{alice.create('second')['id']}/complete"))
-    answer = alice.get("/export?format=csv")
+    answer = alice.export("csv")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.csv"'
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="ownrow.csv"'
     header, first, second = records(answer)
     assert header == COLUMNS
     assert dict(zip(header, first, strict=True)) == {
@@ -100,7 +140,7 @@ def test_csv_has_a_record_per_task_and_a_content_type_of_its_own(alice: ApiUser)
 @pytest.mark.proves("TASK-62")
 def test_csv_follows_rfc_4180(alice: ApiUser) -> None:
     alice.create('a "b", c', "line\nbreak")
-    lines = alice.get("/export?format=csv").data
+    lines = alice.export("csv").data
     assert lines.endswith(b"\r\n")
     assert b'"a ""b"", c","line\nbreak",false,,' in lines
 
@@ -112,61 +152,61 @@ def test_a_cell_that_begins_like_a_formula_is_escaped(alice: ApiUser, start: str
     alice.create(f"x{text}", text)
     if start.strip():
         alice.create(text, f"x{text}")
-    cells = [record[2:4] for record in records(alice.get("/export?format=csv"))[1:]]
+    cells = [record[2:4] for record in records(alice.export("csv"))[1:]]
     assert cells[0] == [f"x{text}".strip(), f"'{text}"]
     if start.strip():
         assert cells[1] == [f"'{text}", f"x{text}"]
 
 
-@pytest.mark.parametrize("kind", ["json", "csv"])
+@pytest.mark.parametrize("form", ["json", "csv"])
 @pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 400])
 def test_chunks_join_into_one_document(
-    alice: ApiUser, superuser: psycopg.Connection, kind: str, count: int
+    alice: ApiUser, superuser: psycopg.Connection, form: str, count: int
 ) -> None:
-    superuser.execute(MANY_TASKS, [count])
-    answer = alice.get(f"/export?format={kind}")
+    add_tasks(superuser, alice.id, count)
+    answer = alice.export(form)
     titles = [f"task {number}" for number in range(1, count + 1)]
-    if kind == "json":
-        assert [task["title"] for task in answer.get_json()] == titles
+    if form == "json":
+        assert [task["title"] for task in answer.get_json()["tasks"]] == titles
     else:
         assert [record[2] for record in records(answer)] == ["title", *titles]
 
 
 @pytest.mark.proves("OWN-3")
-def test_an_export_has_the_tasks_of_its_owner_only(alice: ApiUser, bob: ApiUser) -> None:
+def test_an_export_has_the_items_of_its_owner_only(alice: ApiUser, bob: ApiUser) -> None:
     alice.create()
-    assert bob.get("/export").data == b"[]"
-    assert records(bob.get("/export?format=csv")) == [COLUMNS]
-    foreign = bob.call("GET", f"/api/{alice.id}/tasks/export")
+    assert bob.export().get_json() == {"tasks": []}
+    assert records(bob.export("csv")) == [COLUMNS]
+    foreign = bob.call("GET", f"/api/{alice.id}/export")
     assert error(foreign) == (403, "FORBIDDEN")
 
 
 @pytest.mark.parametrize("query", ["format=xml", "format=", "format=JSON", "limit=1"])
 def test_unknown_formats_and_parameters_are_refused(alice: ApiUser, query: str) -> None:
-    assert broken_fields(alice.get(f"/export?{query}")) == [query.partition("=")[0]]
+    assert broken_fields(alice.call("GET", f"/api/me/export?{query}")) == [query.partition("=")[0]]
 
 
 @pytest.mark.proves("LEDGER-32")
-def test_head_has_the_headers_of_get_and_reads_no_task(
+def test_head_has_the_headers_of_get_and_reads_no_item(
     alice: ApiUser, superuser: psycopg.Connection
 ) -> None:
     alice.create()
-    get = alice.get("/export?format=csv")
+    get = alice.export("csv")
     assert len(records(get)) == 2
     with superuser.transaction():
         superuser.execute("LOCK TABLE tasks")
-        head = alice.call("HEAD", "/api/me/tasks/export?format=csv")
+        head = alice.call("HEAD", "/api/me/export?format=csv")
     assert (head.status_code, head.data) == (200, b"")
     for name in ("Content-Type", "Content-Disposition"):
         assert head.headers[name] == get.headers[name]
 
 
 @pytest.mark.proves("LEDGER-31")
-@pytest.mark.parametrize("kind", ["json", "csv"])
-def test_head_sends_no_content_length_as_get_is_chunked(server: Server, kind: str) -> None:
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_head_sends_no_content_length_as_get_is_chunked(server: Server, form: str) -> None:
     remote = sign_up(server)
-    head = remote.call("HEAD", f"/export?format={kind}")
-    get = remote.call("GET", f"/export?format={kind}")
+    head = remote.call("HEAD", f"/export?format={form}")
+    get = remote.call("GET", f"/export?format={form}")
     ignored = {"Date", "X-Request-Id"}
     sent = {name: value for name, value in head.headers.items() if name not in ignored}
     expected = {name: value for name, value in get.headers.items() if name not in ignored}
@@ -179,28 +219,57 @@ def test_an_export_that_cannot_begin_is_a_503_in_the_envelope(
 ) -> None:
     with superuser.transaction():
         superuser.execute("LOCK TABLE tasks")
-        assert error(alice.get("/export")) == (503, "UNAVAILABLE")
+        assert error(alice.export()) == (503, "UNAVAILABLE")
 
 
 @pytest.mark.proves("TASK-60")
-def test_an_export_reads_one_snapshot(alice: ApiUser, superuser: psycopg.Connection) -> None:
-    superuser.execute(MANY_TASKS, [1000])
-    answer = alice.get("/export", buffered=False)
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_an_export_reads_one_snapshot_while_tasks_change(
+    alice: ApiUser, superuser: psycopg.Connection, form: str
+) -> None:
+    """The changes are to tasks of the first chunk, which is sent, and of the last one."""
+    add_tasks(superuser, alice.id, 601)
+    before = alice.export(form).data
+    answer = alice.export(form, buffered=False)
     chunks = answer.iter_encoded()
     body = next(chunks)
-    superuser.execute("UPDATE tasks SET title = 'changed meanwhile'")
+    tasks = data(alice.get("?limit=100")) + data(alice.get("?limit=100&sort=created_at"))
+    changes = [{"op": "delete"}, {"op": "complete"}, {"op": "update", "title": "changed meanwhile"}]
+    operations = [{**changes[n % 3], "id": task["id"]} for n, task in enumerate(tasks)]
+    for start in (0, 100):
+        assert alice.batch(*operations[start:][:100]).status_code == 200
+    alice.create("created meanwhile")
     body += b"".join(chunks)
     answer.close()
-    titles = [task["title"] for task in json.loads(body)]
-    assert titles == [f"task {number}" for number in range(1, 1001)]
+    assert body == before
+    assert alice.export(form).data != before
+
+
+@pytest.mark.proves("TASK-60")
+def test_all_kinds_are_read_from_one_snapshot(alice: ApiUser) -> None:
+    again = statement(
+        "tests/export_again",
+        "SELECT document FROM tasks WHERE owner_id = %(owner_id)s ORDER BY id",
+        Document,
+        returns="document json",
+    )
+    task = alice.create("before")
+    chunks = repository.export(Uuid(alice.id), [EXPORT, again])
+    first = next(chunks)
+    alice.create("created meanwhile")
+    alice.patch(f"/{task['id']}", json={"title": "changed meanwhile"})
+    second, *rest = chunks
+    assert (first[0], second[0], rest) == (EXPORT, again, [])
+    assert [json.loads(row.document) for row in first[1]] == [task]
+    assert second[1] == first[1]
 
 
 def test_an_abandoned_export_returns_its_connection_to_the_pool(
     alice: ApiUser, superuser: psycopg.Connection, config: Config
 ) -> None:
-    superuser.execute(MANY_TASKS, [1000])
+    add_tasks(superuser, alice.id, 1000)
     for _ in range(config.db_pool_size + 1):
-        answer = alice.get("/export", buffered=False)
+        answer = alice.export(buffered=False)
         next(answer.iter_encoded())
         answer.close()
     assert alice.get("?limit=1").status_code == 200
@@ -211,8 +280,8 @@ def test_an_abandoned_export_returns_its_connection_to_the_pool(
 def test_each_chunk_has_a_statement_timeout_of_its_own(config: Config) -> None:
     """The whole export may take longer than statement_timeout; a chunk may not."""
     db.configure(replace(config, db_statement_timeout_ms=300))
-    chunks = db.stream(SLOW_ROWS, {"owner_id": uuid4(), "seconds": 0.2})
-    assert [len(next(chunks)), len(next(chunks))] == [200, 200]
+    chunks = db.stream([SLOW_ROWS], {"owner_id": uuid4(), "seconds": 0.2})
+    assert [len(next(chunks)[1]), len(next(chunks)[1])] == [200, 200]
     with pytest.raises(psycopg.errors.QueryCanceled):
         next(chunks)
 
@@ -237,7 +306,7 @@ def exporter(
     with serving(postgres.url(export_database), directory, WEB_CONCURRENCY="1") as server:
         remote = sign_up(server)
         with psycopg.connect(url, autocommit=True) as admin:
-            admin.execute(MANY_TASKS, [20_000])
+            add_tasks(admin, remote.id, 20_000)
             admin.execute("VACUUM ANALYZE tasks")
         yield remote
 
@@ -256,7 +325,7 @@ def begin(exporter: RemoteUser) -> socket.socket:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(TIMEOUT)
     connection.connect((exporter.server.host, exporter.server.port))
-    lines = ["GET /api/me/tasks/export HTTP/1.1", "Host: localhost"]
+    lines = ["GET /api/me/export HTTP/1.1", "Host: localhost"]
     lines += [f"{name}: {value}" for name, value in exporter.authorization.items()]
     connection.sendall("\r\n".join([*lines, "", ""]).encode())
     assert connection.recv(12) == b"HTTP/1.1 200"
@@ -279,7 +348,7 @@ def test_an_error_while_streaming_aborts_that_response_only(
             rest = b"".join(iter(lambda: connection.recv(65536), b""))
         assert not rest.endswith(b"0\r\n\r\n")
         assert b"]" not in rest[-10:]
-    assert exporter.get("?limit=1").status == 200
+    assert exporter.get("/tasks?limit=1").status == 200
 
 
 @pytest.mark.proves("LEDGER-31")
@@ -291,16 +360,16 @@ def test_a_client_that_disconnects_leaves_no_open_transaction(
         with begin(exporter):
             until(lambda: not is_idle(observer))
         until(lambda: is_idle(observer))
-    assert exporter.get("?limit=1").status == 200
+    assert exporter.get("/tasks?limit=1").status == 200
 
 
 @pytest.mark.proves("TASK-60")
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["json", "csv"])
-def test_memory_does_not_grow_with_the_number_of_tasks(exporter: RemoteUser, kind: str) -> None:
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_memory_does_not_grow_with_the_number_of_items(exporter: RemoteUser, form: str) -> None:
     (worker,) = workers(exporter.server)
     other = sign_up(exporter.server)
-    assert other.get(f"/export?format={kind}").status == 200
+    assert other.get(f"/export?format={form}").status == 200
     before = reset_peak_memory(worker)
-    assert len(exporter.get(f"/export?format={kind}").body) > 5_000_000
+    assert len(exporter.get(f"/export?format={form}").body) > 5_000_000
     assert peak_memory(worker) - before < 2_000_000

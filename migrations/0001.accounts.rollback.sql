@@ -3,3 +3,7 @@ DROP TABLE login_attempts;
 DROP TABLE ended_sessions;
 DROP TABLE refresh_tokens;
 DROP TABLE sessions;
+DROP FUNCTION session_idle_time();
+DROP FUNCTION session_lifetime();
+DROP TABLE credentials;
+DROP TABLE users;

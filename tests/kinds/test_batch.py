@@ -12,34 +12,30 @@ from tests.support.api_user import ApiUser, broken_fields, data, error
 CREATE = {"op": "create", "title": "a task"}
 
 
-def batch(user: ApiUser, *operations: Any, **options: Any) -> TestResponse:
-    return user.post("/batch", json={"operations": operations}, **options)
-
-
 def results(answer: TestResponse) -> list[dict[str, Any]]:
     assert answer.status_code == 200, answer.text
     return list(data(answer)["results"])
 
 
-def feed(user: ApiUser, since: int = 0) -> list[dict[str, Any]]:
-    return list(data(user.get(f"/changes?since={since}&limit=200")))
+def feed(user: ApiUser) -> list[dict[str, Any]]:
+    return list(data(user.changes(query="limit=200")))
 
 
 def version(user: ApiUser) -> int:
     return int(user.get("?limit=1").get_json()["meta"]["version"])
 
 
-def broken(answer: TestResponse) -> list[str]:
-    return [detail["field"] for detail in answer.get_json()["error"]["details"]]
+def broken(answer: TestResponse) -> list[tuple[str, str]]:
+    details = answer.get_json()["error"]["details"]
+    return [(detail["field"], detail["message"]) for detail in details]
 
 
 @pytest.mark.proves("TASK-50")
-def test_every_kind_of_operation_does_what_its_endpoint_does(alice: ApiUser) -> None:
+def test_every_operation_does_what_its_endpoint_does(alice: ApiUser) -> None:
     renamed, done, gone, back = (alice.create(f"task {number}") for number in range(4))
     alice.delete(f"/{back['id']}")
     made, updated, completed, deleted, restored = results(
-        batch(
-            alice,
+        alice.batch(
             {"op": "create", "title": "  new ", "description": "described"},
             {"op": "update", "id": renamed["id"], "title": "other", "is_completed": True},
             {"op": "complete", "id": done["id"]},
@@ -61,23 +57,24 @@ def test_every_kind_of_operation_does_what_its_endpoint_does(alice: ApiUser) -> 
 def test_versions_and_times_follow_the_order_of_the_operations(alice: ApiUser) -> None:
     task = alice.create()
     answers = results(
-        batch(alice, CREATE, {"op": "delete", "id": task["id"]}, CREATE, *[CREATE] * 97)
+        alice.batch(CREATE, {"op": "delete", "id": task["id"]}, CREATE, *[CREATE] * 97)
     )
     assert [answer["version"] for answer in answers] == list(range(2, 102))
     made = [answer for answer in answers if "title" in answer]
     assert [task["id"] for task in made] == sorted(task["id"] for task in made)
-    times = [entry["at"] for entry in feed(alice)]
+    entries = feed(alice)
+    times = [entry["at"] for entry in entries]
     assert times == sorted(set(times))
-    assert [entry["action"] for entry in feed(alice, 1)][:3] == ["create", "delete", "create"]
+    assert [entry["version"] for entry in entries] == list(range(2, 102))
+    assert [entry["action"] for entry in entries][:3] == ["create", "delete", "create"]
 
 
 @pytest.mark.proves("TASK-50", "LEDGER-5")
-def test_operations_on_the_same_task_see_each_other(alice: ApiUser) -> None:
+def test_operations_on_the_same_item_see_each_other(alice: ApiUser) -> None:
     task = alice.create()
     target = {"id": task["id"]}
     answers = results(
-        batch(
-            alice,
+        alice.batch(
             {"op": "update", **target, "title": "one", "if_version": 1},
             {"op": "complete", **target, "if_version": 2},
             {"op": "complete", **target},
@@ -96,8 +93,7 @@ def test_an_operation_without_a_change_takes_no_version(alice: ApiUser) -> None:
     task = alice.create("same")
     target = {"id": task["id"]}
     answers = results(
-        batch(
-            alice,
+        alice.batch(
             {"op": "update", **target, "title": "same"},
             {"op": "complete", **target, "is_completed": False},
             CREATE,
@@ -110,8 +106,7 @@ def test_an_operation_without_a_change_takes_no_version(alice: ApiUser) -> None:
 def test_null_clears_a_description_and_an_absent_one_is_kept(alice: ApiUser) -> None:
     kept, cleared = alice.create("a", "text"), alice.create("b", "text")
     answers = results(
-        batch(
-            alice,
+        alice.batch(
             {"op": "update", "id": kept["id"], "title": "c"},
             {"op": "update", "id": cleared["id"], "description": None},
         )
@@ -135,7 +130,7 @@ def test_a_batch_of_one_answers_like_the_single_request(alice: ApiUser, op: str)
         first = data(alice.delete(path))
     else:
         first = data(alice.post(f"{path}/restore"))
-    (second,) = results(batch(alice, {"op": op, "id": batched["id"], **fields}))
+    (second,) = results(alice.batch({"op": op, "id": batched["id"], **fields}))
     own = {"id", "version", "created_at", "updated_at", "completed_at"}
     assert first.keys() == second.keys()
     assert {k: first[k] for k in first.keys() - own} == {k: second[k] for k in second.keys() - own}
@@ -144,17 +139,16 @@ def test_a_batch_of_one_answers_like_the_single_request(alice: ApiUser, op: str)
 
 
 @pytest.mark.proves("TASK-51", "LEDGER-6")
-def test_a_missing_task_rolls_the_batch_back_and_is_named(alice: ApiUser) -> None:
+def test_a_missing_item_rolls_the_batch_back_and_is_named(alice: ApiUser) -> None:
     task = alice.create("kept")
-    answer = batch(
-        alice,
+    answer = alice.batch(
         CREATE,
         {"op": "delete", "id": task["id"]},
         {"op": "delete", "id": task["id"]},
         CREATE,
     )
     assert error(answer) == (404, "NOT_FOUND")
-    assert broken(answer) == ["operations[2].id"]
+    assert broken(answer) == [("operations[2].id", "There is no such item.")]
     assert version(alice) == 1
     assert data(alice.get()) == [task]
 
@@ -162,25 +156,25 @@ def test_a_missing_task_rolls_the_batch_back_and_is_named(alice: ApiUser) -> Non
 @pytest.mark.proves("TASK-51", "LEDGER-6")
 def test_a_stale_version_rolls_the_batch_back_and_is_named(alice: ApiUser) -> None:
     task = alice.create("kept")
-    answer = batch(
-        alice, CREATE, {"op": "update", "id": task["id"], "title": "lost", "if_version": 7}
+    answer = alice.batch(
+        CREATE, {"op": "update", "id": task["id"], "title": "lost", "if_version": 7}
     )
     assert error(answer) == (412, "PRECONDITION_FAILED")
-    assert broken(answer) == ["operations[1].if_version"]
+    assert broken(answer) == [("operations[1].if_version", "The item has another version.")]
     assert data(alice.get()) == [task]
 
 
 @pytest.mark.proves("OWN-2", "LEDGER-6")
 @pytest.mark.parametrize("op", ["update", "complete", "delete", "restore"])
-def test_a_task_of_another_user_is_a_missing_task(alice: ApiUser, bob: ApiUser, op: str) -> None:
+def test_an_item_of_another_user_is_a_missing_item(alice: ApiUser, bob: ApiUser, op: str) -> None:
     task = alice.create()
     if op == "restore":
         alice.delete(f"/{task['id']}")
     before = feed(alice)
     fields = {"title": "mine"} if op == "update" else {}
-    foreign = batch(bob, {"op": op, "id": task["id"], **fields})
-    missing = batch(bob, {"op": op, "id": str(uuid4()), **fields})
-    spelled = batch(bob, {"op": op, "id": task["id"].upper(), **fields})
+    foreign = bob.batch({"op": op, "id": task["id"], **fields})
+    missing = bob.batch({"op": op, "id": str(uuid4()), **fields})
+    spelled = bob.batch({"op": op, "id": task["id"].upper(), **fields})
     answers = [answer.get_json()["error"] for answer in (foreign, missing, spelled)]
     assert {answer.pop("request_id") for answer in answers}
     assert answers[0] == answers[1] == answers[2]
@@ -190,8 +184,7 @@ def test_a_task_of_another_user_is_a_missing_task(alice: ApiUser, bob: ApiUser, 
 
 @pytest.mark.proves("TASK-51")
 def test_every_broken_field_of_every_operation_is_named(alice: ApiUser) -> None:
-    answer = batch(
-        alice,
+    answer = alice.batch(
         CREATE,
         {"op": "create", "title": " ", "id": str(uuid4())},
         {"op": "update", "id": str(uuid4())},
@@ -222,34 +215,73 @@ def test_every_broken_field_of_every_operation_is_named(alice: ApiUser) -> None:
 
 
 @pytest.mark.proves("TASK-50")
+@pytest.mark.parametrize("op", ["create", "update", "complete", "delete", "restore"])
+def test_an_operation_without_a_kind_is_one_of_tasks(alice: ApiUser, op: str) -> None:
+    tasks = [alice.create(), alice.create()]
+    if op == "restore":
+        for task in tasks:
+            alice.delete(f"/{task['id']}")
+    fields = {"title": "changed"} if op in ("create", "update") else {}
+    targets = [{} if op == "create" else {"id": task["id"]} for task in tasks]
+    unnamed, named = results(
+        alice.batch(
+            {"op": op, **targets[0], **fields}, {"kind": "task", "op": op, **targets[1], **fields}
+        )
+    )
+    assert unnamed.keys() == named.keys()
+    entries = feed(alice)[-2:]
+    assert {(entry["kind"], entry["action"]) for entry in entries} == {("task", op)}
+    assert [entry["id"] for entry in entries] == [unnamed["id"], named["id"]]
+
+
+@pytest.mark.proves("TASK-51")
+@pytest.mark.parametrize("kind", ["chore", "tasks", "Task", "", None, 1, True, ["task"], {}])
+def test_an_unknown_kind_is_named(alice: ApiUser, kind: object) -> None:
+    wrong = {**CREATE, "kind": kind}
+    answer = alice.batch(CREATE, wrong, {**CREATE, "kind": "task"}, wrong)
+    assert broken_fields(answer) == ["operations[1].kind", "operations[3].kind"]
+    assert version(alice) == 0
+
+
+def test_an_unknown_kind_and_an_unknown_operation_are_both_named(alice: ApiUser) -> None:
+    answer = alice.batch({"kind": "chore", "op": "rename"}, {"kind": "chore"})
+    assert sorted(broken_fields(answer)) == [
+        "operations[0].kind",
+        "operations[0].op",
+        "operations[1].kind",
+        "operations[1].op",
+    ]
+
+
+@pytest.mark.proves("TASK-50")
 @pytest.mark.parametrize("operations", [[], [CREATE] * 101, {}, None, "create"])
 def test_a_batch_has_one_to_a_hundred_operations(alice: ApiUser, operations: object) -> None:
-    answer = alice.post("/batch", json={"operations": operations})
+    answer = alice.call("POST", "/api/me/batch", json={"operations": operations})
     assert broken_fields(answer) == ["operations"]
 
 
 def test_unknown_fields_beside_the_operations_are_refused(alice: ApiUser) -> None:
-    answer = alice.post("/batch", json={"operations": [CREATE], "dry_run": True})
+    answer = alice.call("POST", "/api/me/batch", json={"operations": [CREATE], "dry_run": True})
     assert broken_fields(answer) == ["dry_run"]
 
 
 @pytest.mark.proves("API-12")
 def test_a_batch_may_be_a_mebibyte_long_and_no_longer(alice: ApiUser) -> None:
     operation = {"op": "create", "title": "t", "description": "x" * 5000}
-    assert len(results(batch(alice, *[operation] * 100))) == 100
+    assert len(results(alice.batch(*[operation] * 100))) == 100
     padded = b'{"operations": [{"op": "create", "title": "t"}]' + b" " * (1024 * 1024 - 48) + b"}"
     assert len(padded) == 1024 * 1024
-    json = {"content_type": "application/json"}
-    assert alice.post("/batch", data=padded, **json).status_code == 200
-    answer = alice.post("/batch", data=b" " + padded, **json)
+    json: dict[str, Any] = {"content_type": "application/json"}
+    assert alice.call("POST", "/api/me/batch", data=padded, **json).status_code == 200
+    answer = alice.call("POST", "/api/me/batch", data=b" " + padded, **json)
     assert error(answer) == (413, "PAYLOAD_TOO_LARGE")
 
 
 @pytest.mark.proves("TASK-22", "LEDGER-4")
 def test_if_match_is_compared_with_the_version_of_the_list(alice: ApiUser) -> None:
     tag = alice.get().headers["ETag"]
-    assert batch(alice, CREATE, headers={"If-Match": tag}).status_code == 200
-    stale = batch(alice, CREATE, headers={"If-Match": tag})
+    assert alice.batch(CREATE, headers={"If-Match": tag}).status_code == 200
+    stale = alice.batch(CREATE, headers={"If-Match": tag})
     assert error(stale) == (412, "PRECONDITION_FAILED")
     assert error(alice.post(json={"title": "t"}, headers={"If-Match": tag}))[0] == 412
     tag = alice.get().headers["ETag"]
@@ -258,39 +290,39 @@ def test_if_match_is_compared_with_the_version_of_the_list(alice: ApiUser) -> No
 
 
 @pytest.mark.proves("API-3")
-@pytest.mark.parametrize("task_id", ["01890a5d-ac96-774b-bcce-b302099a8057", "", "no-uuid"])
-def test_a_missing_task_is_reported_before_a_stale_list(alice: ApiUser, task_id: str) -> None:
-    operation = {"op": "restore", "id": task_id}
-    answer = batch(alice, CREATE, operation, headers={"If-Match": '"7"'})
+@pytest.mark.parametrize("item_id", ["01890a5d-ac96-774b-bcce-b302099a8057", "", "no-uuid"])
+def test_a_missing_item_is_reported_before_a_stale_list(alice: ApiUser, item_id: str) -> None:
+    operation = {"op": "restore", "id": item_id}
+    answer = alice.batch(CREATE, operation, headers={"If-Match": '"7"'})
     assert error(answer) == (404, "NOT_FOUND")
     assert version(alice) == 0
 
 
 def test_a_batch_on_a_stale_list_writes_nothing(alice: ApiUser) -> None:
-    assert error(batch(alice, CREATE, headers={"If-Match": '"7"'}))[0] == 412
+    assert error(alice.batch(CREATE, headers={"If-Match": '"7"'}))[0] == 412
     assert (version(alice), data(alice.get())) == (0, [])
 
 
 def test_a_repeated_idempotency_key_returns_the_first_response(alice: ApiUser) -> None:
     key = {"Idempotency-Key": "once"}
-    first = batch(alice, CREATE, CREATE, headers=key)
-    again = batch(alice, CREATE, CREATE, headers=key)
+    first = alice.batch(CREATE, CREATE, headers=key)
+    again = alice.batch(CREATE, CREATE, headers=key)
     assert first.data == again.data
     assert again.headers["Idempotent-Replayed"] == "true"
     assert version(alice) == 2
-    other = batch(alice, CREATE, headers=key)
+    other = alice.batch(CREATE, headers=key)
     assert error(other) == (422, "IDEMPOTENCY_MISMATCH")
 
 
 def test_a_failed_batch_stores_no_idempotency_key(alice: ApiUser) -> None:
     key = {"Idempotency-Key": "once"}
-    wrong = batch(alice, CREATE, {"op": "delete", "id": str(uuid4())}, headers=key)
+    wrong = alice.batch(CREATE, {"op": "delete", "id": str(uuid4())}, headers=key)
     assert error(wrong) == (404, "NOT_FOUND")
-    assert results(batch(alice, CREATE, headers=key))[0]["version"] == 1
+    assert results(alice.batch(CREATE, headers=key))[0]["version"] == 1
 
 
 def test_a_batch_requires_a_token_of_the_path_s_user(client: FlaskClient, alice: ApiUser) -> None:
-    answer = client.post("/api/me/tasks/batch", json={"operations": [CREATE]})
+    answer = client.post("/api/me/batch", json={"operations": [CREATE]})
     assert error(answer) == (401, "UNAUTHENTICATED")
-    path = f"/api/{uuid4()}/tasks/batch"
+    path = f"/api/{uuid4()}/batch"
     assert error(alice.call("POST", path, json={"operations": [CREATE]})) == (403, "FORBIDDEN")

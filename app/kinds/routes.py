@@ -1,0 +1,93 @@
+"""/api/{user_id}: the endpoints over all kinds of items: feed, batch and export."""
+
+import itertools
+from collections.abc import Generator, Iterable
+from typing import Any
+
+import flask
+
+from app.auth.access import authenticate, take_path_user
+from app.http.body import read_body
+from app.http.dispatch import DirectBlueprint
+from app.http.etags import if_versions, known_tags
+from app.http.query import Query, read_query
+from app.http.request import current_request, origin, owner_id
+from app.http.responses import JsonResponse, success
+from app.idempotency.repository import WriteResponse
+from app.idempotency.responses import answer_once
+from app.kinds import KINDS, repository
+from app.kinds.export import as_json
+from app.kinds.schemas import BATCH, EXPORT, FEED_QUERY
+from app.ledger import repository as ledger
+from app.ledger import sync_token
+from app.ledger.sync_token import START, Position
+from app.tasks.export import as_csv
+from app.tasks.kind import TASK
+
+BATCH_LIMIT = 1024 * 1024  # bytes
+CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8; header=present"}
+
+blueprint = DirectBlueprint("kinds", __name__, url_prefix="/api/<user_id>")
+blueprint.url_value_preprocessor(take_path_user)
+blueprint.before_request(authenticate)
+
+
+@blueprint.get("/changes")
+def list_changes() -> JsonResponse:
+    """A page of the sync feed."""
+    query = read_query(FEED_QUERY, since=_position)
+    kind, limit = query["kind"], query["limit"]
+    feed = ledger.changes(
+        owner_id(),
+        [kind] if kind else list(KINDS),
+        since=query["since"] or START,
+        limit=limit,
+        known_tags=known_tags(),
+    )
+    token = sync_token.encode(owner_id(), kind or "", feed.position)
+    meta = {
+        "sync_token": token,
+        "has_more": feed.has_more,
+        "limit": limit,
+        "version": feed.version,
+    }
+    return success(feed.entries, tag=feed.tag, meta=meta)
+
+
+def _position(token: str, query: Query) -> Position:
+    return sync_token.decode(owner_id(), query.fields.get("kind") or "", token)
+
+
+@blueprint.post("/batch")
+def apply_batch() -> JsonResponse:
+    """Makes up to 100 changes in one transaction."""
+    steps = read_body(BATCH, BATCH_LIMIT)["operations"]
+
+    def write() -> WriteResponse:
+        items = repository.batch(owner_id(), steps, if_versions(), origin())
+        return WriteResponse(200, b'{"results":[' + b",".join(item.json for item in items) + b"]}")
+
+    return answer_once(write)
+
+
+@blueprint.get("/export")
+def export_items() -> flask.Response:
+    """All items as JSON, or all tasks as CSV, streamed."""
+    form = read_query(EXPORT)["format"]
+    kinds = list(KINDS.values()) if form == "json" else [TASK]
+    chunks = repository.export(owner_id(), [kind.export for kind in kinds])
+    response = flask.Response()
+    if current_request().method == "GET":
+        read = _begun(chunks)
+        response.response = as_json(kinds, read) if form == "json" else as_csv(read)
+    response.automatically_set_content_length = False  # HEAD must not tell another length than GET
+    response.call_on_close(chunks.close)
+    response.content_type = CONTENT_TYPES[form]
+    response.headers["Content-Disposition"] = f'attachment; filename="ownrow.{form}"'
+    return response
+
+
+def _begun(chunks: Generator[Any, None, None]) -> Iterable[Any]:
+    """The chunks, the first one read already: an error before it is an ordinary error."""
+    first = next(chunks, None)
+    return () if first is None else itertools.chain((first,), chunks)

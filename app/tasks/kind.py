@@ -1,0 +1,18 @@
+"""Tasks as one of the kinds of items."""
+
+from app.ledger.kinds import Kind, Operation
+from app.tasks import repository, schemas
+
+TASK = Kind(
+    name=repository.KIND,
+    plural="tasks",
+    operations={
+        "create": Operation(schemas.NEW_TASK, repository.CREATE),
+        "update": Operation(schemas.UPDATE, repository.UPDATE),
+        "complete": Operation(schemas.COMPLETE, repository.COMPLETE),
+        "delete": Operation(schemas.TARGET, repository.DELETE),
+        "restore": Operation(schemas.TARGET, repository.RESTORE),
+    },
+    export=repository.EXPORT,
+    empty_trash=repository.EMPTY_TRASH,
+)

@@ -1,2 +1,0 @@
-DROP TABLE credentials;
-DROP TABLE users;

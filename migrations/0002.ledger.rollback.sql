@@ -1,0 +1,14 @@
+DROP TABLE idempotency_keys;
+DROP FUNCTION idempotency_key_lifetime();
+DROP TABLE ledger_entries;
+DROP FUNCTION keep_ledger_entries();
+DROP FUNCTION record_change();
+DROP TABLE ledgers;
+DROP FUNCTION page_last(json[], integer);
+DROP FUNCTION page_documents(json[], integer);
+DROP FUNCTION change_document(bigint, text, text, timestamptz, uuid, json);
+DROP FUNCTION ledger_hash(bytea, bigint, text, uuid, text, timestamptz, text, uuid, json);
+DROP FUNCTION trimmed(text);
+DROP FUNCTION next_change_at(timestamptz);
+DROP FUNCTION uuidv7_at(timestamptz);
+DROP FUNCTION utc(timestamptz);
