@@ -299,7 +299,7 @@ def fetch_each(calls: Sequence[tuple[Statement[R], Params]]) -> list[R | None]:
         ]
         return [found[0] if found else None for found in rows]
     finally:
-        _note_time(f"{len(calls)} in a pipeline", began)
+        _note_time("pipeline", began)
 
 
 def execute(statement: Statement[Any], params: Params) -> int:
