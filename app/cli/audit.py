@@ -1,9 +1,8 @@
 """The command line: `flask audit`."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 import psycopg
@@ -13,7 +12,7 @@ from flask.cli import with_appcontext
 from app.config import Config
 
 if TYPE_CHECKING:
-    from app.audit.report import Entry
+    from app.audit.report.results import Entry, Report
     from app.audit.statements import Audited
 
 QUERY_IDS = """
@@ -41,54 +40,68 @@ def audit(
 ) -> None:
     """Prove that each statement binds its rows to their owner; exit status 1 with a finding.
 
-    Prints a row per file in sql/: the endpoints and commands that run it, its tables, where the
-    owner is bound, its plan for one of OWNERS owners of TASKS tasks each, and its id in the
-    pg_stat_statements of DATABASE_URL. Headers are compared with PostgreSQL's description of the
-    statement in the scratch database, so not with --no-plans.
+    The report has a summary, the rights of each role, the triggers, and per file in sql/ the
+    endpoints and commands that run it, its tables, where the owner is bound, its plan for one of
+    OWNERS owners of TASKS tasks each, and its id in the pg_stat_statements of DATABASE_URL. Rights,
+    triggers, plans and the comparison of headers with PostgreSQL need the scratch database, so
+    --no-plans leaves them out. As HTML it is one page that needs no other file and no network.
     """
-    from app.audit import catalogue, report, statements
+    from app.audit import catalogue, statements
+    from app.audit.report.results import Report
 
-    audited = statements.audit_all(catalogue.from_migrations())
-    entries = _entries(audited)
+    tables = catalogue.from_migrations()
+    report = Report(_entries(statements.audit_all(tables)), tables.owned_tables)
     if plans:
-        entries = list(_run(entries, scratch, owners, tasks))
-    text = {"text": report.as_text, "json": report.as_json, "html": report.as_html}[form](entries)
+        report = _with_database(report, scratch, owners, tasks)
+    _print(report, form, output)
+    if report.findings:
+        click.echo("\n".join(report.findings), err=True)
+        raise SystemExit(1)
+
+
+def _print(report: "Report", form: str, output: Path | None) -> None:
+    from app.audit.report import document, page, terminal
+
+    forms = {"text": terminal.as_text, "json": document.as_json, "html": page.as_html}
+    text = forms[form](report)
     if output is None:
         click.echo(text)
     else:
         output.write_text(text, encoding="utf-8")
-    if report.findings(entries):
-        click.echo("\n".join(report.findings(entries)), err=True)
-        raise SystemExit(1)
 
 
 def _entries(audited: "list[Audited]") -> "list[Entry]":
     from app.audit.call_graph import entry_points
-    from app.audit.report import Entry
+    from app.audit.report.results import Entry
 
     found, ids = entry_points(current_app), _query_ids()
     return [Entry(each, found.get(each.name, []), None, ids.get(each.name, "")) for each in audited]
 
 
-def _run(
-    entries: "list[Entry]", scratch_url: str | None, owners: int, tasks: int
-) -> "Iterator[Entry]":
-    """The entries with their plans, and with the findings of comparing their headers."""
-    from app.audit import headers, plans
+def _with_database(report: "Report", scratch_url: str | None, owners: int, tasks: int) -> "Report":
+    """The report with what only a database with rows can tell."""
+    from app.audit import access, plans
 
     click.echo(f"Filling a scratch database with {owners * tasks:,} tasks", err=True)
     with plans.scratch(scratch_url, owners, tasks) as connection:
-        for entry in entries:
-            each = entry.audited
-            try:
-                with connection.transaction(force_rollback=True):
-                    if each.statement:
-                        found = headers.differences(connection, each.statement)
-                        each = replace(each, findings=(*each.findings, *found))
-                plan = plans.explain(connection, each.name, each.text) if each.has_plan else None
-            except psycopg.Error as error:
-                raise click.ClickException(f"sql/{each.name}.sql can't be run: {error}") from error
-            yield replace(entry, audited=each, plan=plan)
+        entries = [_run(connection, entry) for entry in report.entries]
+        return replace(report, entries=entries, access=access.read(connection))
+
+
+def _run(connection: "psycopg.Connection[Any]", entry: "Entry") -> "Entry":
+    """The entry with its plan, and with the findings of comparing its header."""
+    from app.audit import headers, plans
+
+    each = entry.audited
+    try:
+        with connection.transaction(force_rollback=True):
+            if each.statement:
+                found = headers.differences(connection, each.statement)
+                each = replace(each, findings=(*each.findings, *found))
+        plan = plans.explain(connection, each.name, each.text) if each.has_plan else None
+    except psycopg.Error as error:
+        raise click.ClickException(f"{entry.file} can't be run: {error}") from error
+    return replace(entry, audited=each, plan=plan)
 
 
 def _query_ids() -> dict[str, str]:

@@ -1,0 +1,64 @@
+"""The report as JSON."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import orjson
+
+from app.audit.report.results import Entry, Report
+
+
+def as_json(report: Report) -> str:
+    """An object; rights, triggers and functions are null where there was no database."""
+    access = report.access
+    document = {
+        "summary": _summary(report),
+        "rights": access and _objects(access.rights),
+        "triggers": access and _objects(access.triggers),
+        "security_definer_functions": access and _objects(access.definers),
+        "statements": [_statement(entry) for entry in report.entries],
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+
+
+def _summary(report: Report) -> dict[str, Any]:
+    return {
+        "made_at": report.made_at,
+        "statements": len(report.entries),
+        "reads": report.kinds["reads"],
+        "writes": report.kinds["writes"],
+        "owned_tables": report.owned_tables,
+        "proofs": report.proofs,
+        "exemptions": [
+            {"file": entry.file, "reason": entry.audited.exemption} for entry in report.exempt
+        ],
+        "findings": report.findings,
+    }
+
+
+def _statement(entry: Entry) -> dict[str, Any]:
+    audited = entry.audited
+    return {
+        "file": entry.file,
+        "purpose": audited.purpose,
+        "writes": entry.writes,
+        "parameters": _objects(entry.parameters),
+        "columns": _objects(entry.columns),
+        "entry_points": list(entry.entry_points),
+        "tables_read": audited.reads,
+        "tables_written": audited.writes,
+        "proof": entry.proof,
+        "bindings": [{"table": each.table, "path": each.path} for each in audited.bindings],
+        "predicates": [
+            {"text": each.text, "start": each.start, "end": each.end} for each in audited.predicates
+        ],
+        "exemption": audited.exemption or None,
+        "text": audited.text,
+        "plan": entry.plan and vars(entry.plan),
+        "query_id": entry.query_id or None,
+        "findings": entry.findings,
+    }
+
+
+def _objects(rows: Iterable[NamedTuple]) -> list[dict[str, Any]]:
+    return [row._asdict() for row in rows]

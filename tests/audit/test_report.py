@@ -1,0 +1,182 @@
+"""The report as text, JSON and HTML: what it says, and that texts in it are inert."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from app.audit import statements
+from app.audit.ownership import Predicate
+from app.audit.report.document import as_json
+from app.audit.report.page import as_html, marked
+from app.audit.report.results import PROOFS, Entry
+from app.audit.report.terminal import as_text
+from tests.support.audited import AUDITED, CATALOGUE
+from tests.support.reports import ACCESS, entry, hostile, parsed, report, unbound
+
+ALL_FORMS = pytest.mark.parametrize("as_form", [as_text, as_json, as_html])
+REASON = "a refused login has no owner"
+
+
+def test_the_marks_are_exactly_the_ownership_predicates() -> None:
+    page = parsed(as_html(report()))
+    for name, audited in AUDITED.items():
+        (statement,) = page.all(f"#sql/{name}.sql")
+        (shown,) = statement.all("pre")
+        expected = [each.text for each in sorted(audited.predicates, key=lambda each: each.start)]
+        assert [mark.text for mark in shown.all("mark")] == expected
+        assert shown.text == audited.text
+
+
+def test_a_mark_is_where_the_predicate_is() -> None:
+    text = "WHERE a = %(owner_id)s OR a = %(owner_id)s"
+    html = marked(text, [Predicate("a = %(owner_id)s", 26, 42)])
+    assert html.startswith("WHERE a = ")
+    assert html.endswith('OR <mark>a = <span class="whole">%(owner_id)s</span></mark>')
+
+
+def test_overlapping_predicates_repeat_no_text() -> None:
+    text = "(a < b) = c AND d"
+    html = marked(text, [Predicate("(a < b) = c", 0, 11), Predicate("a < b", 1, 6)])
+    assert html == "<mark>(a &lt; b) = c</mark> AND d"
+
+
+@ALL_FORMS
+def test_a_finding_is_in_the_report(as_form) -> None:  # type: ignore[no-untyped-def]
+    text = as_form(report(entry(AUDITED["tasks/get"]), unbound()))
+    assert "does not bind tasks to the owner" in text
+    assert "no finding" not in text.lower()
+
+
+def test_a_finding_is_at_the_top_of_the_page_and_leads_to_its_statement() -> None:
+    page = parsed(as_html(report(entry(AUDITED["tasks/get"]), unbound())))
+    (summary,) = page.all("#summary")
+    assert "does not bind tasks to the owner" in summary.text
+    assert [link.attributes["href"] for link in summary.all("a")] == ["#sql/tasks/leak.sql"]
+    assert page.all("title")[0].text.endswith("1 finding")
+    assert "does not bind tasks to the owner" in page.all("#sql/tasks/leak.sql")[0].text
+
+
+@ALL_FORMS
+def test_an_exemption_has_its_reason(as_form) -> None:  # type: ignore[no-untyped-def]
+    assert REASON in as_form(report(entry(AUDITED["auth/record_refusal"])))
+    assert REASON not in as_form(report(entry(AUDITED["tasks/get"])))
+
+
+def test_exemptions_are_listed_before_the_statements() -> None:
+    exempt = entry(AUDITED["auth/record_refusal"])
+    (section,) = parsed(as_html(report(exempt, entry(AUDITED["tasks/get"])))).all("#exemptions")
+    assert [link.text for link in section.all("a")] == ["sql/auth/record_refusal.sql"]
+    assert [cell.text for cell in section.all("td")] == [REASON]
+
+
+def test_each_statement_counts_for_one_proof() -> None:
+    found = report(
+        *(entry(AUDITED[name]) for name in ("tasks/get", "auth/register", "tasks/update")),
+        *(entry(AUDITED[name]) for name in ("system/inspect_server", "auth/record_refusal")),
+        unbound(),
+    )
+    assert found.proofs == dict.fromkeys(PROOFS, 1)
+    assert found.kinds == {"reads": 3, "writes": 3}
+    summary = json.loads(as_json(found))["summary"]
+    assert (summary["proofs"], summary["reads"], summary["writes"]) == (found.proofs, 3, 3)
+    counts = [f"1 {proof}" for proof in PROOFS]
+    assert [item.text for item in parsed(as_html(found)).all("li") if item.text in counts] == counts
+    assert all(count in as_text(found) for count in counts)
+
+
+def test_rights_and_triggers_are_in_each_form() -> None:
+    page = parsed(as_html(report()))
+    cells = [" ".join(cell.text.split()) for cell in page.all("#rights")[0].all("td")]
+    assert cells[0] == "select, update (title)"
+    assert [each.text for each in page.all("#triggers")[0].all("strong")] == ["disabled"]
+    assert "keeper, security definer" in page.all("#triggers")[0].text
+    lines = [line.split() for line in as_text(report()).splitlines()]
+    assert ["tasks", "ownrow_app", "select,", "update", "(title)"] in lines
+    assert ["tasks_kept", "BEFORE", "DELETE", "DISABLED", "keep_tasks", "keeper"] in lines
+    document = json.loads(as_json(report()))
+    assert document["rights"][1] == {**ACCESS.rights[1]._asdict()}
+    assert document["triggers"] == [{**ACCESS.triggers[0]._asdict()}]
+    assert document["security_definer_functions"] == [{**ACCESS.definers[0]._asdict()}]
+
+
+@pytest.mark.parametrize("as_form", [as_text, as_html])
+def test_without_a_database_the_report_says_what_is_missing(as_form) -> None:  # type: ignore[no-untyped-def]
+    text = as_form(report(access=None))
+    assert "left out" in text
+    assert "without" in text
+    assert "--no-plans" in text
+    assert "left out" not in as_form(report())
+    assert json.loads(as_json(report(access=None)))["rights"] is None
+
+
+def test_code_in_a_statement_is_text() -> None:
+    code = '</code></pre><script>alert(1)</script><img src=x onerror=alert(2)>"'
+    html = as_html(report(hostile(code)))
+    page = parsed(html)
+    assert len(page.all("script")) == 1
+    assert page.all("img") == []
+    (statement,) = page.all("#sql/tasks/hostile.sql")
+    assert statement.text.count("<script>alert(1)</script>") >= 4
+    assert statement.attributes["data-entry-points"] == code
+
+
+def test_the_page_allows_its_own_style_and_script_and_nothing_else() -> None:
+    page = parsed(as_html(report()))
+    policy, *_ = (each.attributes["content"] for each in page.all("meta")[1:])
+    assert policy is not None
+    directives = dict(part.split(" ", 1) for part in policy.split("; "))
+    for directive, element in (("style-src", "style"), ("script-src", "script")):
+        digest = hashlib.sha256(page.all(element)[0].text.encode()).digest()
+        assert directives.pop(directive) == f"'sha256-{base64.b64encode(digest).decode()}'"
+    assert {*directives.items()} == {
+        (directive, "'none'") for directive in ("default-src", "base-uri", "form-action")
+    }
+
+
+def test_the_page_refers_to_no_other_file() -> None:
+    html = as_html(report())
+    links = re.findall(r'(?:src|href|action)\s*=\s*"([^"]*)"', html)
+    ids = {f"#{each}" for each in re.findall(r' id="([^"]*)"', html)}
+    assert links
+    assert {*links} <= ids
+    assert "http://" not in html
+    assert "https://" not in html
+    assert re.findall(r"<[^>]* (?:style|on\w+)=", html) == []
+
+
+def long_names() -> Entry:
+    """A statement whose names are longer than the columns of the text."""
+    name, table = f"tasks/{'very_' * 9}long", f"{'long_' * 9}tasks"
+    catalogue = replace(CATALOGUE, tables={table: ("owner_id", "id")})
+    header = "-- Reads.\n-- @reads\n-- @param owner_id uuid\n-- @returns id uuid\n"
+    text = f"{header}SELECT id FROM {table} WHERE owner_id = %(owner_id)s\n"
+    return entry(statements.audit_text(name, text, catalogue))
+
+
+@pytest.mark.parametrize("entries", [(long_names(),), ()])
+def test_the_text_cuts_no_word(entries: tuple[Entry, ...]) -> None:
+    found = report(*entries)
+    text = as_text(found)
+    shown = text.split()
+    assert "%(owner_id)s" in shown
+    for each in found.entries:
+        assert each.file in shown
+        words = " ".join([*each.paths, *each.entry_points, *each.tables]).split()
+        assert [word for word in words if word not in shown] == []
+
+
+def test_an_item_of_a_cell_begins_its_own_line() -> None:
+    lines = as_text(report(entry(AUDITED["tasks/get"], "GET /one", "GET /two"))).splitlines()
+    assert [line.strip() for line in lines if "GET /two" in line] == ["GET /two"]
+
+
+def test_a_parameter_of_the_page_is_never_wrapped() -> None:
+    html = as_html(report())
+    body = html[html.index("<main>") : html.index("<script>")]
+    parameters = re.findall(r"%\(\w+\)s", body)
+    assert len(parameters) > 100
+    assert len(re.findall(r'<span class="whole">%\(\w+\)s</span>', body)) == len(parameters)
