@@ -88,6 +88,7 @@ def test_triggers_of_foreign_keys_are_left_out(database_url: str) -> None:
         "ledger_entries_not_truncated",
         "ledgers_kept",
         "sessions_noted",
+        "tasks_recorded",
         "users_closing_noted",
         "users_noted",
     }

@@ -75,7 +75,7 @@ def test_exemptions_are_listed_before_the_statements() -> None:
 
 def test_each_statement_counts_for_one_proof() -> None:
     found = report(
-        *(entry(AUDITED[name]) for name in ("tasks/get", "auth/register", "tasks/update")),
+        *(entry(AUDITED[name]) for name in ("tasks/get", "auth/register", "tasks/create")),
         *(entry(AUDITED[name]) for name in ("system/inspect_server", "auth/record_refusal")),
         unbound(),
     )

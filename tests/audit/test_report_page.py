@@ -83,8 +83,8 @@ ALL = len(AUDITED) + 2
 
 def test_words_are_searched_in_texts_and_names(page: Page) -> None:
     assert (len(page.statements()), page.count()) == (ALL, f"{ALL} statements")
-    page.search("TRASH tasks/list")
-    assert page.statements() == ["sql/tasks/list_trash.sql"]
+    page.search("TRASH ledger/list_t")
+    assert page.statements() == ["sql/ledger/list_trash.sql"]
     assert page.count() == f"1 of {ALL} statements match"
     page.search("no such words")
     assert (page.statements(), page.count()) == ([], f"0 of {ALL} statements match")
