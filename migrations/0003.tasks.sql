@@ -64,8 +64,7 @@ CREATE TABLE tasks (
     CONSTRAINT tasks_last_action CHECK (
         last_action IN ('create', 'update', 'complete', 'reopen', 'delete', 'restore')
     ),
-    CONSTRAINT tasks_deleted_last CHECK ((last_action = 'delete') = (deleted_at IS NOT NULL)),
-    CONSTRAINT tasks_request_id CHECK (request_id ~ '^[A-Za-z0-9._-]{1,64}$')
+    CONSTRAINT tasks_deleted_last CHECK ((last_action = 'delete') = (deleted_at IS NOT NULL))
 );
 
 -- Partial, so that without statistics the planner can't use them to look a task up by id; versions
