@@ -13,6 +13,7 @@ The header is the lines above the statement that begin with `--`:
 column's type says that the column may be null.
 """
 
+import itertools
 import re
 import typing
 from dataclasses import dataclass, field
@@ -25,7 +26,8 @@ from psycopg.adapt import PyFormat
 from app.values import Uuid
 
 SQL = Path(__file__).resolve().parent.parent.parent / "sql"
-PARAMETER = re.compile(r"%(?:\((\w+)\)s|%)")
+PARAMETER = re.compile(r"%(?:\((\w+)\)s|%)")  # `%%` is a percent sign
+HEADER_LINE = re.compile("--")
 TAG = re.compile(r"-- @(reads|writes|param|returns)(?: (.+))?")
 COLUMN = re.compile(r"(\w+) ([a-z0-9]+(?:\[\])?)( null)?")
 
@@ -77,7 +79,7 @@ class Statement(Generic[R]):
     """A statement as it is sent, and the type of its rows."""
 
     name: str  # the path below sql/, without .sql; also what it is prepared under
-    text: LiteralString  # with psycopg's %(name)s parameters
+    text: LiteralString  # its file and the file's text below the header, with %(name)s parameters
     header: Header
     row: type[R]
     query: bytes = field(init=False)  # with $1, $2, ... in the place of the parameters
@@ -115,9 +117,14 @@ def load(name: str, row: type[Any] = NoRow) -> Statement[Any]:
 
 
 def parse(name: str, text: str, row: type[R]) -> Statement[R]:
-    """The statement whose file has that text; raises HeaderError where its header does not fit."""
-    lines = text.splitlines()
-    body = "\n".join(line for line in lines if not line.startswith("--")).strip()
+    """The statement whose file has that text; raises HeaderError where its header does not fit.
+
+    The header is the first lines, as long as they begin with `--`. What follows is sent as it is,
+    comments included: nothing but PostgreSQL reads it.
+    """
+    lines = list(itertools.takewhile(HEADER_LINE.match, text.split("\n")))
+    body = text[sum(len(line) + 1 for line in lines) :]
+    _check_characters(name, body)
     header = parse_header(name, lines)
     statement = Statement(name, f"/* sql/{name}.sql */ {body}", header, row)
     declared = {column.name for column in header.parameters}
@@ -130,11 +137,21 @@ def parse(name: str, text: str, row: type[R]) -> Statement[R]:
     return statement
 
 
+def _check_characters(name: str, body: str) -> None:
+    """Refuses what readers of the text could see in different ways."""
+    unseen = [char for char in body if not (char.isprintable() or char in "\n\t")]
+    if unseen:
+        raise HeaderError(f"sql/{name}.sql: {unseen[0]!r} can't be seen")
+    has_parameters = "%(" in body  # without them psycopg leaves %% as it is
+    if "%" in PARAMETER.sub("", body) or ("%%" in body and not has_parameters):
+        raise HeaderError(f"sql/{name}.sql: has a % that is no parameter")
+
+
 def parse_header(name: str, lines: list[str]) -> Header:
-    """The declarations in the lines of the file sql/<name>.sql; raises HeaderError."""
+    """The declarations in the header's lines of sql/<name>.sql; raises HeaderError."""
     tags = []
     for line in lines:
-        if line.startswith("--") and "@" in line:
+        if "@" in line:
             match = TAG.fullmatch(line)
             if match is None or (match[1] in ("param", "returns")) != (match[2] is not None):
                 raise HeaderError(f"sql/{name}.sql: {line!r} is not a declaration")
