@@ -1,127 +1,203 @@
-"""The tables, views, columns and functions that the migrations create, as the proof needs them."""
+"""What PostgreSQL knows: the tables and functions of a database that has the migrations.
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+It also tells how it has understood a statement: it writes the query tree of a statement that it
+parses to the log, and the log to the client.
+"""
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.tokenizer_core import Token, TokenType
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from app.db.schema import DIRECTORY
+import psycopg
+from psycopg import pq
+from psycopg.errors import Diagnostic, error_from_result
+from psycopg.rows import class_row
+
+from app.audit import tree
+from app.audit.tree import Node, TreeError
 
 OWNER_COLUMN = "owner_id"
-USERS = "users"
-MIGRATION_TABLE = "_yoyo_migration"
-FUNCTIONS = ("FUNCTION", "PROCEDURE", "AGGREGATE")
-READ_ONLY = {"IMMUTABLE", "STABLE"}  # PostgreSQL lets such functions write nothing
+SCHEMA, SYSTEM = "public", "pg_catalog"
+FIRST_OWN_OID = 16384  # smaller ones are PostgreSQL's own objects
+
+TABLES = """
+SELECT
+    pg_class.oid::bigint,
+    CASE WHEN nspname IN ('public', 'pg_catalog') THEN relname ELSE pg_class.oid::regclass::text END
+        AS name,
+    nspname = 'public' AND relpersistence = 'p' AND relkind IN ('r', 'p') AS is_ours,
+    coalesce(attnum, 0) AS owner
+FROM pg_class
+INNER JOIN pg_namespace ON relnamespace = pg_namespace.oid
+LEFT JOIN pg_attribute
+    ON attrelid = pg_class.oid AND atttypid = 'uuid'::regtype
+    AND attname = CASE WHEN relname = 'users' THEN 'id' ELSE 'owner_id' END
+"""
+FUNCTIONS = """
+SELECT
+    pg_proc.oid::bigint,
+    proname AS name,
+    nspname AS schema,
+    lanname AS language,
+    provolatile AS volatility,
+    prokind AS kind,
+    coalesce(pg_get_function_sqlbody(pg_proc.oid), prosrc) AS body,
+    ARRAY[
+        aggtransfn, aggfinalfn, aggcombinefn, aggmtransfn, aggminvtransfn, aggmfinalfn
+    ]::oid[]::bigint[] AS parts
+FROM pg_proc
+INNER JOIN pg_namespace ON pronamespace = pg_namespace.oid
+INNER JOIN pg_language ON prolang = pg_language.oid
+LEFT JOIN pg_aggregate ON aggfnoid = pg_proc.oid
+"""
+CONSTRAINT_COLUMNS = "SELECT unnest(conkey) FROM pg_constraint WHERE oid = %s"
+SHOW_TREES = b"""
+SET LOCAL client_min_messages = log;
+SET LOCAL debug_pretty_print = off;
+SET LOCAL debug_print_rewritten = on;
+"""
+
+# PostgreSQL's own functions that depend on a setting, the time or chance, and read no table. Others
+# could run a query that is given as text (query_to_xml), or show what other sessions do; those that
+# are IMMUTABLE read nothing but their arguments.
+PURE = re.compile(
+    r"""(date|interval|timestamp|timestamptz)_\w+|date|time|timestamp|timestamptz|timetz|timezone
+    |to_(char|date|json|jsonb|number|regclass|timestamp)|(plainto|phraseto|to|websearch_to)_tsquery
+    |to_tsvector|jsonb?_(build_array|build_object|agg|object_agg)|array_to_(json|string)|row_to_json
+    |jsonb?_(populate|to)_record(set)?|concat|concat_ws|textanycat|anytextcat|format|length|numeric
+    |convert|convert_(from|to)|quote_(literal|nullable)|extract|age|overlaps|generate_series|now
+    |(clock|statement|transaction)_timestamp|make_timestamptz|random|gen_random_uuid|uuidv4|uuidv7
+    |current_setting|pg_backend_pid|pg_typeof|version|has_(schema|table)_privilege
+    |row_security_active|pg_get_triggerdef""",
+    re.VERBOSE,
+)
+# Functions with an effect on the session or the transaction: no argument of theirs may be read from
+# a table, as it is not sure that PostgreSQL evaluates them for rows of the owner only.
+EFFECTS = re.compile(r"set_config|pg_(try_)?advisory_xact_lock(_shared)?")
+
+# The words without which a function's body can't reach a table; of its other words, those that name
+# functions are looked up. A comment or a quoted name could hide a call from CALL.
+REACHES = re.compile(
+    r"""alter|call|copy|create|delete|do|drop|execute|fetch|from|insert|join|lock|merge|move|open
+    |prepare|reset|set|table|truncate|update|using""",
+    re.VERBOSE,
+)
+HIDES = re.compile(r"""--|/\*|"\s*\(""")
+CALL = re.compile(r"(\w+)\s*\(")
+EXTRACT = re.compile(r"\bextract\(\w+ FROM\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+class Table(NamedTuple):
+    """A table or view."""
+
+    oid: int
+    name: str
+    is_ours: bool  # a permanent table that the migrations have made
+    owner: int  # the number of the column with the owner's id; 0 without one
+
+
+class Function(NamedTuple):
+    """A function; `parts` are the oids of those that an aggregate is made of."""
+
+    oid: int
+    name: str
+    schema: str
+    language: str
+    volatility: str  # i, s, v
+    kind: str  # f, p, a, w
+    body: str
+    parts: list[int | None]
+
+
 class Catalogue:
-    """Columns by table; the project's functions, each with the tables that its body names.
+    """The catalogues behind a connection in autocommit mode, read once, at the first use."""
 
-    A view whose rows are single rows of owned tables, with their owner, counts as a table.
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._pure: dict[int, bool] = {}
 
-    `writers` are the functions that may write: VOLATILE ones that name a table.
-    """
+    @cached_property
+    def tables(self) -> Mapping[int, Table]:
+        """All tables and views, by oid."""
+        cursor = self._connection.cursor(row_factory=class_row(Table))
+        return {each.oid: each for each in cursor.execute(TABLES)}
 
-    tables: Mapping[str, tuple[str, ...]]
-    functions: Mapping[str, frozenset[str]]
-    writers: frozenset[str] = frozenset()
-
-    def owner_column(self, table: str) -> str | None:
-        """The column with the owner's id; None where the table's rows have no owner."""
-        if table == USERS:
-            return "id"
-        return OWNER_COLUMN if OWNER_COLUMN in self.tables.get(table, ()) else None
+    @cached_property
+    def functions(self) -> Mapping[int, Function]:
+        """All functions, by oid."""
+        cursor = self._connection.cursor(row_factory=class_row(Function))
+        return {each.oid: each for each in cursor.execute(FUNCTIONS)}
 
     @property
     def owned_tables(self) -> list[str]:
-        """The tables whose rows have an owner, sorted."""
-        return sorted(name for name in self.tables if self.owner_column(name))
+        """The names of the tables whose rows have an owner, sorted."""
+        return sorted(each.name for each in self.tables.values() if each.is_ours and each.owner)
 
+    def constraint_columns(self, oid: int) -> set[int]:
+        """The numbers of a constraint's columns."""
+        return {number for (number,) in self._connection.execute(CONSTRAINT_COLUMNS, (oid,))}
 
-def from_migrations(directory: Path = DIRECTORY) -> Catalogue:
-    """The catalogue after all migrations have been applied."""
-    tables: dict[str, tuple[str, ...]] = {MIGRATION_TABLE: ("migration_id",)}
-    bodies: dict[str, tuple[str, bool]] = {}
-    for file in sorted(directory.glob("[0-9]*.sql")):
-        if not file.name.endswith(".rollback.sql"):
-            for text, tokens in _statements(file.read_text(encoding="utf-8")):
-                _apply(text, tokens, tables, bodies)
-    functions = {name: _named_tables(body, tables) for name, (body, _) in bodies.items()}
-    writers = {name for name, (_, is_volatile) in bodies.items() if is_volatile and functions[name]}
-    return Catalogue(tables, functions, frozenset(writers))
+    def query_tree(self, query: bytes) -> Node:
+        """The tree of the statement as PostgreSQL executes it: names resolved, views followed.
 
+        It is the tree of the very message by which the service prepares the statement. Raises
+        TreeError for a statement without a tree, or with several, and psycopg.Error where
+        PostgreSQL refuses it.
+        """
+        trees: list[str] = []
 
-def _statements(script: str) -> Iterator[tuple[str, list[Token]]]:
-    """Each statement's text and tokens."""
-    statement: list[Token] = []
-    for token in sqlglot.tokenize(script, dialect="postgres"):
-        if token.token_type != TokenType.SEMICOLON:
-            statement.append(token)
-        elif statement:
-            yield script[statement[0].start : token.start], statement
-            statement = []
+        def collect(notice: Diagnostic) -> None:
+            trees.extend(each for each in [notice.message_detail] if each and each[0] == "(")
 
+        with self._connection.transaction(force_rollback=True):
+            self._connection.pgconn.exec_(SHOW_TREES)
+            self._connection.add_notice_handler(collect)
+            result = self._connection.pgconn.prepare(b"", query)
+            self._connection.remove_notice_handler(collect)
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise error_from_result(result)
+        queries = tree.read(trees[0]) if len(trees) == 1 else None
+        if isinstance(queries, list) and len(queries) == 1 and isinstance(queries[0], Node):
+            return queries[0]
+        raise TreeError("it is not one query")
 
-def _apply(
-    text: str,
-    tokens: list[Token],
-    tables: dict[str, tuple[str, ...]],
-    bodies: dict[str, tuple[str, bool]],
-) -> None:
-    """Adds a migration's statement to the tables, or to the functions' bodies and volatilities."""
-    words = [token.text.upper() for token in tokens[:6]]
-    if words[:2] == ["CREATE", "TABLE"]:
-        made = sqlglot.parse_one(text, dialect="postgres")
-        tables[made.find(exp.Table).name] = _columns(made.find_all(exp.ColumnDef))  # type: ignore[union-attr]
-    elif words[:2] == ["CREATE", "VIEW"]:
-        view = sqlglot.parse_one(text, dialect="postgres")
-        columns = _single_rows(view.expression, tables)
-        if columns:
-            tables[view.find(exp.Table).name] = columns  # type: ignore[union-attr]
-    elif words[:2] == ["ALTER", "TABLE"] and "ADD" in words:
-        changed = sqlglot.parse_one(text, dialect="postgres")
-        name = changed.find(exp.Table).name  # type: ignore[union-attr]
-        tables[name] += _columns(changed.find_all(exp.ColumnDef))
-    elif words[0] == "CREATE" and set(FUNCTIONS) & set(words[1:4]):
-        name = tokens[next(i for i, word in enumerate(words) if word in FUNCTIONS) + 1]
-        body = " ".join(
-            token.text for token in tokens if token.token_type == TokenType.HEREDOC_STRING
+    def is_pure(self, oid: int) -> bool:
+        """Whether a function reads nothing but its arguments, settings, the time and chance."""
+        if oid not in self._pure:
+            self._pure[oid] = False  # for functions that call each other
+            self._pure[oid] = self._judge(self.functions[oid])
+        return self._pure[oid]
+
+    def touched(self, function: Function) -> list[str]:
+        """The tables that a function names, sorted."""
+        ours = {each.name for each in self.tables.values() if each.is_ours}
+        return sorted(ours & _words(function.body)) if function.schema == SCHEMA else []
+
+    def writes(self, function: Function) -> bool:
+        """Whether a function may write to a table: a VOLATILE one that names a table."""
+        return function.volatility == "v" and bool(self.touched(function))
+
+    def _judge(self, function: Function) -> bool:
+        if function.oid < FIRST_OWN_OID and function.schema == SYSTEM:
+            is_known = PURE.fullmatch(function.name) or function.kind in ("a", "w")
+            return function.volatility == "i" or bool(is_known)
+        if function.kind == "a":
+            return all(self.is_pure(part) for part in function.parts if part)
+        body = EXTRACT.sub("extract(", function.body)
+        words = _words(body)
+        if function.schema != SCHEMA or function.language not in ("sql", "plpgsql"):
+            return False
+        if HIDES.search(body) or any(map(REACHES.fullmatch, words)) or self.touched(function):
+            return False
+        called = {name.lower() for name in CALL.findall(body)}
+        return all(
+            self.is_pure(each.oid)
+            for each in self.functions.values()
+            if each.name in called or (each.schema == SCHEMA and each.name in words)
+            if each.oid != function.oid
         )
-        is_volatile = not READ_ONLY & {token.text.upper() for token in tokens}
-        bodies[name.text.lower()] = body, is_volatile
 
 
-def _single_rows(query: exp.Expr, tables: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The columns of a query whose rows are single rows of owned tables; () for any other query."""
-    parts = list(query.find_all(exp.Select))
-    if not all(_is_single_row(part, tables) for part in parts):
-        return ()
-    return tuple(each.alias_or_name for each in parts[0].selects)
-
-
-def _is_single_row(part: exp.Select, tables: Mapping[str, tuple[str, ...]]) -> bool:
-    source = part.args["from_"].this
-    owners = [
-        each.table if isinstance(each, exp.Column) else ""
-        for each in part.selects
-        if each.alias_or_name == OWNER_COLUMN
-    ]
-    return (
-        {name for name, value in part.args.items() if value} == {"expressions", "from_"}
-        and isinstance(source, exp.Table)
-        and OWNER_COLUMN in tables.get(source.name, ())
-        and owners == [source.name]
-    )
-
-
-def _columns(definitions: Iterable[exp.ColumnDef]) -> tuple[str, ...]:
-    return tuple(definition.name for definition in definitions)
-
-
-def _named_tables(body: str, tables: Iterable[str]) -> frozenset[str]:
-    words = {token.text.lower() for token in sqlglot.tokenize(body, dialect="postgres")}
-    return frozenset(words & set(tables))
+def _words(body: str) -> set[str]:
+    return set(re.findall(r"\w+", body.lower()))

@@ -1,39 +1,57 @@
 """The ownership proof: every owned table of a statement is bound to %(owner_id)s.
 
-The statement is parsed, and its names are resolved by PostgreSQL's rules. Equalities that hold for
-every row of a result (conjuncts of WHERE and of an inner join's ON) are facts; a relation is bound
-when facts lead from its owner column to the parameter. The proof is conservative: it refuses
-whatever it can't follow.
+It walks the query tree that PostgreSQL has made of the statement. Equalities that hold for every
+row that a query gives or changes (conjuncts of WHERE and of an inner join's ON) are facts; a
+relation is bound when facts lead from its owner column to the parameter. The proof is conservative:
+it refuses whatever it does not know.
+
+Facts are about the rows that a query gives in the end. PostgreSQL may evaluate an expression for
+other rows as well, and drop what comes of it. So nothing but reading may rely on the facts of an
+enclosing query. The proof says nothing of errors and of times.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
+import psycopg
 
-from app.audit.catalogue import OWNER_COLUMN, Catalogue
-from app.audit.facts import OWNER, Facts, Node, Relation, Scope, folded
+from app.audit.catalogue import EFFECTS, FIRST_OWN_OID, OWNER_COLUMN, SYSTEM, Catalogue, Function
+from app.audit.scopes import DELETE, GROUP, JOIN, OWNER, Column, Facts, Scope
+from app.audit.tree import Node, TreeError, Value
+from app.db.statements import PARAMETER, Statement
 
-Outputs: TypeAlias = list[tuple[str, bool]] | None  # names, and whether each is the owner's id
-Environment: TypeAlias = Mapping[str, Outputs]  # the CTEs in sight
+# Numbers of PostgreSQL's enumerations, as the tree has them.
+SELECT, UPDATE, INSERT = 1, 2, 3
+TABLE, SUBQUERY, FUNCTION, TABLE_FUNCTION, VALUES, CTE, RESULT = 0, 1, 3, 4, 5, 6, 8
+INNER, LEFT, FULL, RIGHT = range(4)
+DO_UPDATE = 2
+EQUALITY = 2972  # the oid of pg_catalog.=(uuid, uuid)
 
-QUERIES = (exp.Select, exp.SetOperation, exp.Insert, exp.Update, exp.Delete)
-
-# PostgreSQL's own functions that read nothing but their arguments. Others could run a query that
-# is given as text (query_to_xml, ts_stat, dblink), so new ones are added by hand.
-PURE_FUNCTIONS = frozenset(
-    """
-    all any array_to_json clock_timestamp concat current_setting gen_random_uuid greatest
-    has_schema_privilege has_table_privilege hashtextextended json_agg json_build_array
-    json_build_object json_object json_to_recordset jsonb_array_elements jsonb_build_object
-    jsonb_to_recordset least left make_interval num_nonnulls octet_length pg_advisory_xact_lock
-    pg_backend_pid pg_get_triggerdef pg_try_advisory_xact_lock row_security_active set_config
-    sha256 to_char to_regclass trim_array
-    """.split()  # noqa: SIM905
+OWNER_PARAMETER = f"%({OWNER_COLUMN})s"
+OWNER_SETTING = "app.owner_id"
+SETTINGS = re.compile(
+    r"(statement|lock|idle_in_transaction_session)_timeout|plan_cache_mode|enable_seqscan"
 )
+# The nodes that an expression may have, and the fields of some with the function that they call.
+KNOWN = re.compile(
+    r"""AGGREF|ARRAYCOERCEEXPR|ARRAYEXPR|BOOLEANTEST|BOOLEXPR|CASE(EXPR|TESTEXPR|WHEN)|COALESCEEXPR
+    |COERCEVIAIO|COLLATEEXPR|CONST|DISTINCTEXPR|FIELDSELECT|FUNCEXPR|GROUPING(FUNC|SET)|MINMAXEXPR
+    |JSON(BEHAVIOR|CONSTRUCTOREXPR|EXPR|FORMAT|ISPREDICATE|RETURNING|VALUEEXPR|TABLE(PATH|PATHSCAN))
+    |NAMEDARGEXPR|NEXTVALUEEXPR|NULLIFEXPR|NULLTEST|OPEXPR|PARAM|RANGETBLFUNCTION|RELABELTYPE
+    |ROWCOMPAREEXPR|ROWEXPR|SCALARARRAYOPEXPR|SORTGROUPCLAUSE|SQLVALUEFUNCTION|SUBLINK|TABLEFUNC
+    |SUBSCRIPTINGREF|TARGETENTRY|VAR|WINDOW(CLAUSE|FUNC)""",
+    re.VERBOSE,
+)
+CALLS = {"AGGREF": "aggfnoid", "FUNCEXPR": "funcid", "WINDOWFUNC": "winfnoid"} | dict.fromkeys(
+    ("DISTINCTEXPR", "NULLIFEXPR", "OPEXPR", "SCALARARRAYOPEXPR"), "opfuncid"
+)
+OBJECTS = ("opno", "eqop", "sortop", "opnos", "paramtype")  # fields with operators and types
+
+NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+REFERENCE = re.compile(rf"%\(\w+\)s|{NAME}(?:\s*\.\s*{NAME})*")
+STAR = re.compile(rf"(?:{NAME}\s*\.\s*)*\*")
 
 
 @dataclass(frozen=True)
@@ -72,482 +90,438 @@ class Proof:
     tables: set[str] = field(default_factory=set)
     writes: set[str] = field(default_factory=set)
     effects: list[str] | None = None  # what it does besides reading; None: not known
-    has_plan: bool = False  # can be explained
+    has_star: bool = False  # in a select list
+
+    def object(self, text: str, subject: str = "") -> None:
+        """Adds an objection, once."""
+        if Objection(text, subject) not in self.objections:
+            self.objections.append(Objection(text, subject))
 
 
-def prove(text: str, catalogue: Catalogue) -> Proof:
-    """The proof for one statement, written with psycopg's %(name)s parameters."""
+def prove(statement: Statement[Any], catalogue: Catalogue) -> Proof:
+    """The proof for one statement; its predicates have their positions in `statement.text`."""
+    prover = _Prover(statement, catalogue)
     try:
-        statements = sqlglot.parse(text, dialect="postgres")
-    except SqlglotError as error:
-        return Proof(objections=[Objection(f"can't be parsed: {str(error).splitlines()[0]}")])
-    if len(statements) != 1 or not isinstance(statements[0], QUERIES):
-        return Proof(objections=[Objection("is not one SELECT, INSERT, UPDATE or DELETE")])
-    prover = _Prover(text, catalogue)
-    prover.query(statements[0], {}, None)
-    prover.object_to_unread(statements[0])
-    prover.proof.effects = list(dict.fromkeys(_effects(statements[0], catalogue)))
+        prover.statement(catalogue.query_tree(statement.query))
+    except psycopg.Error as error:
+        prover.proof.object(f"can't be prepared: {str(error).splitlines()[0]}")
+    except TreeError as error:
+        prover.proof.object(f"can't be followed: {error}")
+    except RecursionError:
+        prover.proof.object("is nested too deeply")
     return prover.proof
 
 
-def _effects(root: exp.Expr, catalogue: Catalogue) -> Iterator[str]:
-    for write in root.find_all(exp.Insert, exp.Update, exp.Delete):
-        yield f"writes {write.this.find(exp.Table).name}"
-    if root.find(exp.Lock):
-        yield "locks rows"
-    for call in root.find_all(exp.Anonymous):
-        if call.name.lower() in catalogue.writers:
-            yield f"calls {call.name.lower()}, which writes"
-
-
 class _Prover:
-    def __init__(self, text: str, catalogue: Catalogue) -> None:
-        self.proof = Proof(has_plan=True)
-        self._text = text
+    def __init__(self, statement: Statement[Any], catalogue: Catalogue) -> None:
+        self.proof = Proof()
         self._catalogue = catalogue
-        self._aliases = {0: ""}
-        self._read: set[int] = set()
+        self._scopes: list[Scope] = []
+        self._text = statement.text
+        self._positions = list(_positions(statement))
+        names = statement.parameters
+        self._owner = names.index(OWNER_COLUMN) + 1 if OWNER_COLUMN in names else 0
+        self._effects: dict[str, None] = {}
 
-    def query(self, node: exp.Expr, environment: Environment, parent: Scope | None) -> Outputs:
-        """Proves a query and the queries in it; returns its columns."""
-        environment = self._with(node, environment, parent)
-        if isinstance(node, exp.Subquery) and not node.args.get("joins"):
-            self._expressions([node], environment, parent, ("order", "limit", "offset"))
-            return self.query(node.this, environment, parent)
-        if isinstance(node, exp.Select):
-            return self._select(node, environment, parent)
-        if isinstance(node, exp.SetOperation):
-            return self._set_operation(node, environment, parent)
-        if isinstance(node, exp.Insert):
-            return self._insert(node, environment, parent)
-        if isinstance(node, exp.Update | exp.Delete):
-            return self._change(node, environment, parent)
-        self._object(f"uses {node.key.upper()}, which the proof can't follow")
-        return None
+    def statement(self, root: Node) -> None:
+        """Proves the whole statement."""
+        if root.node("utilityStmt"):
+            self.proof.object("is not one SELECT, INSERT, UPDATE or DELETE")
+            return
+        self.query(root, None, Facts())
+        self.proof.effects = [f"writes {table}" for table in sorted(self.proof.writes)]
+        self.proof.effects += self._effects
 
-    def object_to_unread(self, root: exp.Expr) -> None:
-        """Objects to tables and functions that the proof has passed over."""
-        for table in root.find_all(exp.Table):
-            if id(table) not in self._read:
-                self._object(f"names {table.sql('postgres')} where the proof can't follow")
-        for call in root.find_all(exp.Anonymous):
-            self._check_function(call.name.lower())
-        if root.find(exp.Into, exp.Command, exp.Merge):
-            self._object("does something that the proof can't follow")
+    def query(
+        self, node: Node, parent: Scope | None, outer: Facts, assumed: Collection[int] = ()
+    ) -> Collection[int]:
+        """Proves a query and the queries in it; returns the columns that are the owner's id.
 
-    def _check_function(self, name: str) -> None:
-        if self._catalogue.functions.get(name):
-            tables = ", ".join(sorted(self._catalogue.functions[name]))
-            self._object(f"calls {name}, which touches {tables} by itself", name)
-        elif name not in self._catalogue.functions and name not in PURE_FUNCTIONS:
-            self._object(f"calls {name}, which is not known to read no tables", name)
+        `assumed` are columns that the enclosing query compares with the owner's id, so that it
+        drops the rows in which they are anything else.
+        """
+        command, locks = node.number("commandType"), node.nodes("rowMarks")
+        if command not in (SELECT, UPDATE, INSERT, DELETE):
+            self.proof.object("uses MERGE, which the proof can't follow")
+            return ()
+        if locks:
+            self._effects["locks rows"] = None
+        if locks or command != SELECT:
+            outer = Facts()  # it could lock or change rows that the enclosing query drops
+        scope = Scope(len(self._scopes) + 1, node, parent, outer)
+        self._scopes.append(scope)
+        self._with(scope)
+        assumed = assumed if _is_plain(node) else ()
+        if node.node("setOperations"):
+            return self._set_operation(scope, assumed)
+        for entry in node.nodes("targetList"):
+            column = self._side(entry.node("expr"), scope)
+            if column and entry.number("resno") in assumed:
+                scope.row.add([(column, OWNER)])
+        self._from(scope)
+        self._clauses(scope)
+        if command != SELECT:
+            return self._changed(scope)
+        return self._owned(node.nodes("targetList"), scope, self._given(scope))
 
-    # Queries
+    def _with(self, scope: Scope) -> None:
+        for cte in scope.query.nodes("cteList"):
+            if cte.is_set("cterecursive"):
+                self.proof.object("uses WITH RECURSIVE, which the proof can't follow")
+            query = cte.node("ctequery")
+            scope.ctes[cte.word("ctename")] = self.query(query, scope, scope.outer) if query else ()
 
-    def _with(self, node: exp.Expr, environment: Environment, parent: Scope | None) -> Environment:
-        clause = node.args.get("with_")
-        if clause is None:
-            return environment
-        if clause.args.get("recursive"):
-            self._object("uses WITH RECURSIVE, which the proof can't follow")
-        seen = dict(environment)
-        for cte in clause.expressions:
-            outputs = self.query(cte.this, seen, parent)
-            seen[folded(cte.args["alias"].this)] = _renamed(outputs, cte.args["alias"])
-        return seen
-
-    def _select(self, node: exp.Select, environment: Environment, parent: Scope | None) -> Outputs:
-        scope = Scope(parent)
-        source = node.args.get("from_")
-        if source is not None:
-            self._sources(source.this, node.args.get("joins") or [], scope, environment)
-        for lock in node.args.get("locks") or []:  # FOR UPDATE OF names what FROM has named
-            self._read.update(id(name) for name in lock.expressions)
-        self._prove_scope(node, scope, environment)
-        self._expressions(
-            [node],
-            environment,
-            scope,
-            ("expressions", "where", "group", "having", "order", "limit", "offset", "distinct"),
-        )
-        return self._outputs(node.expressions, scope)
-
-    def _set_operation(
-        self, node: exp.SetOperation, environment: Environment, parent: Scope | None
-    ) -> Outputs:
-        left = self.query(node.this, environment, parent)
-        right = self.query(node.expression, environment, parent)
-        self._expressions([node], environment, parent, ("order", "limit", "offset"))
-        if left is None or right is None or len(left) != len(right):
-            return None
-        return [
-            (name, mine and other) for (name, mine), (_, other) in zip(left, right, strict=True)
+    def _set_operation(self, scope: Scope, assumed: Collection[int]) -> Collection[int]:
+        """The columns that are the owner's id in all branches."""
+        branches = [
+            scope.relations[part.number("rtindex") - 1].node("subquery")
+            for part in _parts(scope.query.node("setOperations"))
+            if part.label == "RANGETBLREF"
         ]
+        owned = [set(self.query(each, scope, scope.outer, assumed)) for each in branches if each]
+        self._clauses(scope)
+        return set.intersection(*owned) if owned else ()
 
-    def _change(
-        self, node: exp.Update | exp.Delete, environment: Environment, parent: Scope | None
-    ) -> Outputs:
-        """An UPDATE or a DELETE."""
-        scope = Scope(parent)
-        target = self._target(node.this, scope)
-        for source in _sources_of(node):
-            self._sources(source, source.args.get("joins") or [], scope, environment)
-        self._prove_scope(node, scope, environment)
-        if isinstance(node, exp.Update):
-            self._assignments(node.expressions, target, scope)
-        self._expressions([node], environment, scope, ("expressions", "where", "returning"))
-        returning = node.args.get("returning")
-        return self._outputs(returning.expressions, scope) if returning else []
+    def _owned(self, entries: Iterable[Node], scope: Scope, facts: Facts) -> Collection[int]:
+        """The numbers of the columns that are the owner's id."""
+        return {
+            entry.number("resno")
+            for entry in entries
+            if not entry.is_set("resjunk") and self._is_owner(entry.node("expr"), scope, facts)
+        }
 
-    def _insert(self, node: exp.Insert, environment: Environment, parent: Scope | None) -> Outputs:
-        into = node.this
-        table = into.this if isinstance(into, exp.Schema) else into
-        columns = [folded(column) for column in into.expressions] if into is not table else []
-        scope = Scope(parent)
-        target = self._target(table, scope)
-        rows = self._inserted(node.expression, environment, parent)
-        conflict = node.args.get("conflict")
-        if conflict is not None:
-            self._conflict(conflict, target, scope, environment)
-        self._check_inserted(target, columns, rows, scope)
-        self._expressions([node], environment, scope, ("returning",))
-        returning = node.args.get("returning")
-        return self._outputs(returning.expressions, scope) if returning else []
+    def _given(self, scope: Scope) -> Facts:
+        """The facts about what a query gives: one row is given even where none meets WHERE."""
+        query, sets = scope.query, scope.query.nodes("groupingSets")
+        aggregates = query.is_set("hasAggs") or query.node("havingQual") or sets
+        is_one = aggregates and (sets or not query.nodes("groupClause"))
+        return scope.outer if is_one else scope.row
 
     # Relations
 
-    def _sources(
-        self,
-        first: exp.Expr,
-        joins: Sequence[exp.Join],
-        scope: Scope,
-        environment: Environment,
-    ) -> None:
-        """Adds the relations of FROM or USING, and as facts the equalities of inner joins."""
-        self._add(first, scope, environment)
-        for join in joins:
-            before = list(scope.relations.values())
-            joined = self._add(join.this, scope, environment)
-            condition, side = join.args.get("on"), join.side
-            if (
-                join.method
-                or join.args.get("using")
-                or join.kind not in ("", "INNER", "CROSS", "OUTER")
-            ):
-                continue
-            if condition is not None and side == "":
-                scope.facts.add(self._equalities(condition, scope))
-            elif condition is not None and side == "LEFT" and joined is not None:
-                joined.conditions.append(condition)
-            elif condition is not None and side == "RIGHT":
-                for relation in before:
-                    relation.conditions.append(condition)
-            self._expressions([join], environment, scope, ("on",))
+    def _from(self, scope: Scope) -> None:
+        """Collects the facts of FROM and WHERE, then proves each relation by them."""
+        tree = scope.query.node("jointree")
+        scope.row.add(self._joined(tree, scope))
+        places = dict(self._places(tree, scope, scope.row))
+        kinds = [relation.number("rtekind") for relation in scope.relations]
+        for index in sorted(places, key=lambda index: (_order(kinds[index - 1]), index)):
+            self._relation(scope, index, places[index])
+        for index, kind in enumerate(kinds, 1):
+            if index not in places and kind not in (TABLE, JOIN, GROUP, RESULT):
+                self.proof.object("has a relation that is in no FROM")
 
-    def _add(self, source: exp.Expr, scope: Scope, environment: Environment) -> Relation | None:
-        if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
-            return self._table(source, scope, environment)
-        alias = source.args.get("alias")
-        if isinstance(source, exp.Subquery) and isinstance(source.this, QUERIES):
-            outputs = _renamed(self.query(source, environment, scope.parent), alias)
-            return self._derived(source.alias, outputs, scope)
-        if isinstance(source, exp.Lateral) and isinstance(source.this, exp.Subquery):
-            relation = self._relation(_name_of(alias), _lateral_columns(source), scope)
-            relation.query = source
-            return relation
-        if isinstance(source, exp.Table | exp.Lateral | exp.Unnest | exp.Values):
-            self._read.add(id(source))
-            self._expressions(source.args.values(), environment, scope)
-            return self._relation(_name_of(alias), _alias_columns(alias), scope)
-        self._object(f"reads from {source.sql('postgres')}, which the proof can't follow")
-        return None
+    def _joined(self, tree: Node | None, scope: Scope) -> Iterator[tuple[Column, Column]]:
+        """The equalities that hold in each row of a part of FROM."""
+        if tree is not None and not any(is_nullable for _, is_nullable in _sides(tree)):
+            yield from self._equalities(tree.node("quals"), scope)
+        for side, is_nullable in _sides(tree):
+            if not is_nullable:
+                yield from self._joined(side, scope)
 
-    def _table(self, source: exp.Table, scope: Scope, environment: Environment) -> Relation | None:
-        name, alias = folded(source.this), source.args.get("alias")
-        if not source.args.get("db") and name in environment:
-            self._read.add(id(source))
-            outputs = _renamed(environment[name], alias)
-            return self._derived(_name_of(alias) or name, outputs, scope)
-        return self._base_table(source, scope)
+    def _places(self, tree: Node | None, scope: Scope, facts: Facts) -> Iterator[tuple[int, Facts]]:
+        """The number of each relation in FROM, and the facts about those of its rows that matter.
 
-    def _target(self, table: exp.Expr, scope: Scope) -> Relation | None:
-        """The table that is written to; PostgreSQL does not look for a CTE of that name."""
-        relation = self._base_table(table, scope)
-        self.proof.writes.add(folded(table.this))
-        return relation
-
-    def _base_table(self, source: exp.Expr, scope: Scope) -> Relation | None:
-        name, alias = folded(source.this), source.args.get("alias")
-        schema = source.args.get("db")
-        known = schema is None or (folded(schema) == "public" and not source.args.get("catalog"))
-        if not known or name not in self._catalogue.tables:
-            unknown = source.sql("postgres")
-            self._object(f"names {unknown}, which the migrations don't create", unknown)
-            self._read.add(id(source))
-            return None
-        self._read.add(id(source))
-        self.proof.tables.add(name)
-        columns = None if _alias_columns(alias) else self._catalogue.tables[name]
-        relation = self._relation(_name_of(alias) or name, columns, scope)
-        relation.table = name if self._catalogue.owner_column(name) else None
-        return relation
-
-    def _derived(self, alias: str, outputs: Outputs, scope: Scope) -> Relation:
-        """A CTE or a sub-select; its columns that are equal to the owner's id become facts."""
-        relation = self._relation(alias, None, scope)
-        self._describe(relation, outputs, scope)
-        return relation
-
-    def _describe(self, relation: Relation, outputs: Outputs, scope: Scope) -> None:
-        if outputs is None:
-            relation.columns = None
+        Rows of a side that an outer join may replace by nulls matter where its ON holds.
+        """
+        if tree is None or tree.label == "RANGETBLREF":
+            yield from [(tree.number("rtindex"), facts)] if tree else []
             return
-        relation.columns = tuple(name for name, _ in outputs)
-        unbound = {name for name, bound in outputs if not bound}
-        scope.facts.add(((relation.number, name), OWNER) for name in {*relation.columns} - unbound)
+        condition = tree.node("quals")
+        on = Facts(facts, self._equalities(condition, scope))
+        self._walk(condition, scope, on)
+        if tree.number("jointype") not in (INNER, LEFT, FULL, RIGHT):
+            self.proof.object("uses a join that the proof does not know")
+        for side, is_nullable in _sides(tree):
+            about = facts if tree.number("jointype") == FULL else on
+            known = Facts(about, self._joined(side, scope)) if is_nullable else facts
+            yield from self._places(side, scope, known)
 
-    def _relation(self, alias: str, columns: tuple[str, ...] | None, scope: Scope) -> Relation:
-        number = len(self._aliases)
-        if alias in scope.relations:
-            self._object(f"has two relations called {alias}")
-        self._aliases[number] = alias
-        scope.relations[alias or f"#{number}"] = Relation(number, alias, columns)
-        return scope.relations[alias or f"#{number}"]
+    def _relation(self, scope: Scope, index: int, facts: Facts) -> None:
+        """Proves a relation in FROM; its columns that are the owner's id become facts."""
+        relation = scope.relations[index - 1]
+        kind = relation.number("rtekind")
+        owned: Collection[int] = ()
+        if relation.node("tablesample"):
+            self.proof.object("uses TABLESAMPLE, which the proof can't follow")
+        if kind == TABLE:
+            self._table(scope, index, facts)
+        elif kind == SUBQUERY and (query := relation.node("subquery")):
+            numbers = range(1, len(query.nodes("targetList")) + 1)
+            assumed = {each for each in numbers if facts.path(Column(scope.number, index, each))}
+            owned = self.query(query, scope, facts, assumed)
+        elif kind == VALUES:
+            owned = self._values(relation, scope, facts)
+        elif kind == CTE:
+            level = scope.up(relation.number("ctelevelsup"))
+            owned = level.ctes.get(relation.word("ctename"), ())
+        elif kind in (FUNCTION, TABLE_FUNCTION):
+            self._walk([relation.items("functions"), relation.node("tablefunc")], scope, facts)
+        elif kind != RESULT:
+            self.proof.object("reads from a relation that the proof does not know")
+        scope.row.add((Column(scope.number, index, each), OWNER) for each in owned)
 
-    # Facts and conclusions
+    def _values(self, relation: Node, scope: Scope, facts: Facts) -> Collection[int]:
+        """The columns of VALUES that are the owner's id in each row."""
+        rows = relation.items("values_lists")
+        self._walk(rows, scope, facts)
+        columns = zip(*(row for row in rows if isinstance(row, list)), strict=True)
+        return {
+            number
+            for number, column in enumerate(columns, 1)
+            if all(self._is_owner(value, scope, facts) for value in column)
+        }
 
-    def _prove_scope(self, node: exp.Expr, scope: Scope, environment: Environment) -> None:
-        where = node.args.get("where")
-        if where is not None:
-            scope.facts.add(self._equalities(where.this, scope))
-        for relation in list(scope.relations.values()):
-            if relation.query is not None:
-                self._lateral(relation, scope, environment)
-        for relation in scope.relations.values():
-            if relation.table is not None:
-                self._check_bound(relation, relation.table, scope)
+    def _table(self, scope: Scope, index: int, facts: Facts) -> None:
+        """Proves that the rows of a table are the owner's."""
+        table, owner = self._named(scope, index)
+        path = facts.path(Column(scope.number, index, owner)) if owner else []
+        if path:
+            names = " = ".join(self._spelled(column) for column in path)
+            self.proof.bindings.append(Binding(table, names, len(path) == 2))
+        elif path is None:
+            alias = scope.alias(index)
+            name = table if alias == table else f"{table} AS {alias}"
+            self.proof.object(f"does not bind {name} to the owner", table)
 
-    def _lateral(self, relation: Relation, scope: Scope, environment: Environment) -> None:
-        """Proves a LATERAL sub-select, which can name the relations to its left."""
-        around = Scope(scope.parent, scope.facts)
-        for other in scope.relations.values():
-            if other is relation:
-                break
-            around.relations[other.alias] = other
-        outputs = self.query(relation.query.this, environment, around)  # type: ignore[union-attr]
-        outputs = _renamed(outputs, relation.query.args.get("alias"))  # type: ignore[union-attr]
-        self._describe(relation, outputs, scope)
+    def _named(self, scope: Scope, index: int) -> tuple[str, int]:
+        """The name of a table, and the number of its owner column; 0 without one."""
+        table = self._catalogue.tables.get(scope.relations[index - 1].number("relid"))
+        if table is None or not table.is_ours:
+            name = table.name if table else "a table"
+            self.proof.object(f"names {name}, which is no table of the schema", name)
+            return "", 0
+        self.proof.tables.add(table.name)
+        return table.name, table.owner
 
-    def _check_bound(self, relation: Relation, table: str, scope: Scope) -> None:
-        facts = Facts(scope.facts)
-        for condition in relation.conditions:
-            facts.add(self._equalities(condition, scope))
-        column = self._catalogue.owner_column(table) or ""
-        path = facts.path((relation.number, column)) if relation.columns else None
-        if path is None:
-            name = table if relation.alias == table else f"{table} AS {relation.alias}"
-            self._object(f"does not bind {name} to the owner", table)
-        else:
-            self.proof.bindings.append(Binding(table, self._spelled(path), len(path) == 2))
+    # Equalities
 
-    def _equalities(self, condition: exp.Expr, scope: Scope) -> Iterator[tuple[Node, Node]]:
+    def _equalities(self, condition: Node | None, scope: Scope) -> Iterator[tuple[Column, Column]]:
         """The equalities that hold wherever the condition does."""
-        if isinstance(condition, exp.And):
-            yield from self._equalities(condition.this, scope)
-            yield from self._equalities(condition.expression, scope)
-        elif isinstance(condition, exp.Paren):
-            yield from self._equalities(condition.this, scope)
-        elif isinstance(condition, exp.EQ):
-            left = self._side(condition.this, scope)
-            right = self._side(condition.expression, scope)
-            if left is not None and right is not None:
-                self._note(condition, left, right)
+        if condition is None:
+            return
+        parts = condition.nodes("args")
+        if condition.label == "BOOLEXPR" and condition.word("boolop") == "and":
+            for part in parts:
+                yield from self._equalities(part, scope)
+        elif condition.label == "OPEXPR" and condition.number("opno") == EQUALITY:
+            left, right = (self._side(part, scope) for part in parts)
+            if left and right:
+                self._note(parts, (left, right))
                 yield left, right
 
-    def _side(self, side: exp.Expr, scope: Scope) -> Node | None:
-        if isinstance(side, exp.Column):
-            return scope.node(side)
-        return OWNER if _is_owner(side) else None
+    def _side(self, expression: Value, scope: Scope) -> Column | None:
+        if isinstance(expression, Node) and expression.label == "VAR":
+            return scope.column(expression)
+        return OWNER if self._is_parameter(expression) else None
 
-    def _note(self, equality: exp.EQ, *nodes: Node) -> None:
+    def _is_parameter(self, expression: Value) -> bool:
+        """Whether it is the owner's parameter; those of other kinds are results of sub-selects."""
+        return (
+            isinstance(expression, Node)
+            and expression.label == "PARAM"
+            and expression.number("paramkind") == 0
+            and expression.number("paramid") == self._owner
+        )
+
+    def _is_owner(self, expression: Value, scope: Scope, facts: Facts) -> bool:
+        column = self._side(expression, scope)
+        return column is not None and facts.path(column) is not None
+
+    def _note(self, sides: Iterable[Node], columns: Iterable[Column]) -> None:
         """Adds an equality about owners to the proof; the mutation tests remove it."""
-        if not any(node == OWNER or node[1] == OWNER_COLUMN for node in nodes):
-            return
-        places = [part.meta for part in equality.find_all(exp.Identifier) if "start" in part.meta]
-        start = min(place["start"] for place in places)
-        end = max(place["end"] for place in places) + 1
-        if isinstance(equality.this, exp.Placeholder):
-            start -= len("%(")
-        if isinstance(equality.expression, exp.Placeholder):
-            end += len(")s")
-        found = Predicate(self._text[start:end], start, end)
-        if found not in self.proof.predicates:
-            self.proof.predicates.append(found)
+        matches = [
+            REFERENCE.match(self._text, self._positions[side.number("location")])
+            for side in sides
+            if side.number("location") >= 0  # not in a view
+        ]
+        places = [match.span() for match in matches if match]
+        about_owners = {self._spelled(column).rpartition(".")[2] for column in columns}
+        if len(places) == 2 and about_owners & {OWNER_COLUMN, OWNER_PARAMETER}:
+            start, end = min(places)[0], max(places)[1]
+            found = Predicate(self._text[start:end], start, end)
+            if found not in self.proof.predicates:
+                self.proof.predicates.append(found)
 
-    def _outputs(self, expressions: Sequence[exp.Expr], scope: Scope) -> Outputs:
-        if any(each.is_star for each in expressions):
-            return None
-        return [(_output_name(each), self._is_bound(each, scope)) for each in expressions]
-
-    def _is_bound(self, expression: exp.Expr, scope: Scope) -> bool:
-        node = self._side(expression.unalias(), scope)
-        return node is not None and scope.facts.path(node) is not None
+    def _spelled(self, column: Column) -> str:
+        if column == OWNER:
+            return OWNER_PARAMETER
+        scope = self._scopes[column.scope - 1]
+        return f"{scope.alias(column.relation)}.{scope.column_name(column)}"
 
     # Writes
 
-    def _assignments(
-        self, expressions: Sequence[exp.Expr], target: Relation | None, scope: Scope
+    def _changed(self, scope: Scope) -> Collection[int]:
+        """Proves the rows that are written; returns the columns of RETURNING that are the owner's.
+
+        RETURNING gives the new row, for which WHERE was not checked, nor that of DO UPDATE for a
+        row that is just inserted: only the owner is known of it.
+        """
+        query, target = scope.query, scope.target
+        table, owner = self._named(scope, target)
+        self.proof.writes.add(table)
+        entries = {each.number("resno"): each.node("expr") for each in query.nodes("targetList")}
+        facts = scope.row
+        if query.number("commandType") == INSERT:
+            facts = scope.outer
+            if owner and not self._is_owner(entries.get(owner), scope, scope.row):
+                self.proof.object(f"inserts into {table} for another owner", table)
+            elif owner:
+                column = self._spelled(Column(scope.number, target, owner))
+                self.proof.bindings.append(Binding(table, f"{column} := {OWNER_PARAMETER}", True))
+            self._conflict(scope, table, owner)
+        elif query.number("commandType") == UPDATE:
+            self._assigned(scope, query.nodes("targetList"), table, owner, scope.row)
+        rows = [Column(scope.number, row, owner) for row in (target, -target) if owner]
+        returning = scope.returning(Facts(facts, [(row, OWNER) for row in rows]))
+        self._walk(query.items("returningList"), returning, returning.row)
+        return self._owned(query.nodes("returningList"), returning, returning.row)
+
+    def _assigned(
+        self, scope: Scope, entries: Iterable[Node], table: str, owner: int, facts: Facts
     ) -> None:
         """Objects to an owner column that is set to another id."""
-        owner = target and target.table and self._catalogue.owner_column(target.table)
-        for assignment in expressions:
-            named = {folded(column.this) for column in assignment.this.find_all(exp.Column)}
-            kept = not isinstance(assignment.this, exp.Tuple) and self._is_bound(
-                assignment.expression, scope
-            )
-            if owner in named and not kept:
-                self._object(f"sets {owner} of {target.table} to something else")  # type: ignore[union-attr]
+        for entry in entries:
+            is_kept = self._is_owner(entry.node("expr"), scope, facts)
+            if owner and entry.number("resno") == owner and not is_kept:
+                self.proof.object(f"sets the owner of {table} to something else", table)
 
-    def _inserted(
-        self, source: exp.Expr | None, environment: Environment, parent: Scope | None
-    ) -> list[list[bool]]:
-        """Which values are the owner's id: a list per row of VALUES, or one for a query."""
-        if isinstance(source, exp.Values):
-            self._expressions(source.expressions, environment, parent)
-            empty = Scope(parent)
-            return [
-                [self._is_bound(value, empty) for value in row.expressions]
-                for row in source.expressions
-            ]
-        if source is None:
-            return [[]]
-        outputs = self.query(source, environment, parent)
-        return [[bound for _, bound in outputs or []]]
-
-    def _check_inserted(
-        self,
-        target: Relation | None,
-        columns: list[str],
-        rows: list[list[bool]],
-        scope: Scope,
-    ) -> None:
-        if target is None or target.table is None:
-            return
-        owner = self._catalogue.owner_column(target.table) or ""
-        place = columns.index(owner) if owner in columns else None
-        if place is None or not all(len(row) > place and row[place] for row in rows):
-            self._object(f"inserts into {target.table} for another owner", target.table)
-            return
-        scope.facts.add([((target.number, owner), OWNER)])
-        path = f"{target.table}.{owner} := {OWNER[1]}"
-        self.proof.bindings.append(Binding(target.table, path, True))
-
-    def _conflict(
-        self,
-        conflict: exp.Expr,
-        target: Relation | None,
-        scope: Scope,
-        environment: Environment,
-    ) -> None:
+    def _conflict(self, scope: Scope, table: str, owner: int) -> None:
         """Proves ON CONFLICT DO UPDATE: the existing row must be the owner's, too."""
-        keys = {key.this.name for key in conflict.args.get("conflict_keys") or []}
-        if target is None or not conflict.expressions:
+        conflict = scope.query.node("onConflict")
+        if conflict is None:
             return
-        owner = self._catalogue.owner_column(target.table or "")
-        excluded = self._relation("excluded", target.columns, scope)
+        elements = conflict.nodes("arbiterElems")
+        keys = [each.node("expr") for each in elements if each.number("inferopclass") == 0]
+        numbers = {key.number("varattno") for key in keys if key and key.label == "VAR"}
+        numbers.update(self._catalogue.constraint_columns(conflict.number("constraint")))
+        facts = Facts(scope.row)
         if owner:
-            scope.facts.add([((excluded.number, owner), OWNER)])
-        if owner in keys:
-            scope.facts.add([((target.number, owner or ""), OWNER)])
-        where = conflict.args.get("where")
-        if where is not None:
-            scope.facts.add(self._equalities(where.this, scope))
-        if target.table is not None:
-            self._check_bound(target, target.table, scope)
-        self._assignments(conflict.expressions, target, scope)
-        self._expressions([conflict], environment, scope, ("expressions", "where"))
+            facts.add([(Column(scope.number, conflict.number("exclRelIndex"), owner), OWNER)])
+        if owner in numbers:
+            facts.add([(Column(scope.number, scope.target, owner), OWNER)])
+        facts.add(self._equalities(conflict.node("onConflictWhere"), scope))
+        if conflict.number("action") == DO_UPDATE:
+            self._table(scope, scope.target, facts)
+            self._assigned(scope, conflict.nodes("onConflictSet"), table, owner, facts)
+        for name in ("onConflictSet", "onConflictWhere", "arbiterWhere"):
+            self._walk(conflict.fields.get(name), scope, facts)
+        self._walk([each.node("expr") for each in elements], scope, facts)
 
-    # Statements that are not queries
+    # Expressions
 
-    def _expressions(
-        self,
-        roots: Iterable[object],
-        environment: Environment,
-        scope: Scope | None,
-        names: Sequence[str] = (),
-    ) -> None:
-        """Proves the sub-selects in the named parts of each root, or in all of it."""
-        for root in roots:
-            parts = (
-                [root.args.get(name) for name in names]
-                if isinstance(root, exp.Expr) and names
-                else [root]
-            )
-            for query in _queries_in(parts):
-                self.query(query, environment, scope)
+    def _clauses(self, scope: Scope) -> None:
+        """Proves the expressions outside FROM, WHERE and RETURNING."""
+        given, fields = self._given(scope), scope.query.fields
+        for name in ("targetList", "havingQual", "windowClause"):
+            self._walk(fields.get(name), scope, given)
+        for name in ("groupClause", "groupingSets", "distinctClause", "sortClause"):
+            self._walk(fields.get(name), scope, scope.outer)
+        for name in ("limitOffset", "limitCount", "withCheckOptions"):
+            self._walk(fields.get(name), scope, scope.outer)
+        for relation in scope.relations:
+            if relation.number("rtekind") in (JOIN, GROUP):
+                self._walk(relation.items("joinaliasvars"), scope, scope.row)
+                self._walk(relation.items("groupexprs"), scope, scope.row)
 
-    def _spelled(self, path: Sequence[Node]) -> str:
-        names = [f"{self._aliases[number]}.{name}" if number else name for number, name in path]
-        return " = ".join(names)
+    def _walk(self, value: Value, scope: Scope, facts: Facts) -> None:
+        """Proves the sub-selects in an expression, and judges all of its nodes."""
+        if isinstance(value, list):
+            for each in value:
+                self._walk(each, scope, facts)
+        elif isinstance(value, Node) and value.label == "QUERY":
+            self.query(value, scope, facts)
+        elif isinstance(value, Node):
+            self._judge(value)
+            if value.label == "AGGREF":
+                facts = scope.row  # it sees the rows that meet WHERE
+            for part in value.fields.values():
+                self._walk(part, scope, facts)
 
-    def _object(self, text: str, subject: str = "") -> None:
-        objection = Objection(text, subject)
-        if objection not in self.proof.objections:
-            self.proof.objections.append(objection)
+    def _judge(self, node: Node) -> None:
+        if KNOWN.fullmatch(node.label) is None:
+            self.proof.object(f"uses {node.label}, which the proof does not know")
+        if node.number("agglevelsup"):
+            self.proof.object("aggregates the rows of an enclosing query")
+        if node.label == "VAR" and (location := node.number("location")) >= 0:
+            self.proof.has_star |= bool(STAR.match(self._text, self._positions[location]))
+        oids = [each for name in OBJECTS for each in (*node.items(name), node.word(name))]
+        if any(
+            isinstance(oid, str) and oid.isdecimal() and int(oid) >= FIRST_OWN_OID for oid in oids
+        ):
+            self.proof.object("uses an operator or a type that is not PostgreSQL's own")
+        if node.label in CALLS:
+            function = self._catalogue.functions.get(node.number(CALLS[node.label]))
+            if function is None:
+                self.proof.object("calls a function that is not in the catalogue")
+            else:
+                self._call(function, node)
 
+    def _call(self, function: Function, node: Node) -> None:
+        name, arguments = function.name, node.nodes("args")
+        if self._catalogue.writes(function):
+            self._effects[f"calls {name}, which writes"] = None
+        if function.schema == SYSTEM and EFFECTS.fullmatch(name):
+            if any(part.label in ("VAR", "SUBLINK") for part in _parts(node)):
+                self.proof.object(f"calls {name} with what it reads", name)
+            if name == "set_config" and not self._is_harmless(*arguments[:2]):
+                self.proof.object("sets a setting that the proof does not know", name)
+        elif not self._catalogue.is_pure(function.oid):
+            tables = ", ".join(self._catalogue.touched(function))
+            why = f"touches {tables} by itself" if tables else "is not known to read no tables"
+            self.proof.object(f"calls {name}, which {why}", name)
 
-def _queries_in(part: object) -> Iterator[exp.Expr]:
-    """The outermost queries below a part of the tree."""
-    if isinstance(part, QUERIES):
-        yield part
-    elif isinstance(part, exp.Expr):
-        for value in part.args.values():
-            yield from _queries_in(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from _queries_in(value)
-
-
-def _sources_of(node: exp.Expr) -> list[exp.Expr]:
-    source = node.args.get("from_")
-    return [source.this] if source is not None else list(node.args.get("using") or [])
-
-
-def _name_of(alias: exp.Expr | None) -> str:
-    return folded(alias.this) if alias is not None and alias.this is not None else ""
-
-
-def _alias_columns(alias: exp.Expr | None) -> tuple[str, ...] | None:
-    names = alias.args.get("columns") if alias is not None else None
-    return tuple(folded(name) for name in names) if names else None
-
-
-def _output_name(expression: exp.Expr) -> str:
-    """The name of a query's column; empty where it can't be referred to by name."""
-    if isinstance(expression, exp.Alias):
-        return folded(expression.args["alias"])
-    return folded(expression.this) if isinstance(expression, exp.Column) else ""
-
-
-def _lateral_columns(lateral: exp.Expr) -> tuple[str, ...] | None:
-    """Its columns' names, before its sub-select has been proved; None where unknown."""
-    selects = lateral.this.this.selects
-    if any(each.is_star for each in selects):
-        return None
-    outputs = _renamed([(_output_name(each), False) for each in selects], lateral.args.get("alias"))
-    return tuple(name for name, _ in outputs or [])
+    def _is_harmless(self, setting: Node, value: Node) -> bool:
+        is_owner = _text_of(setting) == OWNER_SETTING and self._is_parameter(value)
+        return is_owner or SETTINGS.fullmatch(_text_of(setting)) is not None
 
 
-def _renamed(outputs: Outputs, alias: exp.Expr | None) -> Outputs:
-    """`AS name (a, b)` renames the first columns, in order."""
-    names = _alias_columns(alias)
-    if outputs is None or names is None:
-        return outputs
-    kept = [(name, bound) for name, (_, bound) in zip(names, outputs, strict=False)]
-    return kept + outputs[len(names) :]
+def _positions(statement: Statement[Any]) -> Iterator[int]:
+    """For each byte of the query: where it is in the text with the parameters' names."""
+    start = 0
+    for match in (*PARAMETER.finditer(statement.text), None):
+        end = match.start() if match else len(statement.text)
+        for index in range(start, end):
+            yield from [index] * len(statement.text[index].encode())
+        if match:
+            number = f"${statement.parameters.index(match[1]) + 1}" if match[1] else "%"
+            yield from [end] * len(number)
+            start = match.end()
 
 
-def _is_owner(expression: exp.Expr) -> bool:
-    if isinstance(expression, exp.Cast) and expression.to.is_type("uuid"):
-        expression = expression.this
-    return isinstance(expression, exp.Placeholder) and expression.name == OWNER_COLUMN
+def _order(kind: int) -> tuple[bool, bool]:
+    """Tables last, after sub-selects: they are bound by what the others give."""
+    return kind == TABLE, kind == SUBQUERY
+
+
+def _sides(tree: Node | None) -> list[tuple[Node | None, bool]]:
+    """The parts of FROM, each with whether an outer join may replace it by nulls."""
+    if tree is None or tree.label != "JOINEXPR":
+        return [(part, False) for part in tree.nodes("fromlist")] if tree else []
+    kind = tree.number("jointype")
+    return [(tree.node("larg"), kind in (RIGHT, FULL)), (tree.node("rarg"), kind in (LEFT, FULL))]
+
+
+def _is_plain(query: Node) -> bool:
+    """Whether it makes no difference if a condition on its columns is checked before or after."""
+    words = ("hasAggs", "hasWindowFuncs", "hasTargetSRFs", "hasDistinctOn")
+    parts = ("limitOffset", "limitCount", "havingQual", "groupClause", "groupingSets", "rowMarks")
+    return not any(query.is_set(each) for each in words) and not any(
+        query.fields.get(each) for each in parts
+    )
+
+
+def _parts(value: Value) -> Iterator[Node]:
+    """All nodes of a part of the tree, itself included."""
+    if isinstance(value, Node):
+        yield value
+        value = list(value.fields.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _parts(each)
+
+
+def _text_of(expression: Node) -> str:
+    """A constant as text; empty for any other expression."""
+    numbers = expression.word("constvalue").split() if expression.label == "CONST" else []
+    return bytes(int(number) % 256 for number in numbers[4:]).decode(errors="replace")

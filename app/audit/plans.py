@@ -103,10 +103,8 @@ class Plan:
 
 
 @contextmanager
-def scratch(
-    server_url: str | None, owners: int = OWNERS, tasks: int = TASKS_PER_OWNER
-) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to a new database with rows, on that server or on an embedded one.
+def scratch(server_url: str | None) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to a new database that has the migrations, on that server or an embedded one.
 
     The database is dropped, and the embedded server stopped, at the end.
     """
@@ -117,11 +115,16 @@ def scratch(
             server_url = server.url("postgres", devdb.SUPERUSER)
         url = parts.enter_context(_database(server_url))
         migrations.upgrade(url)
-        connection = parts.enter_context(psycopg.connect(url, autocommit=True))
-        sizes = {"accounts": ACCOUNTS, "owners": owners, "tasks": tasks}
-        for statement in SEED.split(";\n"):
-            connection.execute(statement, sizes)
-        yield connection
+        yield parts.enter_context(psycopg.connect(url, autocommit=True))
+
+
+def fill(
+    connection: psycopg.Connection[Any], owners: int = OWNERS, tasks: int = TASKS_PER_OWNER
+) -> None:
+    """Inserts the rows: that many owners, each with that many tasks, among ACCOUNTS accounts."""
+    sizes = {"accounts": ACCOUNTS, "owners": owners, "tasks": tasks}
+    for statement in SEED.split(";\n"):
+        connection.execute(statement, sizes)
 
 
 @contextmanager

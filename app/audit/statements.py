@@ -1,10 +1,7 @@
-"""The audit of each statement in sql/ without a database: its header, its proof, its findings."""
+"""The audit of each statement in sql/ without rows: its header, its proof, its findings."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-
-import sqlglot
-from sqlglot import exp
+from dataclasses import dataclass, replace
 
 from app import db
 from app.audit.catalogue import Catalogue
@@ -44,16 +41,17 @@ def audit(name: str, catalogue: Catalogue) -> Audited:
 
 def audit_text(name: str, text: str, catalogue: Catalogue) -> Audited:
     """The statement `text`, as if it were in sql/<name>.sql."""
-    proof = prove(text, catalogue)
+    statement: Statement[NoRow] | None = None
+    proof, findings = Proof(), []
+    try:
+        statement = parse(name, text, NoRow)
+    except HeaderError as error:
+        findings = [f"header: {str(error).removeprefix(f'sql/{name}.sql: ')}"]
+    if statement is not None:
+        proof = prove(statement, catalogue)
+        findings = [*_header_findings(statement, proof), *ownership_findings(name, proof)]
     purpose = _purpose(text)
-    statement, header_findings = _parsed(name, text, proof)
     exemption = EXEMPTIONS.get(name)
-    findings = [
-        *([] if purpose else ["header: does not say what the statement does"]),
-        *header_findings,
-        *(["uses *"] if _has_star(text) else []),
-        *ownership_findings(name, proof),
-    ]
     return Audited(
         name,
         text,
@@ -62,10 +60,10 @@ def audit_text(name: str, text: str, catalogue: Catalogue) -> Audited:
         tuple(sorted(proof.tables - proof.writes)),
         tuple(sorted(proof.writes)),
         tuple(proof.bindings),
-        tuple(proof.predicates),
+        tuple(_moved(proof.predicates, len(text) - len(statement.text) if statement else 0)),
         exemption.reason if exemption else "",
-        tuple(findings),
-        proof.has_plan,
+        (*([] if purpose else ["header: does not say what the statement does"]), *findings),
+        has_plan=proof.effects is not None,
     )
 
 
@@ -78,35 +76,26 @@ def ownership_findings(name: str, proof: Proof) -> Iterator[str]:
             yield f"needs no exemption for {subject}"
 
 
-def _parsed(name: str, text: str, proof: Proof) -> tuple[Statement[NoRow] | None, list[str]]:
-    """The statement, unless its header is malformed, and what is wrong with the header."""
-    try:
-        statement = parse(name, text, NoRow)
-    except HeaderError as error:
-        return None, [f"header: {str(error).removeprefix(f'sql/{name}.sql: ')}"]
-    if proof.effects is None or statement.header.writes == bool(proof.effects):
-        return statement, []
-    effects = ", ".join(proof.effects) or "only reads"
-    tag = "@writes" if statement.header.writes else "@reads"
-    return statement, [f"header: {tag}, but the statement {effects}"]
+def _header_findings(statement: Statement[NoRow], proof: Proof) -> Iterator[str]:
+    if proof.effects is not None and statement.header.writes != bool(proof.effects):
+        effects = ", ".join(proof.effects) or "only reads"
+        tag = "@writes" if statement.header.writes else "@reads"
+        yield f"header: {tag}, but the statement {effects}"
+    if proof.has_star:
+        yield "uses *"
+
+
+def _moved(predicates: list[Predicate], by: int) -> Iterator[Predicate]:
+    """The predicates, found in the text that is sent, with their positions in the file's."""
+    for each in predicates:
+        yield replace(each, start=each.start + by, end=each.end + by)
 
 
 def _purpose(text: str) -> str:
     """The first sentence of the header; empty where there is none."""
     header = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if not line.startswith("-- ") or line.startswith("-- @"):
             break
         header.append(line.removeprefix("-- "))
     return " ".join(header).partition(". ")[0].rstrip(".")
-
-
-def _has_star(text: str) -> bool:
-    """Whether a select list has a star; the one of count(*) does not count."""
-    if "*" not in text:
-        return False
-    try:
-        stars = sqlglot.parse_one(text, dialect="postgres").find_all(exp.Star)
-    except sqlglot.errors.SqlglotError:
-        return False
-    return any(not isinstance(star.parent, exp.Count) for star in stars)

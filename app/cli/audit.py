@@ -42,17 +42,22 @@ def audit(
 
     The report has a summary, the rights of each role, the triggers, and per file in sql/ the
     endpoints and commands that run it, its tables, where the owner is bound, its plan for one of
-    OWNERS owners of TASKS tasks each, and its id in the pg_stat_statements of DATABASE_URL. Rights,
-    triggers, plans and the comparison of headers with PostgreSQL need the scratch database, so
-    --no-plans leaves them out. As HTML it is one page that needs no other file and no network.
+    OWNERS owners of TASKS tasks each, and its id in the pg_stat_statements of DATABASE_URL. The
+    proof needs a scratch database, as it reads the query trees that PostgreSQL makes of the
+    statements; --no-plans leaves it without rows, and leaves out the plans and the comparison of
+    headers with PostgreSQL. As HTML it is one page that needs no other file and no network.
     """
-    from app.audit import catalogue, statements
+    from app.audit import access, statements
+    from app.audit.catalogue import Catalogue
+    from app.audit.plans import scratch as scratch_database
     from app.audit.report.results import Report
 
-    tables = catalogue.from_migrations()
-    report = Report(_entries(statements.audit_all(tables)), tables.owned_tables)
-    if plans:
-        report = _with_database(report, scratch, owners, tasks)
+    with scratch_database(scratch) as connection:
+        catalogue = Catalogue(connection)
+        entries = _entries(statements.audit_all(catalogue))
+        if plans:
+            entries = _run_all(connection, entries, owners, tasks)
+        report = Report(entries, catalogue.owned_tables, access.read(connection))
     _print(report, form, output)
     if report.findings:
         click.echo("\n".join(report.findings), err=True)
@@ -78,14 +83,15 @@ def _entries(audited: "list[Audited]") -> "list[Entry]":
     return [Entry(each, found.get(each.name, []), None, ids.get(each.name, "")) for each in audited]
 
 
-def _with_database(report: "Report", scratch_url: str | None, owners: int, tasks: int) -> "Report":
-    """The report with what only a database with rows can tell."""
-    from app.audit import access, plans
+def _run_all(
+    connection: "psycopg.Connection[Any]", entries: "list[Entry]", owners: int, tasks: int
+) -> "list[Entry]":
+    """The entries with what only a database with rows can tell."""
+    from app.audit import plans
 
     click.echo(f"Filling a scratch database with {owners * tasks:,} tasks", err=True)
-    with plans.scratch(scratch_url, owners, tasks) as connection:
-        entries = [_run(connection, entry) for entry in report.entries]
-        return replace(report, entries=entries, access=access.read(connection))
+    plans.fill(connection, owners, tasks)
+    return [_run(connection, entry) for entry in entries]
 
 
 def _run(connection: "psycopg.Connection[Any]", entry: "Entry") -> "Entry":

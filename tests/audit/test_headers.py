@@ -8,7 +8,7 @@ import pytest
 
 from app.audit import headers, statements
 from app.db.statements import NoRow, parse
-from tests.support.audited import AUDITED, CATALOGUE
+from tests.support.audited import TEXTS, Audits
 from tests.support.databases import Postgres
 
 
@@ -30,15 +30,15 @@ def differences(connection: psycopg.Connection[Any], name: str, text: str) -> li
 
 def changed(name: str, old: str, new: str) -> str:
     """The text of sql/<name>.sql with a change, which is found exactly once."""
-    assert AUDITED[name].text.count(old) == 1
-    return AUDITED[name].text.replace(old, new)
+    assert TEXTS[name].count(old) == 1
+    return TEXTS[name].replace(old, new)
 
 
-@pytest.mark.parametrize("name", AUDITED)
+@pytest.mark.parametrize("name", TEXTS)
 def test_a_header_is_postgresqls_description_of_the_statement(
     connection: psycopg.Connection[Any], name: str
 ) -> None:
-    assert differences(connection, name, AUDITED[name].text) == []
+    assert differences(connection, name, TEXTS[name]) == []
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_difference_from_the_description_is_a_finding(
 
 
 def test_every_type_that_differs_is_a_finding(connection: psycopg.Connection[Any]) -> None:
-    text = AUDITED["tasks/get"].text
+    text = TEXTS["tasks/get"]
     text = text.replace("bigint", "integer").replace("id uuid", "id text")
     assert differences(connection, "tasks/get", text) == [
         "header: @param owner_id is text, PostgreSQL has uuid",
@@ -150,8 +150,9 @@ def test_a_statement_that_cant_be_prepared_is_an_error(
         ("-- @param id uuid", "-- @param id", "'id' is not a name and a type"),
     ],
 )
-def test_a_malformed_header_is_a_finding(old: str, new: str, finding: str) -> None:
-    audited = statements.audit_text("tasks/get", changed("tasks/get", old, new), CATALOGUE)
+def test_a_malformed_header_is_a_finding(audits: Audits, old: str, new: str, finding: str) -> None:
+    text = changed("tasks/get", old, new)
+    audited = statements.audit_text("tasks/get", text, audits.catalogue)
     assert audited.findings == (f"header: {finding}",)
     assert audited.statement is None
 
@@ -166,26 +167,29 @@ def test_a_malformed_header_is_a_finding(old: str, new: str, finding: str) -> No
         ("auth/erase_user", "writes users"),
     ],
 )
-def test_a_statement_that_writes_and_declares_reads_is_a_finding(name: str, effects: str) -> None:
+def test_a_statement_that_writes_and_declares_reads_is_a_finding(
+    audits: Audits, name: str, effects: str
+) -> None:
     text = changed(name, "-- @writes", "-- @reads")
-    found = statements.audit_text(name, text, CATALOGUE).findings
+    found = statements.audit_text(name, text, audits.catalogue).findings
     assert found == (f"header: @reads, but the statement {effects}",)
 
 
-@pytest.mark.parametrize("name", AUDITED)
-def test_the_wrong_one_of_reads_and_writes_is_a_finding(name: str) -> None:
-    text = AUDITED[name].text
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_wrong_one_of_reads_and_writes_is_a_finding(audits: Audits, name: str) -> None:
+    text = TEXTS[name]
     declared, other = ("@writes", "@reads") if "-- @writes\n" in text else ("@reads", "@writes")
     found = statements.audit_text(
-        name, changed(name, f"-- {declared}\n", f"-- {other}\n"), CATALOGUE
+        name, changed(name, f"-- {declared}\n", f"-- {other}\n"), audits.catalogue
     )
     (finding,) = found.findings
     assert finding.startswith(f"header: {other}, but the statement ")
     assert ("only reads" in finding) == (other == "@writes")
 
 
-def test_the_functions_that_write_are_these() -> None:
-    assert CATALOGUE.writers == {
+def test_the_functions_that_write_are_these(audits: Audits) -> None:
+    known = audits.catalogue
+    assert {each.name for each in known.functions.values() if known.writes(each)} == {
         "erase_auth_events",
         "keep_ledger_entries",
         "keep_ledger_of_living_user",

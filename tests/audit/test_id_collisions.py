@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 
 from app import db
-from app.audit.facts import OWNER
-from tests.support.audited import AUDITED, OWNED, TOUCHING, minimal_removals, mutants
+from app.audit.ownership import OWNER_PARAMETER
+from tests.support.audited import OWNED, TOUCHING, Audits
 from tests.support.databases import Postgres
 from tests.support.id_collisions import Collisions
 
@@ -32,18 +32,29 @@ def test_rows_of_another_owner_with_the_same_ids_are_neither_read_nor_changed(
 @pytest.mark.proves("OWN-4")
 @pytest.mark.parametrize("name", OWNED)
 def test_a_statement_without_an_ownership_predicate_is_detected(
-    collisions: Collisions, name: str
+    collisions: Collisions, audits: Audits, name: str
 ) -> None:
-    assert mutants(name)
+    mutants = audits.mutants(name)
+    assert mutants
     undetected = [
         removed
-        for removed, text in mutants(name).items()
+        for removed, text in mutants.items()
         if next(collisions.interferences(name, text), None) is None
     ]
     assert undetected == []
 
 
 @pytest.mark.parametrize("name", OWNED)
-def test_every_predicate_that_names_the_owner_is_part_of_a_mutant(name: str) -> None:
-    removed = {each for group in minimal_removals(AUDITED[name]) for each in group}
-    assert {each for each in AUDITED[name].predicates if OWNER[1] in each.text} - removed == set()
+def test_every_predicate_that_names_the_owner_is_part_of_a_mutant(
+    audits: Audits, name: str
+) -> None:
+    removed = {each for group in audits.minimal_removals(name) for each in group}
+    predicates = audits.by_name[name].predicates
+    assert {each for each in predicates if OWNER_PARAMETER in each.text} - removed == set()
+
+
+def test_every_statement_about_owned_rows_is_run(audits: Audits) -> None:
+    owned = {*audits.catalogue.owned_tables}
+    for name, each in audits.by_name.items():
+        assert name in TOUCHING or not owned & {*each.reads, *each.writes}
+        assert name in OWNED or not any(OWNER_PARAMETER in part.text for part in each.predicates)

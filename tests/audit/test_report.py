@@ -8,22 +8,20 @@ from dataclasses import replace
 
 import pytest
 
-from app.audit import statements
-from app.audit.ownership import Predicate
+from app.audit.ownership import OWNER_PARAMETER, Binding, Predicate
 from app.audit.report.document import as_json
 from app.audit.report.page import as_html, marked
 from app.audit.report.results import PROOFS, Entry
 from app.audit.report.terminal import as_text
-from tests.support.audited import AUDITED, CATALOGUE
-from tests.support.reports import ACCESS, entry, hostile, parsed, report, unbound
+from tests.support.reports import ACCESS, Reports, entry, parsed
 
 ALL_FORMS = pytest.mark.parametrize("as_form", [as_text, as_json, as_html])
 REASON = "a refused login has no owner"
 
 
-def test_the_marks_are_exactly_the_ownership_predicates() -> None:
-    page = parsed(as_html(report()))
-    for name, audited in AUDITED.items():
+def test_the_marks_are_exactly_the_ownership_predicates(reports: Reports) -> None:
+    page = parsed(as_html(reports.report()))
+    for name, audited in reports.audits.by_name.items():
         (statement,) = page.all(f"#sql/{name}.sql")
         (shown,) = statement.all("pre")
         expected = [each.text for each in sorted(audited.predicates, key=lambda each: each.start)]
@@ -45,14 +43,14 @@ def test_overlapping_predicates_repeat_no_text() -> None:
 
 
 @ALL_FORMS
-def test_a_finding_is_in_the_report(as_form) -> None:  # type: ignore[no-untyped-def]
-    text = as_form(report(entry(AUDITED["tasks/get"]), unbound()))
+def test_a_finding_is_in_the_report(reports, as_form) -> None:  # type: ignore[no-untyped-def]
+    text = as_form(reports.report(reports.of("tasks/get"), reports.unbound()))
     assert "does not bind tasks to the owner" in text
     assert "no finding" not in text.lower()
 
 
-def test_a_finding_is_at_the_top_of_the_page_and_leads_to_its_statement() -> None:
-    page = parsed(as_html(report(entry(AUDITED["tasks/get"]), unbound())))
+def test_a_finding_is_at_the_top_of_the_page_and_leads_to_its_statement(reports: Reports) -> None:
+    page = parsed(as_html(reports.report(reports.of("tasks/get"), reports.unbound())))
     (summary,) = page.all("#summary")
     assert "does not bind tasks to the owner" in summary.text
     assert [link.attributes["href"] for link in summary.all("a")] == ["#sql/tasks/leak.sql"]
@@ -61,23 +59,23 @@ def test_a_finding_is_at_the_top_of_the_page_and_leads_to_its_statement() -> Non
 
 
 @ALL_FORMS
-def test_an_exemption_has_its_reason(as_form) -> None:  # type: ignore[no-untyped-def]
-    assert REASON in as_form(report(entry(AUDITED["auth/record_refusal"])))
-    assert REASON not in as_form(report(entry(AUDITED["tasks/get"])))
+def test_an_exemption_has_its_reason(reports, as_form) -> None:  # type: ignore[no-untyped-def]
+    assert REASON in as_form(reports.report(reports.of("auth/record_refusal")))
+    assert REASON not in as_form(reports.report(reports.of("tasks/get")))
 
 
-def test_exemptions_are_listed_before_the_statements() -> None:
-    exempt = entry(AUDITED["auth/record_refusal"])
-    (section,) = parsed(as_html(report(exempt, entry(AUDITED["tasks/get"])))).all("#exemptions")
+def test_exemptions_are_listed_before_the_statements(reports: Reports) -> None:
+    exempt = reports.of("auth/record_refusal")
+    (section,) = parsed(as_html(reports.report(exempt, reports.of("tasks/get")))).all("#exemptions")
     assert [link.text for link in section.all("a")] == ["sql/auth/record_refusal.sql"]
     assert [cell.text for cell in section.all("td")] == [REASON]
 
 
-def test_each_statement_counts_for_one_proof() -> None:
-    found = report(
-        *(entry(AUDITED[name]) for name in ("tasks/get", "auth/register", "tasks/create")),
-        *(entry(AUDITED[name]) for name in ("system/inspect_server", "auth/record_refusal")),
-        unbound(),
+def test_each_statement_counts_for_one_proof(reports: Reports) -> None:
+    found = reports.report(
+        *(reports.of(name) for name in ("tasks/get", "auth/register", "tasks/create")),
+        *(reports.of(name) for name in ("system/inspect_server", "auth/record_refusal")),
+        reports.unbound(),
     )
     assert found.proofs == dict.fromkeys(PROOFS, 1)
     assert found.kinds == {"reads": 3, "writes": 3}
@@ -88,34 +86,34 @@ def test_each_statement_counts_for_one_proof() -> None:
     assert all(count in as_text(found) for count in counts)
 
 
-def test_rights_and_triggers_are_in_each_form() -> None:
-    page = parsed(as_html(report()))
+def test_rights_and_triggers_are_in_each_form(reports: Reports) -> None:
+    page = parsed(as_html(reports.report()))
     cells = [" ".join(cell.text.split()) for cell in page.all("#rights")[0].all("td")]
     assert cells[0] == "select, update (title)"
     assert [each.text for each in page.all("#triggers")[0].all("strong")] == ["disabled"]
     assert "keeper, security definer" in page.all("#triggers")[0].text
-    lines = [line.split() for line in as_text(report()).splitlines()]
+    lines = [line.split() for line in as_text(reports.report()).splitlines()]
     assert ["tasks", "ownrow_app", "select,", "update", "(title)"] in lines
     assert ["tasks_kept", "BEFORE", "DELETE", "DISABLED", "keep_tasks", "keeper"] in lines
-    document = json.loads(as_json(report()))
+    document = json.loads(as_json(reports.report()))
     assert document["rights"][1] == {**ACCESS.rights[1]._asdict()}
     assert document["triggers"] == [{**ACCESS.triggers[0]._asdict()}]
     assert document["security_definer_functions"] == [{**ACCESS.definers[0]._asdict()}]
 
 
 @pytest.mark.parametrize("as_form", [as_text, as_html])
-def test_without_a_database_the_report_says_what_is_missing(as_form) -> None:  # type: ignore[no-untyped-def]
-    text = as_form(report(access=None))
+def test_without_a_database_the_report_says_what_is_missing(reports, as_form) -> None:  # type: ignore[no-untyped-def]
+    text = as_form(reports.report(access=None))
     assert "left out" in text
     assert "without" in text
     assert "--no-plans" in text
-    assert "left out" not in as_form(report())
-    assert json.loads(as_json(report(access=None)))["rights"] is None
+    assert "left out" not in as_form(reports.report())
+    assert json.loads(as_json(reports.report(access=None)))["rights"] is None
 
 
-def test_code_in_a_statement_is_text() -> None:
+def test_code_in_a_statement_is_text(reports: Reports) -> None:
     code = '</code></pre><script>alert(1)</script><img src=x onerror=alert(2)>"'
-    html = as_html(report(hostile(code)))
+    html = as_html(reports.report(reports.hostile(code)))
     page = parsed(html)
     assert len(page.all("script")) == 1
     assert page.all("img") == []
@@ -124,8 +122,8 @@ def test_code_in_a_statement_is_text() -> None:
     assert statement.attributes["data-entry-points"] == code
 
 
-def test_the_page_allows_its_own_style_and_script_and_nothing_else() -> None:
-    page = parsed(as_html(report()))
+def test_the_page_allows_its_own_style_and_script_and_nothing_else(reports: Reports) -> None:
+    page = parsed(as_html(reports.report()))
     policy, *_ = (each.attributes["content"] for each in page.all("meta")[1:])
     assert policy is not None
     directives = dict(part.split(" ", 1) for part in policy.split("; "))
@@ -137,8 +135,8 @@ def test_the_page_allows_its_own_style_and_script_and_nothing_else() -> None:
     }
 
 
-def test_the_page_refers_to_no_other_file() -> None:
-    html = as_html(report())
+def test_the_page_refers_to_no_other_file(reports: Reports) -> None:
+    html = as_html(reports.report())
     links = re.findall(r'(?:src|href|action)\s*=\s*"([^"]*)"', html)
     ids = {f"#{each}" for each in re.findall(r' id="([^"]*)"', html)}
     assert links
@@ -148,34 +146,34 @@ def test_the_page_refers_to_no_other_file() -> None:
     assert re.findall(r"<[^>]* (?:style|on\w+)=", html) == []
 
 
-def long_names() -> Entry:
+def long_names(reports: Reports) -> Entry:
     """A statement whose names are longer than the columns of the text."""
-    name, table = f"tasks/{'very_' * 9}long", f"{'long_' * 9}tasks"
-    catalogue = replace(CATALOGUE, tables={table: ("owner_id", "id")})
-    header = "-- Reads.\n-- @reads\n-- @param owner_id uuid\n-- @returns id uuid\n"
-    text = f"{header}SELECT id FROM {table} WHERE owner_id = %(owner_id)s\n"
-    return entry(statements.audit_text(name, text, catalogue))
+    table = f"{'long_' * 9}tasks"
+    bound = Binding(table, f"{table}.owner_id = {OWNER_PARAMETER}", True)
+    audited = reports.audits.by_name["tasks/get"]
+    name = f"tasks/{'very_' * 9}long"
+    return entry(replace(audited, name=name, reads=(table,), bindings=(bound,)))
 
 
-@pytest.mark.parametrize("entries", [(long_names(),), ()])
-def test_the_text_cuts_no_word(entries: tuple[Entry, ...]) -> None:
-    found = report(*entries)
+@pytest.mark.parametrize("is_long", [True, False])
+def test_the_text_cuts_no_word(reports: Reports, is_long: bool) -> None:
+    found = reports.report(*([long_names(reports)] if is_long else []))
     text = as_text(found)
     shown = text.split()
-    assert "%(owner_id)s" in shown
+    assert OWNER_PARAMETER in shown
     for each in found.entries:
         assert each.file in shown
         words = " ".join([*each.paths, *each.entry_points, *each.tables]).split()
         assert [word for word in words if word not in shown] == []
 
 
-def test_an_item_of_a_cell_begins_its_own_line() -> None:
-    lines = as_text(report(entry(AUDITED["tasks/get"], "GET /one", "GET /two"))).splitlines()
+def test_an_item_of_a_cell_begins_its_own_line(reports: Reports) -> None:
+    lines = as_text(reports.report(reports.of("tasks/get", "GET /one", "GET /two"))).splitlines()
     assert [line.strip() for line in lines if "GET /two" in line] == ["GET /two"]
 
 
-def test_a_parameter_of_the_page_is_never_wrapped() -> None:
-    html = as_html(report())
+def test_a_parameter_of_the_page_is_never_wrapped(reports: Reports) -> None:
+    html = as_html(reports.report())
     body = html[html.index("<main>") : html.index("<script>")]
     parameters = re.findall(r"%\(\w+\)s", body)
     assert len(parameters) > 100

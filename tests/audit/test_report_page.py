@@ -9,10 +9,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from app.audit.exemptions import EXEMPTIONS
 from app.audit.report.page import as_html
-from tests.support.audited import AUDITED
+from tests.support.audited import TEXTS
 from tests.support.browser import chromium, needs_chromium
-from tests.support.reports import entry, hostile, report, unbound
+from tests.support.reports import Reports
 
 PHONE = (390, 844)  # CSS pixels
 TIMEOUT = 20  # seconds
@@ -30,12 +31,11 @@ def shared_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriv
 class Page:
     """The page of all statements, two of them with findings, as a reader sees it."""
 
-    def __init__(self, browser: webdriver.Chrome, file: Path) -> None:
+    def __init__(self, browser: webdriver.Chrome, file: Path, reports: Reports) -> None:
         self.browser = browser
         self.url = file.as_uri()
-        file.write_text(
-            as_html(report(*(entry(each) for each in AUDITED.values()), unbound(), hostile(CODE)))
-        )
+        entries = [*reports.report().entries, reports.unbound(), reports.hostile(CODE)]
+        file.write_text(as_html(reports.report(*entries)))
 
     def open(self, fragment: str = "") -> None:
         self.browser.get("about:blank")
@@ -67,8 +67,8 @@ class Page:
 
 
 @pytest.fixture
-def page(shared_browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Page]:
-    page = Page(shared_browser, tmp_path / "audit.html")
+def page(shared_browser: webdriver.Chrome, reports: Reports, tmp_path: Path) -> Iterator[Page]:
+    page = Page(shared_browser, tmp_path / "audit.html", reports)
     page.open()
     yield page
     logged = shared_browser.get_log("browser")  # type: ignore[no-untyped-call]
@@ -78,7 +78,7 @@ def page(shared_browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Page]:
     assert [each["message"] for each in logged] == []
 
 
-ALL = len(AUDITED) + 2
+ALL = len(TEXTS) + 2
 
 
 def test_words_are_searched_in_texts_and_names(page: Page) -> None:
@@ -112,7 +112,7 @@ def test_findings_exemptions_and_entry_points_are_filters(page: Page) -> None:
     page.find("[name=findings]").click()
     page.find("[name=exempt]").click()
     assert "sql/auth/record_refusal.sql" in page.statements()
-    assert len(page.statements()) == len([each for each in AUDITED.values() if each.exemption]) + 1
+    assert len(page.statements()) == len(EXEMPTIONS) + 1
     page.choose("entry_point", CODE)
     assert page.statements() == ["sql/tasks/hostile.sql"]
 

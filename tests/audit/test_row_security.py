@@ -16,7 +16,7 @@ from app import create_app, db
 from app.config import Config
 from app.db import migrations
 from tests.support.api_user import register
-from tests.support.audited import CATALOGUE, OWNED, TOUCHING, mutants
+from tests.support.audited import OWNED, TOUCHING, Audits
 from tests.support.databases import Postgres
 from tests.support.id_collisions import Collisions
 from tests.support.roles import as_role, needs_logins
@@ -61,11 +61,11 @@ def secured_app(config: Config, database_url: str) -> Iterator[Flask]:
 @pytest.mark.proves("OWN-5")
 @pytest.mark.parametrize("name", OWNED)
 def test_with_row_security_a_missing_predicate_affects_no_other_owner(
-    secured: Collisions, name: str
+    secured: Collisions, audits: Audits, name: str
 ) -> None:
     found = {
         removed: list(secured.interferences(name, text, role=OWNER))
-        for removed, text in mutants(name).items()
+        for removed, text in audits.mutants(name).items()
     }
     assert {removed: each for removed, each in found.items() if each} == {}
 
@@ -79,22 +79,27 @@ def test_with_row_security_every_statement_has_the_same_effects(
 
 
 @pytest.mark.proves("OWN-5")
-@pytest.mark.parametrize("table", [name for name in CATALOGUE.owned_tables if name != "items"])
 def test_every_owned_table_has_its_policy_and_forces_it(
-    postgres: Postgres, secured_database: str, table: str
+    postgres: Postgres, secured_database: str, audits: Audits
 ) -> None:
     with psycopg.connect(postgres.url(secured_database)) as connection:
-        state = connection.execute(
+        found = connection.execute(
             """
-            SELECT relrowsecurity, relforcerowsecurity,
+            SELECT relname, relrowsecurity, relforcerowsecurity,
                 (SELECT pg_get_expr(polqual, polrelid) FROM pg_policy
                  WHERE polrelid = pg_class.oid AND polname = 'owner' AND polroles = '{0}')
-            FROM pg_class WHERE oid = %s::regclass
+            FROM pg_class WHERE oid = ANY(%s::regclass[]) ORDER BY relname
             """,
-            (table,),
-        ).fetchone()
-    column = CATALOGUE.owner_column(table)
-    assert state == (True, True, f"({column} = current_owner())")
+            (audits.catalogue.owned_tables,),
+        ).fetchall()
+    assert found == [
+        (table, True, True, f"({owner_column(table)} = current_owner())")
+        for table in audits.catalogue.owned_tables
+    ]
+
+
+def owner_column(table: str) -> str:
+    return "id" if table == "users" else "owner_id"
 
 
 def test_every_view_runs_behind_the_policies_of_its_reader(
@@ -111,16 +116,16 @@ def test_every_view_runs_behind_the_policies_of_its_reader(
 
 @pytest.mark.parametrize("role", [pytest.param("none", marks=needs_logins), OWNER])
 def test_no_row_is_visible_where_the_owner_is_not_set(
-    secured_app: Flask, database_url: str, role: str
+    secured_app: Flask, database_url: str, audits: Audits, role: str
 ) -> None:
     register(secured_app.test_client(), "alice@example.com")
     visible = {}
-    seen = [table for table in CATALOGUE.owned_tables if table != "auth_events"]
+    seen = [table for table in audits.catalogue.owned_tables if table != "auth_events"]
     url = as_role(database_url) if role == "none" else database_url
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT set_config('role', %s, FALSE)", (role,))
         for table in seen:
-            column = CATALOGUE.owner_column(table) or ""
+            column = owner_column(table)
             count = sql.SQL("SELECT count({}) FROM {}")
             found = connection.execute(count.format(sql.Identifier(column), sql.Identifier(table)))
             visible[table] = found.fetchall()

@@ -1,52 +1,94 @@
-"""The audit's results for this code, computed once per process, and mutants of its statements."""
+"""The audit's results for this code, and mutants of its statements."""
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
 
-from app.audit import catalogue, ownership, statements
-from app.audit.facts import OWNER
-from app.audit.ownership import Predicate
+import psycopg
+
+from app import db
+from app.audit import statements
+from app.audit.catalogue import Catalogue
+from app.audit.exemptions import EXEMPTIONS
+from app.audit.ownership import OWNER_PARAMETER, Predicate
 from app.audit.statements import Audited
+from tests.support.databases import Postgres
 
-CATALOGUE = catalogue.from_migrations()
-AUDITED = {each.name: each for each in statements.audit_all(CATALOGUE)}
-
+TEXTS = {
+    file.relative_to(db.SQL).with_suffix("").as_posix(): file.read_text()
+    for file in sorted(db.SQL.rglob("*.sql"))
+}
 # The statements that touch owned rows, except list_users, which lists the accounts of all owners.
 TOUCHING = [
     name
-    for name, each in AUDITED.items()
-    if each.exemption or {*each.reads, *each.writes} & {*CATALOGUE.owned_tables}
-    if name != "auth/list_users"
+    for name, text in TEXTS.items()
+    if (OWNER_PARAMETER in text or name in EXEMPTIONS) and name != "auth/list_users"
 ]
-OWNED = [name for name, each in AUDITED.items() if each.predicates]
+OWNED = [name for name in TOUCHING if f"= {OWNER_PARAMETER}" in TEXTS[name]]
 
 
-@cache
-def mutants(name: str) -> dict[str, str]:
-    """The statement's text without an ownership predicate, by the predicates that are removed.
+class Audits:
+    """The audits of all statements, made once, and of mutants."""
 
-    One mutant for each predicate that its proof needs. Predicates that replace each other, so that
-    removing one of them changes nothing, are removed together.
-    """
-    audited = AUDITED[name]
-    return {
-        " and ".join(f"{each.text} at {each.start}" for each in removed): _without(
-            audited.text, *removed
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._mutants: dict[str, dict[str, str]] = {}
+
+    @cached_property
+    def by_name(self) -> dict[str, Audited]:
+        """All statements."""
+        return {each.name: each for each in statements.audit_all(self.catalogue)}
+
+    def mutants(self, name: str) -> dict[str, str]:
+        """The statement's text without an ownership predicate, by the predicates that are removed.
+
+        One mutant for each predicate that its proof needs. Predicates that replace each other, so
+        that removing one of them changes nothing, are removed together.
+        """
+        if name not in self._mutants:
+            self._mutants[name] = {
+                " and ".join(f"{each.text} at {each.start}" for each in removed): _without(
+                    TEXTS[name], *removed
+                )
+                for removed in self.minimal_removals(name)
+            }
+        return self._mutants[name]
+
+    def minimal_removals(self, name: str) -> list[tuple[Predicate, ...]]:
+        """The smallest groups of predicates without which the statement's proof fails."""
+        predicates = self.by_name[name].predicates
+        alone = [each for each in predicates if self._breaks(name, each)]
+        rest = [each for each in predicates if each not in alone]
+        columns = {side for each in rest for side in each.text.split(" = ")} - {OWNER_PARAMETER}
+        groups = (
+            tuple(each for each in rest if column in each.text.split(" = "))
+            for column in sorted(columns)
         )
-        for removed in minimal_removals(audited)
-    }
+        return [
+            *((each,) for each in alone),
+            *(each for each in groups if self._breaks(name, *each)),
+        ]
+
+    def _breaks(self, name: str, *removed: Predicate) -> bool:
+        """Whether the rest has a finding; one about the header where no %(owner_id)s is left."""
+        text = _without(TEXTS[name], *removed)
+        return bool(statements.audit_text(name, text, self.catalogue).findings)
 
 
-@cache
-def minimal_removals(audited: Audited) -> list[tuple[Predicate, ...]]:
-    """The smallest groups of predicates without which the statement's proof fails."""
-    alone = [each for each in audited.predicates if _breaks(audited, each)]
-    rest = [each for each in audited.predicates if each not in alone]
-    columns = {side for each in rest for side in each.text.split(" = ") if side != OWNER[1]}
-    groups = (
-        tuple(each for each in rest if column in each.text.split(" = "))
-        for column in sorted(columns)
-    )
-    return [*((each,) for each in alone), *(each for each in groups if _breaks(audited, *each))]
+@contextmanager
+def auditing(postgres: Postgres, template: str) -> Iterator[Audits]:
+    """The audits by a copy of that database, which has the migrations."""
+    with (
+        postgres.database(template=template) as name,
+        quiet_connection(postgres.superuser_url(name)) as connection,
+    ):
+        yield Audits(Catalogue(connection))
+
+
+def quiet_connection(url: str) -> psycopg.Connection[Any]:
+    """A superuser's connection in autocommit mode that writes no trees to the server's log."""
+    return psycopg.connect(url, autocommit=True, options="-c log_min_messages=panic")
 
 
 def _without(text: str, *predicates: Predicate) -> str:
@@ -54,8 +96,3 @@ def _without(text: str, *predicates: Predicate) -> str:
     for predicate in sorted(predicates, key=lambda each: -each.start):
         text = text[: predicate.start] + "TRUE" + text[predicate.end :]
     return text
-
-
-def _breaks(audited: Audited, *removed: Predicate) -> bool:
-    proof = ownership.prove(_without(audited.text, *removed), CATALOGUE)
-    return any(statements.ownership_findings(audited.name, proof))

@@ -8,7 +8,7 @@ from app.audit.access import Access, Definer, Right, Trigger
 from app.audit.plans import Plan
 from app.audit.report.results import Entry, Report
 from app.audit.statements import Audited
-from tests.support.audited import AUDITED, CATALOGUE
+from tests.support.audited import Audits
 
 PLAN = Plan(("tasks_pkey",), (), (), 1, 4)
 ACCESS = Access(
@@ -23,23 +23,31 @@ def entry(audited: Audited, *entry_points: str) -> Entry:
     return Entry(audited, entry_points or ("GET /",), PLAN, "42")
 
 
-def report(*entries: Entry, access: Access | None = ACCESS) -> Report:
-    """The results for these statements; for all of sql/ where none is given."""
-    everything = [entry(each) for each in AUDITED.values()]
-    return Report(entries or everything, CATALOGUE.owned_tables, access)
+@dataclass
+class Reports:
+    """Makes reports of these audits."""
 
+    audits: Audits
 
-def unbound() -> Entry:
-    """A statement with a finding: it does not name the owner."""
-    text = "-- Reads all tasks.\n-- @reads\n-- @returns id uuid\nSELECT id FROM tasks\n"
-    return entry(statements.audit_text("tasks/leak", text, CATALOGUE))
+    def report(self, *entries: Entry, access: Access | None = ACCESS) -> Report:
+        """The results for these statements; for all of sql/ where none is given."""
+        everything = [entry(each) for each in self.audits.by_name.values()]
+        return Report(entries or everything, self.audits.catalogue.owned_tables, access)
 
+    def of(self, name: str, *entry_points: str) -> Entry:
+        """The results for sql/<name>.sql."""
+        return entry(self.audits.by_name[name], *entry_points)
 
-def hostile(code: str) -> Entry:
-    """A statement whose texts contain the code."""
-    text = f"-- Reads {code}.\n-- @reads\n-- @returns code text\nSELECT '{code}' AS code\n"
-    audited = statements.audit_text("tasks/hostile", text, CATALOGUE)
-    return entry(replace(audited, exemption=code), code)
+    def unbound(self) -> Entry:
+        """A statement with a finding: it does not name the owner."""
+        text = "-- Reads all tasks.\n-- @reads\n-- @returns id uuid\nSELECT id FROM tasks\n"
+        return entry(statements.audit_text("tasks/leak", text, self.audits.catalogue))
+
+    def hostile(self, code: str) -> Entry:
+        """A statement whose texts contain the code."""
+        text = f"-- Reads {code}.\n-- @reads\n-- @returns code text\nSELECT '{code}' AS code\n"
+        audited = statements.audit_text("tasks/hostile", text, self.audits.catalogue)
+        return entry(replace(audited, exemption=code), code)
 
 
 @dataclass

@@ -34,8 +34,9 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="ownrow-") as directory,
         devdb.start(Path(directory)) as server,
-        plans.scratch(server.url("postgres", devdb.SUPERUSER), owners=20, tasks=1000) as connection,
+        plans.scratch(server.url("postgres", devdb.SUPERUSER)) as connection,
     ):
+        plans.fill(connection, owners=20, tasks=1000)
         url = server.url(connection.info.dbname, devdb.SUPERUSER)
         measure(url, Path(directory), task_of(connection))
 
