@@ -6,7 +6,7 @@ rows, and sub-selects that give a value are aggregates, which give one row.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ TABLES: Mapping[str, Columns] = {
     "ended_sessions": {IDS: ["session_id"]},
     "audit_changes": {UUIDS: ["owner_id"], NUMBERS: ["version"], TEXTS: ["email"]},
     "audit_open_sessions": {UUIDS: ["owner_id"], TEXTS: ["user_agent"]},
-    "audit_rows_per_owner": {UUIDS: ["owner_id"], NUMBERS: ["tasks"], TEXTS: ["email"]},
+    "items": {UUIDS: ["owner_id"], IDS: ["id"], NUMBERS: ["version"], TEXTS: ["kind"]},
 }
 JOINS = ["INNER", "INNER", "LEFT", "LEFT", "RIGHT", "FULL"]
 
@@ -42,6 +42,9 @@ class Relation(NamedTuple):
     def of_kind(self, kind: str) -> list[str]:
         """Its columns of that kind, with its alias."""
         return [f"{self.alias}.{name}" for name in self.columns.get(kind, ())]
+
+
+NOTHING: tuple[str, list[Relation], list[str]] = ("", [], [])  # no FROM
 
 
 @st.composite
@@ -131,7 +134,7 @@ class _Grammar:
             found.append(self.value(depth, [*outer, *relations]))
         return found
 
-    def set_operation(self, depth: int, outer: Sequence[Relation]) -> tuple[str, Columns]:
+    def set_operation(self, _: int, outer: Sequence[Relation]) -> tuple[str, Columns]:
         parts = []
         for _ in range(self.pick([2, 2, 3])):
             source, relations, bound = self.sources(0, outer, 1)
@@ -170,7 +173,7 @@ class _Grammar:
                 IDS: ["c1"]
             }
         target = Relation(self.name("t"), TABLES["sessions"])
-        source, relations, bound = self.pick([self.sources, self.no_sources])(depth, ())
+        source, relations, bound = self.sources(depth, ()) if self.chance(50) else NOTHING
         known = [target, *relations]
         new = self.pick(["'new'", f"{target.alias}.user_agent", f"{self.value(0, known)[1]}::text"])
         away = self.pick(["", "", "", f", owner_id = {OWNER}", ", owner_id = %(other)s"])
@@ -183,7 +186,7 @@ class _Grammar:
     def delete(self, depth: int, _: Sequence[Relation]) -> tuple[str, Columns]:
         table = self.pick(["sessions", "idempotency_keys", "tasks"])
         target = Relation(self.name("t"), TABLES[table])
-        source, relations, bound = self.pick([self.sources, self.no_sources])(depth, ())
+        source, relations, bound = self.sources(depth, ()) if self.chance(50) else NOTHING
         known = [target, *relations]
         where = self.all_of(
             [*bound, *self.binding(target, relations), *self.noise(depth, known, ())]
@@ -217,9 +220,6 @@ class _Grammar:
         return f"{text} RETURNING {owner} AS c1, {value} AS c2", {UUIDS: ["c1"]}
 
     # FROM
-
-    def no_sources(self, _: int, __: Sequence[Relation]) -> tuple[str, list[Relation], list[str]]:
-        return "", [], []
 
     def sources(
         self, depth: int, outer: Sequence[Relation], most: int = 3
