@@ -57,6 +57,7 @@ SET LOCAL client_min_messages = log;
 SET LOCAL debug_pretty_print = off;
 SET LOCAL debug_print_rewritten = on;
 """
+UTILITY = "({QUERY :commandType 6 "  # not all of these can be read
 
 # PostgreSQL's own functions that depend on a setting, the time or chance, and read no table. Others
 # could run a query that is given as text (query_to_xml), or show what other sessions do; those that
@@ -157,10 +158,11 @@ class Catalogue:
             self._connection.remove_notice_handler(collect)
         if result.status != pq.ExecStatus.COMMAND_OK:
             raise error_from_result(result)
-        queries = tree.read(trees[0]) if len(trees) == 1 else None
-        if isinstance(queries, list) and len(queries) == 1 and isinstance(queries[0], Node):
-            return queries[0]
-        raise TreeError("it is not one query")
+        if len(trees) == 1 and not trees[0].startswith(UTILITY):
+            queries = tree.read(trees[0])
+            if isinstance(queries, list) and len(queries) == 1 and isinstance(queries[0], Node):
+                return queries[0]
+        raise TreeError("it is not one SELECT, INSERT, UPDATE or DELETE")
 
     def is_pure(self, oid: int) -> bool:
         """Whether a function reads nothing but its arguments, settings, the time and chance."""

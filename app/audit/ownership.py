@@ -102,7 +102,8 @@ def prove(statement: Statement[Any], catalogue: Catalogue) -> Proof:
     """The proof for one statement; its predicates have their positions in `statement.text`."""
     prover = _Prover(statement, catalogue)
     try:
-        prover.statement(catalogue.query_tree(statement.query))
+        prover.query(catalogue.query_tree(statement.query), None, Facts())
+        prover.end()
     except psycopg.Error as error:
         prover.proof.object(f"can't be prepared: {str(error).splitlines()[0]}")
     except TreeError as error:
@@ -123,12 +124,8 @@ class _Prover:
         self._owner = names.index(OWNER_COLUMN) + 1 if OWNER_COLUMN in names else 0
         self._effects: dict[str, None] = {}
 
-    def statement(self, root: Node) -> None:
-        """Proves the whole statement."""
-        if root.node("utilityStmt"):
-            self.proof.object("is not one SELECT, INSERT, UPDATE or DELETE")
-            return
-        self.query(root, None, Facts())
+    def end(self) -> None:
+        """Adds the statement's effects to the proof of its query."""
         self.proof.effects = [f"writes {table}" for table in sorted(self.proof.writes)]
         self.proof.effects += self._effects
 

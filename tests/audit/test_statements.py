@@ -71,7 +71,7 @@ def test_an_endpoint_is_found_through_closures_and_constants(app: Flask) -> None
         ("-- Reads.\n-- @reads\nSELECT id FROM users", "does not bind users to the owner"),
         (
             "-- Deletes.\n-- @writes\nTRUNCATE users",
-            "is not one SELECT, INSERT, UPDATE or DELETE",
+            "can't be followed: it is not one SELECT, INSERT, UPDATE or DELETE",
         ),
     ],
 )
