@@ -6,11 +6,11 @@ import hmac
 from flask import Flask
 
 from app import __version__, db, hooks
-from app.auth import refresh_tokens
 from app.auth.access_tokens import AccessTokens
 from app.auth.ended_sessions import EndedSessions
 from app.auth.login_throttle import KeyedHashes
 from app.auth.passwords import Passwords
+from app.auth.refresh_tokens import RefreshTokens
 from app.auth.routes import account
 from app.auth.routes import blueprint as auth
 from app.cli import Commands
@@ -35,7 +35,7 @@ def create_app(config: Config) -> Flask:
     secrets = list(config.jwt_secrets.values())
     app.extensions["settings"] = config
     app.extensions["access_tokens"] = AccessTokens(config)
-    app.extensions["successor_keys"] = refresh_tokens.successor_keys(secrets)
+    app.extensions["refresh_tokens"] = RefreshTokens(secrets)
     app.extensions["cursor_keys"] = [
         hmac.digest(secret.encode(), b"cursor", hashlib.sha256) for secret in secrets
     ]

@@ -1,8 +1,8 @@
 DROP TABLE known_addresses;
 DROP TABLE login_attempts;
 DROP TABLE ended_sessions;
-DROP TABLE refresh_tokens;
 DROP TABLE sessions;
+DROP FUNCTION refresh_grace_time();
 DROP FUNCTION session_idle_time();
 DROP FUNCTION session_lifetime();
 DROP TABLE credentials;

@@ -1,4 +1,4 @@
--- Accounts, their sessions and refresh tokens, and the counters of the login throttle.
+-- Accounts, their sessions with the refresh tokens, and the counters of the login throttle.
 -- users.id is the owner_id of every row that the user owns.
 
 CREATE TABLE users (
@@ -47,33 +47,47 @@ RETURN interval '30 days';
 
 COMMENT ON FUNCTION session_idle_time() IS 'How long a session lasts without being used.';
 
+CREATE FUNCTION refresh_grace_time() RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN interval '10 seconds';
+
+COMMENT ON FUNCTION refresh_grace_time() IS
+'How long a used refresh token is answered with the newest one, for clients that lost an answer.';
+
+-- A session is one row, however often it is refreshed: older refresh tokens need none, as they carry
+-- their number with a signature of the service.
 CREATE TABLE sessions (
     owner_id uuid NOT NULL,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     created_at timestamptz NOT NULL DEFAULT now(),
     last_used_at timestamptz NOT NULL DEFAULT now(),
     user_agent text,
+    token_number bigint NOT NULL DEFAULT 1,
+    token_hash bytea NOT NULL,
+    parent_hash bytea,
+    used_numbers bigint[] NOT NULL DEFAULT '{}',
+    used_at timestamptz[] NOT NULL DEFAULT '{}',
     CONSTRAINT sessions_pkey PRIMARY KEY (owner_id, id),
     CONSTRAINT sessions_owner_fkey FOREIGN KEY (owner_id) REFERENCES users (id) ON DELETE CASCADE,
-    CONSTRAINT sessions_user_agent_length CHECK (char_length(user_agent) <= 512)
+    CONSTRAINT sessions_user_agent_length CHECK (char_length(user_agent) <= 512),
+    CONSTRAINT sessions_token_number_positive CHECK (token_number > 0),
+    CONSTRAINT sessions_hash_lengths CHECK (
+        octet_length(token_hash) = 32 AND octet_length(parent_hash) = 32
+    ),
+    CONSTRAINT sessions_used_paired CHECK (cardinality(used_numbers) = cardinality(used_at))
 );
 
 COMMENT ON TABLE sessions IS 'One row per open session; id is the sid claim of its tokens.';
-
-CREATE TABLE refresh_tokens (
-    owner_id uuid NOT NULL,
-    session_id uuid NOT NULL,
-    token_hash bytea NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    used_at timestamptz,
-    CONSTRAINT refresh_tokens_pkey PRIMARY KEY (owner_id, session_id, token_hash),
-    CONSTRAINT refresh_tokens_session_fkey FOREIGN KEY (owner_id, session_id)
-    REFERENCES sessions (owner_id, id) ON DELETE CASCADE,
-    CONSTRAINT refresh_tokens_hash_length CHECK (octet_length(token_hash) = 32)
-);
-
-COMMENT ON TABLE refresh_tokens IS
-'SHA-256 of every refresh token of an open session; used ones are kept to detect reuse of a stolen token.';
+COMMENT ON COLUMN sessions.last_used_at IS 'When the current refresh token was issued.';
+COMMENT ON COLUMN sessions.token_number IS
+'Number of the current refresh token; those with a lower one are used.';
+COMMENT ON COLUMN sessions.token_hash IS 'SHA-256 of the current refresh token.';
+COMMENT ON COLUMN sessions.parent_hash IS
+'SHA-256 of the refresh token before it, which is known even if its signing key was removed.';
+COMMENT ON COLUMN sessions.used_numbers IS
+'Numbers of the refresh tokens used in the grace time before last_used_at: the lowest of each tenth of a second.';
+COMMENT ON COLUMN sessions.used_at IS
+'When these tokens were used: the latest time of the tenth of a second.';
 
 -- No owner_id: rows must outlive the account of their session.
 CREATE TABLE ended_sessions (

@@ -204,9 +204,9 @@ BEGIN
     GRANT SELECT (owner_id, changed_at), INSERT (owner_id, password_hash),
         UPDATE (password_hash, changed_at) ON credentials TO ownrow_app;
     GRANT SELECT, DELETE ON sessions TO ownrow_app;
-    GRANT INSERT (owner_id, id, user_agent), UPDATE (last_used_at) ON sessions TO ownrow_app;
-    GRANT SELECT, DELETE ON refresh_tokens TO ownrow_app;
-    GRANT INSERT (owner_id, session_id, token_hash), UPDATE (used_at) ON refresh_tokens TO ownrow_app;
+    GRANT INSERT (owner_id, id, user_agent, token_hash),
+        UPDATE (last_used_at, token_number, token_hash, parent_hash, used_numbers, used_at)
+    ON sessions TO ownrow_app;
     GRANT SELECT, DELETE ON ended_sessions TO ownrow_app;
     GRANT INSERT (session_id), UPDATE (ended_at) ON ended_sessions TO ownrow_app;
     GRANT SELECT, INSERT, UPDATE, DELETE ON login_attempts, known_addresses TO ownrow_app;
@@ -221,10 +221,12 @@ BEGIN
     GRANT SELECT ON _yoyo_migration TO ownrow_app;
 
     GRANT SELECT ON
-        users, sessions, ended_sessions, login_attempts, known_addresses, ledgers, tasks, ledger_entries,
+        users, ended_sessions, login_attempts, known_addresses, ledgers, tasks, ledger_entries,
         idempotency_keys, items, _yoyo_migration, _yoyo_log
     TO ownrow_auditor;
     GRANT SELECT (owner_id, changed_at) ON credentials TO ownrow_auditor;
-    GRANT SELECT (owner_id, session_id, created_at, used_at) ON refresh_tokens TO ownrow_auditor;
+    GRANT SELECT (
+        owner_id, id, created_at, last_used_at, user_agent, token_number, used_numbers, used_at
+    ) ON sessions TO ownrow_auditor;
 END
 $$;

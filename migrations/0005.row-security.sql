@@ -13,7 +13,6 @@ COMMENT ON FUNCTION current_owner() IS
 CREATE POLICY owner ON users USING (id = current_owner());
 CREATE POLICY owner ON credentials USING (owner_id = current_owner());
 CREATE POLICY owner ON sessions USING (owner_id = current_owner());
-CREATE POLICY owner ON refresh_tokens USING (owner_id = current_owner());
 CREATE POLICY owner ON known_addresses USING (owner_id = current_owner());
 CREATE POLICY owner ON ledgers USING (owner_id = current_owner());
 CREATE POLICY owner ON tasks USING (owner_id = current_owner());
@@ -23,7 +22,6 @@ CREATE POLICY owner ON idempotency_keys USING (owner_id = current_owner());
 ALTER TABLE users FORCE ROW LEVEL SECURITY;
 ALTER TABLE credentials FORCE ROW LEVEL SECURITY;
 ALTER TABLE sessions FORCE ROW LEVEL SECURITY;
-ALTER TABLE refresh_tokens FORCE ROW LEVEL SECURITY;
 ALTER TABLE known_addresses FORCE ROW LEVEL SECURITY;
 ALTER TABLE ledgers FORCE ROW LEVEL SECURITY;
 ALTER TABLE tasks FORCE ROW LEVEL SECURITY;
@@ -41,7 +39,6 @@ BEGIN
     CREATE POLICY audit ON users FOR SELECT TO ownrow_auditor USING (TRUE);
     CREATE POLICY audit ON credentials FOR SELECT TO ownrow_auditor USING (TRUE);
     CREATE POLICY audit ON sessions FOR SELECT TO ownrow_auditor USING (TRUE);
-    CREATE POLICY audit ON refresh_tokens FOR SELECT TO ownrow_auditor USING (TRUE);
     CREATE POLICY audit ON known_addresses FOR SELECT TO ownrow_auditor USING (TRUE);
     CREATE POLICY audit ON ledgers FOR SELECT TO ownrow_auditor USING (TRUE);
     CREATE POLICY audit ON tasks FOR SELECT TO ownrow_auditor USING (TRUE);

@@ -38,9 +38,7 @@ FROM generate_series(1, %(accounts)s) AS n;
 
 INSERT INTO credentials (owner_id, password_hash) SELECT id, 'none' FROM users;
 INSERT INTO ledgers (owner_id, version) SELECT id, %(tasks)s FROM users;
-INSERT INTO sessions (owner_id, id) SELECT id, id FROM users;
-INSERT INTO refresh_tokens (owner_id, session_id, token_hash)
-SELECT id, id, sha256(n::text::bytea) FROM users CROSS JOIN generate_series(1, 5) AS n;
+INSERT INTO sessions (owner_id, id, token_hash) SELECT id, id, sha256('') FROM users;
 INSERT INTO known_addresses (owner_id, address_hash) SELECT id, sha256('') FROM users;
 INSERT INTO login_attempts (account_hash, address_hash, failures, last_failure_at)
 SELECT sha256(n::text::bytea), '', 1, now() FROM generate_series(1, %(accounts)s) AS n;

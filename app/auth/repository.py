@@ -52,12 +52,13 @@ class Account(NamedTuple):
     disabled_at: str | None
 
 
-class StoredToken(NamedTuple):
-    """The state of a refresh token."""
+class TokenState(NamedTuple):
+    """A session's current refresh token and its parent; used ones in grace from grace_number on."""
 
+    number: int
     token_hash: bytes
-    is_used: bool
-    is_in_grace: bool
+    parent_hash: bytes | None
+    grace_number: int
 
 
 class Session(NamedTuple):
@@ -102,7 +103,7 @@ GET_USER = db.load("auth/get_user", User)
 LIST_USERS = db.load("auth/list_users", Account)
 START_SESSION = db.load("auth/start_session")
 ROTATE_TOKEN = db.load("auth/rotate_token", User)
-LIST_TOKENS = db.load("auth/list_tokens", StoredToken)
+GET_TOKEN_STATE = db.load("auth/get_token_state", TokenState)
 LIST_SESSIONS = db.load("auth/list_sessions", Session)
 LIST_ENDED_SESSIONS = db.load("auth/list_ended_sessions", EndedSession)
 END_SESSION = db.load("auth/end_session")
@@ -257,7 +258,10 @@ def start_session(
     address_hash: bytes,
     password_changed_at: datetime,
 ) -> bool:
-    """Starts the token's session; False where that password is no longer the account's."""
+    """Starts the token's session; False where that password is no longer the account's.
+
+    The account's least recently used sessions end beyond 100.
+    """
     params = {
         **_token(token),
         "user_agent": user_agent,
@@ -272,9 +276,10 @@ def rotate_token(token: RefreshToken, successor: RefreshToken) -> User | None:
     return db.fetch_one(ROTATE_TOKEN, {**_token(token), "successor_hash": successor.hash})
 
 
-def list_tokens(token: RefreshToken) -> dict[bytes, StoredToken]:
-    """The state of the token and of its possible successors, by their hashes."""
-    return {row.token_hash: row for row in db.fetch_all(LIST_TOKENS, _token(token))}
+def get_token_state(token: RefreshToken) -> TokenState | None:
+    """Which tokens of the token's session are current and in grace; None where it has ended."""
+    params = {"owner_id": token.owner_id, "session_id": token.session_id}
+    return db.fetch_one(GET_TOKEN_STATE, params)
 
 
 def list_sessions(owner_id: Uuid) -> list[Session]:

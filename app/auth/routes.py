@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import orjson
 
-from app.auth import refresh_tokens, repository
+from app.auth import repository
 from app.auth.access import access_tokens, authenticate
 from app.auth.access_tokens import LIFETIME
 from app.auth.credentials import (
@@ -15,8 +15,8 @@ from app.auth.credentials import (
     new_hash,
     prove,
 )
-from app.auth.refresh_tokens import RefreshToken
-from app.auth.repository import FoundCredential, User
+from app.auth.refresh_tokens import RefreshToken, RefreshTokens, parse
+from app.auth.repository import FoundCredential, TokenState, User
 from app.auth.schemas import (
     ERASURE,
     LOGIN,
@@ -56,7 +56,7 @@ def login() -> JsonResponse:
     """Starts a session."""
     body = read_body(LOGIN)
     user = check_login(email_key(body["email"]), body["password"])
-    token = refresh_tokens.new(user.id, new_uuid())
+    token = _refresh_tokens().first(user.id, new_uuid())
     if not repository.start_session(
         token,
         user_agent=_user_agent(),
@@ -70,13 +70,13 @@ def login() -> JsonResponse:
 @blueprint.post("/refresh")
 def refresh_session() -> JsonResponse:
     """Replaces a refresh token, and issues an access token."""
-    token = refresh_tokens.parse(read_body(REFRESH_TOKEN)["refresh_token"])
+    token = parse(read_body(REFRESH_TOKEN)["refresh_token"])
     if token is None:
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    successor = token.successor(_successor_keys()[0])
+    successor = _refresh_tokens().successor(token)
     user = repository.rotate_token(token, successor)
     if user is None:
-        successor = _successor_in_grace(token)
+        successor = _newest_in_grace(token)
         user = repository.get_user(token.owner_id)
     if user is None:
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
@@ -86,8 +86,8 @@ def refresh_session() -> JsonResponse:
 @blueprint.post("/logout")
 def logout() -> JsonResponse:
     """Ends the session of a refresh token; succeeds where it had ended already (RFC 7009)."""
-    token = refresh_tokens.parse(read_body(REFRESH_TOKEN)["refresh_token"])
-    if token is not None and token.hash in repository.list_tokens(token):
+    token = parse(read_body(REFRESH_TOKEN)["refresh_token"])
+    if token is not None and _was_issued(token, repository.get_token_state(token)):
         repository.end_session(token.owner_id, token.session_id)
     return success(b"null")
 
@@ -149,22 +149,30 @@ def end_session(session_id: str) -> JsonResponse:
     return success(b"null")
 
 
-def _successor_in_grace(token: RefreshToken) -> RefreshToken:
-    """The newest successor of a token used within the grace time; a later reuse ends the session.
+def _newest_in_grace(token: RefreshToken) -> RefreshToken:
+    """The session's current token for one that was used within the grace time.
 
-    Raises Unauthenticated.
+    Raises Unauthenticated; for one that was used before it, after ending the session.
     """
-    known = repository.list_tokens(token)
-    presented = known.get(token.hash)
-    if presented is not None and presented.is_used and not presented.is_in_grace:
-        repository.end_session(token.owner_id, token.session_id)
-    if presented is None or not (presented.is_used and presented.is_in_grace):
+    state = repository.get_token_state(token)
+    newest = None
+    if state is not None and token.number < state.number and _was_issued(token, state):
+        if token.number >= state.grace_number:
+            newest = _refresh_tokens().find(token, state.number, state.token_hash)
+        else:
+            repository.end_session(token.owner_id, token.session_id)
+    if newest is None:
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    is_used = {token_hash: row.is_used for token_hash, row in known.items()}
-    successor = refresh_tokens.newest(token, _successor_keys(), is_used)
-    if successor is None:
-        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    return successor
+    return newest
+
+
+def _was_issued(token: RefreshToken, state: TokenState | None) -> bool:
+    """Whether the token is one of its session's, by its signature or a stored hash.
+
+    The hashes are for the newest two tokens, whose key may have been removed since.
+    """
+    stored = () if state is None else (state.token_hash, state.parent_hash)
+    return token.hash in stored or _refresh_tokens().is_genuine(token)
 
 
 def _session(token: RefreshToken, user: User | FoundCredential) -> JsonResponse:
@@ -192,5 +200,5 @@ def _user_agent() -> str | None:
     return agent[:LONGEST_USER_AGENT] or None
 
 
-def _successor_keys() -> list[bytes]:
-    return cast("list[bytes]", current_request().app.extensions["successor_keys"])
+def _refresh_tokens() -> RefreshTokens:
+    return cast("RefreshTokens", current_request().app.extensions["refresh_tokens"])

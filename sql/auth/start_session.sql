@@ -1,6 +1,9 @@
--- Starts a session with its first refresh token, stores the address as known, and deletes the
--- owner's expired sessions and addresses. Locks the account's rows, so that a concurrent password
--- change or disabling comes either before, or after and sees this session.
+-- Starts a session with its first refresh token, and stores the address as known. Bounds the rows of
+-- the account: deletes its expired sessions and addresses, the least recently used sessions beyond 99
+-- others, which are announced in ended_sessions, and the oldest addresses beyond 99 others. Deletes
+-- up to 100 announcements older than one hour, whose access tokens have all expired. Locks the
+-- account's rows, so that a concurrent password change or disabling comes either before, or after and
+-- sees this session.
 -- No row: the account is gone or disabled, or the password was changed since it was checked.
 -- @writes
 -- @param owner_id uuid
@@ -31,6 +34,63 @@ expired_sessions AS (
         )
 ),
 
+surplus_sessions AS (
+    SELECT sessions.id
+    FROM account
+    INNER JOIN sessions ON account.id = sessions.owner_id
+    WHERE
+        sessions.owner_id = %(owner_id)s
+        AND sessions.created_at > now() - session_lifetime()
+        AND sessions.last_used_at > now() - session_idle_time()
+    ORDER BY sessions.last_used_at DESC, sessions.id ASC
+    OFFSET 99
+),
+
+ended AS (
+    DELETE FROM sessions
+    USING surplus_sessions
+    WHERE sessions.owner_id = %(owner_id)s AND sessions.id = surplus_sessions.id
+    RETURNING sessions.id
+),
+
+announced AS (
+    INSERT INTO ended_sessions (session_id)
+    SELECT id FROM ended
+    ON CONFLICT (session_id) DO NOTHING
+),
+
+dropped AS (
+    DELETE FROM ended_sessions
+    WHERE session_id IN (
+        SELECT session_id
+        FROM ended_sessions
+        WHERE ended_at <= now() - interval '1 hour'
+        ORDER BY ended_at
+        LIMIT 100
+        FOR UPDATE SKIP LOCKED
+    )
+),
+
+surplus_addresses AS (
+    SELECT known_addresses.address_hash
+    FROM account
+    INNER JOIN known_addresses ON account.id = known_addresses.owner_id
+    WHERE
+        known_addresses.owner_id = %(owner_id)s
+        AND known_addresses.address_hash <> %(address_hash)s
+        AND known_addresses.last_login_at > now() - interval '180 days'
+    ORDER BY known_addresses.last_login_at DESC, known_addresses.address_hash ASC
+    OFFSET 99
+),
+
+forgotten AS (
+    DELETE FROM known_addresses
+    USING surplus_addresses
+    WHERE
+        known_addresses.owner_id = %(owner_id)s
+        AND known_addresses.address_hash = surplus_addresses.address_hash
+),
+
 expired_addresses AS (
     DELETE FROM known_addresses
     WHERE
@@ -40,14 +100,9 @@ expired_addresses AS (
 ),
 
 started AS (
-    INSERT INTO sessions (owner_id, id, user_agent)
-    SELECT id, %(session_id)s, %(user_agent)s FROM account
+    INSERT INTO sessions (owner_id, id, user_agent, token_hash)
+    SELECT id, %(session_id)s, %(user_agent)s, %(token_hash)s FROM account
     RETURNING owner_id, id
-),
-
-token AS (
-    INSERT INTO refresh_tokens (owner_id, session_id, token_hash)
-    SELECT owner_id, id, %(token_hash)s FROM started
 ),
 
 known AS (

@@ -57,21 +57,18 @@ account AS (
 ),
 
 session AS (
-    INSERT INTO sessions (owner_id, id, created_at, last_used_at, user_agent)
-    SELECT account.id, given.id, now() - given.age, now() - interval '1 hour', %(email)s
+    INSERT INTO sessions (
+        owner_id, id, created_at, last_used_at, user_agent, token_number, token_hash, parent_hash,
+        used_numbers, used_at
+    )
+    SELECT account.id, given.id, now() - given.age, now() - interval '1 hour', %(email)s, 2,
+        %(token)s, %(used_token)s, ARRAY[1], ARRAY[now()]
     FROM account
     CROSS JOIN (VALUES
         (%(session)s, %(session_age)s),
         (%(other_session)s, %(session_age)s),
         (%(expired_session)s, interval '100 days')
     ) AS given (id, age)
-),
-
-token AS (
-    INSERT INTO refresh_tokens (owner_id, session_id, token_hash, used_at)
-    SELECT account.id, %(session)s, given.hash, given.used_at
-    FROM account
-    CROSS JOIN (VALUES (%(token)s, NULL), (%(used_token)s, now())) AS given (hash, used_at)
 ),
 
 address AS (
@@ -238,8 +235,8 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
 }
 
 TABLES = (
-    "users", "credentials", "sessions", "refresh_tokens", "known_addresses", "ledgers", "tasks",
-    "ledger_entries", "idempotency_keys",
+    "users", "credentials", "sessions", "known_addresses", "ledgers", "tasks", "ledger_entries",
+    "idempotency_keys",
 )  # fmt: skip
 # xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
 ROWS = {
