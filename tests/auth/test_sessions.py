@@ -265,3 +265,106 @@ def test_concurrent_refreshes_and_logouts_never_fail(
             assert refresh(session) == 401
     open_sessions = "sessions INNER JOIN users ON users.id = owner_id WHERE email = %(email)s"
     assert count(served_database_url, open_sessions, email=email) == 0
+
+
+# --- bounded rows -------------------------------------------------------------------------------
+
+MOST = 100
+ADD_SESSIONS = """
+INSERT INTO sessions (owner_id, token_hash, last_used_at)
+SELECT %(owner_id)s, sha256(''), now() - n * interval '1 hour'
+FROM generate_series(1, %(count)s) AS n
+RETURNING id::text
+"""
+ADD_ADDRESSES = """
+INSERT INTO known_addresses (owner_id, address_hash, last_login_at)
+SELECT %(owner_id)s, sha256(n::text::bytea), now() - n * interval '1 hour'
+FROM generate_series(1, %(count)s) AS n
+"""
+
+
+def ids_of(database_url: str, user: ApiUser) -> set[str]:
+    statement = "SELECT id::text FROM sessions WHERE owner_id = %(owner_id)s"
+    return {row[0] for row in run(database_url, statement, owner_id=user.id)}
+
+
+def add_sessions(database_url: str, user: ApiUser, number: int) -> list[str]:
+    """Sessions that were last used one hour ago, two hours ago and so on."""
+    added = run(database_url, ADD_SESSIONS, owner_id=user.id, count=number)
+    return [row[0] for row in added]
+
+
+@pytest.mark.proves("AUTH-26")
+def test_a_login_ends_the_least_recently_used_sessions_beyond_a_hundred(
+    alice: ApiUser, bob: ApiUser, database_url: str
+) -> None:
+    (first,) = ids_of(database_url, alice)
+    older = add_sessions(database_url, alice, MOST + 20)
+    add_sessions(database_url, bob, MOST + 20)
+    newest = log_in(alice)["access_token"]
+    left = ids_of(database_url, alice)
+    assert len(left) == MOST
+    assert {first, *older[: MOST - 2]} < left
+    announced = run(database_url, "SELECT session_id::text FROM ended_sessions")
+    assert sorted(row[0] for row in announced) == sorted(older[MOST - 2 :])
+    assert len(ids_of(database_url, bob)) == MOST + 21
+    assert replace(alice, access_token=newest).get().status_code == 200
+    assert alice.get().status_code == 200
+
+
+@pytest.mark.proves("AUTH-26")
+def test_the_access_tokens_of_a_surplus_session_end(
+    alice: ApiUser, database_url: str, config: Config
+) -> None:
+    age_sessions(database_url, 10 * DAY)
+    add_sessions(database_url, alice, MOST - 1)
+    assert len(ids_of(database_url, alice)) == MOST
+    assert log_in(alice)["user"]["id"] == alice.id
+    client = create_app(config).test_client()
+    answer = client.get("/api/auth/me", headers=alice.authorization)
+    assert error(answer) == (401, "UNAUTHENTICATED")
+    assert refuse_refresh(alice, alice.refresh_token)
+
+
+@pytest.mark.proves("AUTH-26")
+def test_a_login_that_fails_ends_no_session(alice: ApiUser, database_url: str) -> None:
+    add_sessions(database_url, alice, MOST + 20)
+    run(database_url, ADD_ADDRESSES, owner_id=alice.id, count=MOST + 20)
+    run(database_url, "UPDATE users SET disabled_at = now()")
+    credential = {"session_id": uuid4(), "token_hash": b"t" * 32, "address_hash": b"a" * 32}
+    run(
+        database_url,
+        db.load("auth/start_session").text,
+        **credential,
+        owner_id=alice.id,
+        user_agent=None,
+        password_changed_at=run(database_url, "SELECT changed_at FROM credentials")[0][0],
+    )
+    assert count(database_url, "sessions") == MOST + 21
+    assert count(database_url, "known_addresses") == MOST + 21
+
+
+@pytest.mark.proves("AUTH-27")
+def test_an_account_keeps_its_newest_hundred_addresses(alice: ApiUser, database_url: str) -> None:
+    own = run(database_url, "SELECT address_hash FROM known_addresses")
+    run(database_url, ADD_ADDRESSES, owner_id=alice.id, count=MOST + 20)
+    log_in(alice)
+    kept = run(database_url, "SELECT address_hash FROM known_addresses ORDER BY last_login_at DESC")
+    assert len(kept) == MOST
+    assert kept[0] == own[0]
+    newest = run(database_url, "SELECT sha256(n::text::bytea) FROM generate_series(1, 99) AS n")
+    assert set(kept[1:]) == set(newest)
+
+
+def test_logins_delete_the_announcements_of_expired_access_tokens(
+    alice: ApiUser, database_url: str
+) -> None:
+    run(
+        database_url,
+        "INSERT INTO ended_sessions SELECT gen_random_uuid(), now() - interval '61 minutes'"
+        " FROM generate_series(1, 150)",
+    )
+    log_in(alice)
+    assert count(database_url, "ended_sessions") == 50
+    log_in(alice)
+    assert count(database_url, "ended_sessions") == 0
