@@ -1,4 +1,5 @@
 DROP TABLE known_addresses;
+DROP FUNCTION next_attempt_at(integer, integer, timestamptz);
 DROP TABLE login_attempts;
 DROP TABLE ended_sessions;
 DROP TABLE sessions;

@@ -107,6 +107,7 @@ CREATE TABLE login_attempts (
     address_hash bytea NOT NULL,
     failures integer NOT NULL,
     last_failure_at timestamptz NOT NULL,
+    noted_failure_at timestamptz,
     CONSTRAINT login_attempts_pkey PRIMARY KEY (account_hash, address_hash),
     CONSTRAINT login_attempts_failures_natural CHECK (failures >= 0)
 );
@@ -116,6 +117,20 @@ CREATE INDEX login_attempts_last_failure_at ON login_attempts (last_failure_at);
 COMMENT ON TABLE login_attempts IS
 'Counters of wrong passwords: per account and address (reset by a right one), per account '
 '(address_hash is empty) and per address (account_hash is empty).';
+COMMENT ON COLUMN login_attempts.noted_failure_at IS
+'The last_failure_at after which a throttled attempt was recorded in the audit trail.';
+
+CREATE FUNCTION next_attempt_at(
+    failures integer, free integer, last_failure_at timestamptz
+) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN failures >= free
+        THEN last_failure_at + least(power(2, least(failures - free, 10)), 900) * interval '1 second'
+END;
+
+COMMENT ON FUNCTION next_attempt_at(integer, integer, timestamptz) IS
+'When a counter allows the next attempt: each failure after the free ones doubles the wait, from 1 s to 15 min.';
 
 CREATE TABLE known_addresses (
     owner_id uuid NOT NULL,

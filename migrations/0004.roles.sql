@@ -143,13 +143,14 @@ DO $$
 DECLARE
     handed_over regclass;
     tables text[] := ARRAY[
-        'users', 'credentials', 'sessions', 'refresh_tokens', 'ended_sessions', 'login_attempts',
-        'known_addresses', 'ledgers', 'tasks', 'ledger_entries', 'idempotency_keys', 'items',
+        'users', 'credentials', 'sessions', 'ended_sessions', 'login_attempts', 'known_addresses',
+        'ledgers', 'tasks', 'ledger_entries', 'idempotency_keys', 'items',
         '_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock'
     ];
     routine regprocedure;
     routines text[] := ARRAY[
-        'session_lifetime', 'session_idle_time', 'idempotency_key_lifetime',
+        'session_lifetime', 'session_idle_time', 'refresh_grace_time', 'next_attempt_at',
+        'idempotency_key_lifetime',
         'utc', 'uuidv7_at', 'next_change_at', 'trimmed', 'ledger_hash', 'change_document',
         'page_documents', 'page_last', 'task_document', 'keep_ledger_entries'
     ];

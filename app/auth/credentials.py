@@ -71,10 +71,11 @@ def address_hashes() -> list[bytes]:
 
 def _is_right(password: str, password_hash: str | None, counters: Sequence[AttemptCounter]) -> bool:
     """Checks a password after counting it as wrong; raises RateLimited where it is throttled."""
-    wait = repository.count_attempt(counters)
-    if wait:
-        repository.record_refusal(counters[-1], "throttled")
-        raise RateLimited(wait)
+    throttled = repository.count_attempt(counters)
+    if throttled is not None:
+        if throttled.is_first:
+            repository.record_refusal(counters[-1], "throttled")
+        raise RateLimited(throttled.wait)
     try:
         with passwords().turn():
             is_right = passwords().verify(password, password_hash)

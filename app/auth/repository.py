@@ -77,9 +77,10 @@ class EndedSession(NamedTuple):
 
 
 class Throttled(NamedTuple):
-    """The whole seconds until the next attempt."""
+    """The whole seconds until the next attempt, and whether it is the first that has to wait."""
 
     wait: int
+    is_first: bool
 
 
 class OwnedRows(NamedTuple):
@@ -314,12 +315,11 @@ def _token(token: RefreshToken) -> dict[str, Any]:
 # --- login attempts -----------------------------------------------------------------------------
 
 
-def count_attempt(counters: Sequence[AttemptCounter]) -> int:
-    """Counts an attempt as a wrong one; returns 0, or the seconds to wait where it is throttled."""
-    params = _counters(counters)
+def count_attempt(counters: Sequence[AttemptCounter]) -> Throttled | None:
+    """Counts an attempt as a wrong one; returns how long to wait where it is throttled."""
+    params = {**_counters(counters), "free": [each.free for each in counters]}
     db.execute(ENSURE_COUNTERS, params)
-    throttled = db.fetch_one(COUNT_ATTEMPT, {**params, "free": [each.free for each in counters]})
-    return 0 if throttled is None else throttled.wait
+    return db.fetch_one(COUNT_ATTEMPT, params)
 
 
 def record_refusal(counter: AttemptCounter, event: str) -> None:

@@ -1,18 +1,19 @@
 -- Counts a password attempt as failed, before the password is checked, in all of its counters; in
 -- none if one of them throttles it. Deletes up to 10 counters older than 25 hours.
 -- No row: the attempt was counted. Otherwise wait: whole seconds until the next attempt is allowed.
+-- is_first: no other attempt was throttled since the failure that this one has to wait for.
 -- @writes
 -- @param account_hashes bytea[]
 -- @param address_hashes bytea[]
 -- @param free integer[]
--- @returns wait integer
+-- @returns wait integer, is_first boolean
 WITH counters AS (
     SELECT
         login_attempts.account_hash,
         login_attempts.address_hash,
-        login_attempts.failures,
-        login_attempts.last_failure_at,
-        asked.free
+        next_attempt_at(
+            login_attempts.failures, asked.free, login_attempts.last_failure_at
+        ) AS next_attempt_at
     FROM login_attempts
     INNER JOIN
         unnest(
@@ -27,11 +28,8 @@ WITH counters AS (
 
 delay AS (
     SELECT
-        max(
-            last_failure_at
-            + make_interval(secs => least(power(2, least(failures - free, 10)), 900))
-            - clock_timestamp()
-        ) FILTER (WHERE failures >= free) AS remaining
+        max(next_attempt_at) AS until,
+        max(next_attempt_at) - clock_timestamp() AS remaining
     FROM counters
 ),
 
@@ -43,6 +41,19 @@ counted AS (
         login_attempts.account_hash = counters.account_hash
         AND login_attempts.address_hash = counters.address_hash
         AND coalesce(delay.remaining <= interval '0', TRUE)
+),
+
+noted AS (
+    UPDATE login_attempts
+    SET noted_failure_at = login_attempts.last_failure_at
+    FROM counters, delay
+    WHERE
+        login_attempts.account_hash = counters.account_hash
+        AND login_attempts.address_hash = counters.address_hash
+        AND counters.next_attempt_at = delay.until
+        AND delay.remaining > interval '0'
+        AND login_attempts.noted_failure_at IS DISTINCT FROM login_attempts.last_failure_at
+    RETURNING login_attempts.account_hash
 ),
 
 dropped AS (
@@ -57,6 +68,8 @@ dropped AS (
     )
 )
 
-SELECT ceil(extract(EPOCH FROM remaining))::integer AS wait
+SELECT
+    ceil(extract(EPOCH FROM delay.remaining))::integer AS wait,
+    exists(SELECT FROM noted) AS is_first
 FROM delay
-WHERE remaining > interval '0'
+WHERE delay.remaining > interval '0'

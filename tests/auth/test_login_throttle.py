@@ -53,6 +53,30 @@ def retry_after(answer: TestResponse) -> int:
     return int(answer.headers["Retry-After"])
 
 
+@pytest.mark.proves("AUTH-28")
+def test_throttled_attempts_leave_no_rows_but_one_event_per_wait(
+    client: FlaskClient, database_url: str
+) -> None:
+    keyed = client.application.extensions["keyed_hashes"]
+    address = keyed.address(OTHER_ADDRESS)[-1]
+    run(
+        database_url,
+        "INSERT INTO login_attempts VALUES ('', %(address)s, 60, now())",
+        address=address,
+    )
+    for number in range(30):
+        assert retry_after(log_in(client, f"{number}@example.com")) > 800
+    assert count(database_url, "login_attempts") == 1
+    assert count(database_url, "auth_events") == 1
+    age_attempts(database_url, 901)
+    fail_log_in(client, "counted@example.com", times=1)
+    for number in range(3):
+        assert retry_after(log_in(client, f"{number}@example.com")) > 800
+    assert count(database_url, "login_attempts") == 3
+    events = run(database_url, "SELECT event FROM auth_events ORDER BY id")
+    assert [row[0] for row in events] == ["throttled", "refused", "throttled"]
+
+
 @pytest.mark.proves("AUTH-15")
 def test_after_five_failed_attempts_even_the_right_password_is_throttled(alice: ApiUser) -> None:
     fail_log_in(alice.client, alice.email)
@@ -304,7 +328,7 @@ def test_of_twenty_concurrent_attempts_exactly_five_are_counted(
     def count_one(email: str) -> bool:
         counters = keyed_hashes.counters(email, OTHER_ADDRESS, is_known=False)
         start.wait()
-        return repository.count_attempt(counters) == 0
+        return repository.count_attempt(counters) is None
 
     with ThreadPoolExecutor(20) as threads:
         counted = list(threads.map(count_one, ["victim@example.com"] * 20))
