@@ -338,6 +338,22 @@ def test_a_forged_token_ends_no_session(alice: ApiUser, bob: ApiUser, database_u
     successor(alice.client, newest)
 
 
+@pytest.mark.proves("AUTH-11")
+def test_a_used_token_with_any_character_replaced_ends_no_session(
+    alice: ApiUser, database_url: str
+) -> None:
+    newest = successor(alice.client, alice.refresh_token)
+    age_tokens(database_url, GRACE + 1)
+    spent = alice.refresh_token
+    for at, character in enumerate(spent):
+        other = "B" if character == "A" else "A"
+        assert_refused(alice.client, spent[:at] + other + spent[at + 1 :])
+    assert_open(alice, database_url)
+    successor(alice.client, newest)
+    assert_refused(alice.client, spent)
+    assert count(database_url, "sessions") == 0
+
+
 @pytest.mark.parametrize("number", [0, 2**63 - 1, 2**64 - 1])
 def test_a_number_outside_of_its_range_is_no_token(alice: ApiUser, number: int) -> None:
     text = replace(parsed(alice.refresh_token), number=number).text

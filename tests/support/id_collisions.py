@@ -105,6 +105,18 @@ CROSS JOIN (VALUES
     ('key', %(key_age)s), ('old key', interval '2 days'), (%(other_key)s, %(other_key_age)s)
 ) AS given (key, age)
 """  # fmt: skip
+ADD_CROWD = """
+WITH session AS (
+    INSERT INTO sessions (owner_id, id, last_used_at, token_hash)
+    SELECT %(owner_id)s, lpad(to_hex(1000 + n), 32, '0')::uuid, now() - n * interval '1 minute',
+        sha256('')
+    FROM generate_series(1, %(crowd)s) AS n
+)
+
+INSERT INTO known_addresses (owner_id, address_hash, last_login_at)
+SELECT %(owner_id)s, sha256(n::text::bytea), now() - n * interval '1 minute'
+FROM generate_series(1, %(crowd)s) AS n
+"""
 ADD_ENTRY = """
 INSERT INTO ledger_entries (
     owner_id, version, kind, item_id, action, at, request_id, item, hash
@@ -148,6 +160,7 @@ class OwnerState:
     offset: int = 0  # added to the versions
     pruned: int = 0  # versions after the offset
     session_age: timedelta = FRESH
+    crowd: int = 0  # further sessions and known addresses
     changed_at: datetime = CHANGED_AT
     disabled_at: datetime | None = None
     key_age: timedelta = FRESH
@@ -160,6 +173,7 @@ class OwnerState:
 
 
 FULL, BARE = OwnerState(), OwnerState(is_bare=True)
+DISABLED, CROWDED = OwnerState(disabled_at=CHANGED_AT), OwnerState(crowd=102)
 OTHER = OwnerState(
     offset=10,
     session_age=STALE,
@@ -180,6 +194,8 @@ PAIRS = (
     (FULL, OwnerState(pruned=1)),
     (OwnerState(has_entries=False, pruned=2), FULL),
     (OwnerState(has_tasks=False), OTHER),
+    (DISABLED, FULL),
+    (CROWDED, CROWDED),
 )
 
 # The parameters of all statements, by name: the audit's samples, except those about the rows above.
@@ -353,6 +369,7 @@ def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState
     }
     connection.execute("ALTER TABLE tasks DISABLE TRIGGER tasks_recorded")
     connection.execute(SEED, given)
+    connection.execute(ADD_CROWD, given)
     connection.execute("ALTER TABLE tasks ENABLE TRIGGER tasks_recorded")
     for version in range(state.offset + 1, state.offset + 6) if state.has_entries else ():
         connection.execute(ADD_ENTRY, {**given, "version": version})
