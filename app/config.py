@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
 T = TypeVar("T")
 
 MOST_CONNECTIONS = 80  # of all workers by default; PostgreSQL's own default is 100
@@ -19,12 +23,20 @@ ENVIRONMENTS = ("development", "test", "staging", "production")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("console", "json")
 LIMIT_STORES = ("redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
+DEFAULT_PORTS = {"http": 80, "https": 443}
+# Options of libpq that are whole numbers; it reads some of them only after it has connected.
+NUMBERS = (
+    "connect_timeout", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval",
+    "tcp_user_timeout",
+)  # fmt: skip
+ENCODED = "with @ as %40, / as %2F and % as %25 in user name and password"
 SECRET_BYTES = 32
 # Parts of what is printed in places like .env.example, and in the advice below.
 KNOWN_SECRETS = (
     "change-me", "changeme", "replace-me", "secret", "your-256-bit", "example", "openssl",
 )  # fmt: skip
 RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
+ORIGIN_HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -136,9 +148,10 @@ class _Reader:
             return value or None
         try:
             return Path(file).read_text(encoding="utf-8").strip() or None
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # its path may be the secret, by mistake
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             self.mistakes.append(
-                f"{name}_FILE={file} can't be read ({error}); mend the path or its rights"
+                f"{name}_FILE can't be read ({reason}); name a file, and let this user read it"
             )
             return None
 
@@ -207,7 +220,33 @@ def _limit_storage(value: str) -> str:
     parts = _url(value)
     if value != "memory://" and (parts.scheme not in LIMIT_STORES or not parts.netloc + parts.path):
         raise ValueError("must be memory:// or a redis://, rediss:// or valkey:// address")
+    if value != "memory://":
+        _check_redis_url(value)
     return value
+
+
+def redis_url(value: str) -> str:
+    """RATE_LIMIT_STORAGE_URL in the spelling of the redis package, which calls a Valkey Redis."""
+    scheme, _, place = value.partition("://")
+    return f"{scheme.replace('valkey', 'redis').removeprefix('redis+')}://{place}"
+
+
+def _check_redis_url(value: str) -> None:
+    """Has the redis package make a connection that it does not open."""
+    from redis import ConnectionPool  # 0.1 s, which most starts need not wait
+
+    parts = _url(value)
+    has_number = parts.scheme.endswith("+unix") or re.fullmatch("/?[0-9]*", parts.path)
+    try:
+        ConnectionPool.from_url(redis_url(value)).make_connection()
+        is_usable = has_number and not _has_stray_at(value)
+    except Exception:  # noqa: BLE001  # of the package, which quotes the address
+        is_usable = False
+    if not is_usable:
+        raise ValueError(
+            "must be an address such as redis://:password@host:6379/0, with options that the "
+            "redis package knows, and " + ENCODED
+        )
 
 
 def _postgresql_url(value: str) -> str:
@@ -215,14 +254,55 @@ def _postgresql_url(value: str) -> str:
         raise ValueError(
             "must begin with postgresql://; for example postgresql://user@host:5432/name"
         )
+    try:
+        is_usable = not _has_stray_at(value) and _libpq_accepts(value)
+    except psycopg.Error:  # it quotes the address
+        is_usable = False
+    if not is_usable:
+        raise ValueError(
+            "must be an address such as postgresql://user:password@host:5432/name, with options "
+            "that libpq knows, and " + ENCODED
+        )
     return value
 
 
+def _libpq_accepts(value: str) -> bool:
+    """Whether libpq can read the address and its options; it connects to nothing."""
+    options = {name: str(text) for name, text in conninfo_to_dict(value).items()}
+    if not all(text.isprintable() for text in options.values()):
+        return False
+    ports, hosts = options.get("port", "").split(","), options.get("host", "").split(",")
+    if len(ports) not in (1, len(hosts)) or not all(map(_is_port, ports)):
+        return False
+    if not all(re.fullmatch(r"-?[0-9]{1,9}", options.get(name, "0")) for name in NUMBERS):
+        return False
+    # libpq checks every other option before it looks for this socket, where there is none.
+    nowhere = make_conninfo(value, host="/", hostaddr="", port="1")
+    attempt = pq.PGconn.connect_start(nowhere.encode())
+    message = attempt.error_message
+    attempt.finish()
+    return b".s.PGSQL.1" in message
+
+
+def _is_port(text: str) -> bool:
+    return not text or (bool(re.fullmatch(r"[0-9]{1,5}", text)) and 0 < int(text) < 65536)
+
+
+def _has_stray_at(value: str) -> bool:
+    """Whether a password that is not percent-encoded may have become a part of another name."""
+    before_options = value.partition("://")[2].partition("?")[0]
+    authority, _, path = before_options.partition("/")
+    return authority.count("@") > 1 or "@" in path
+
+
 def _dsn(value: str) -> str:
-    parts = _url(value)
-    is_whole = parts.hostname and parts.username and parts.path.strip("/")
-    if parts.scheme not in ("http", "https") or not is_whole:
-        raise ValueError("must be a DSN such as https://key@sentry.example.com/1")
+    from sentry_sdk.utils import Dsn
+
+    try:
+        Dsn(value)
+        _url(value)
+    except Exception:  # noqa: BLE001  # of the package, which quotes the address
+        raise ValueError("must be a DSN such as https://key@sentry.example.com/1") from None
     return value
 
 
@@ -254,11 +334,17 @@ def _hosts(value: str) -> tuple[str, ...]:
 
 
 def _origins(value: str) -> tuple[str, ...]:
-    for item in _items(value):
-        parts = urlsplit(item)
-        if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != item:
-            raise ValueError("must be origins such as https://todo.example.com with commas between")
-    return _items(value)
+    return tuple(map(_origin, _items(value)))
+
+
+def _origin(item: str) -> str:
+    """An origin as browsers send it: in lower case, without the scheme's default port."""
+    text = item.lower()
+    parts = _url(text)
+    is_origin = ORIGIN_HOST.fullmatch(parts.netloc) and f"{parts.scheme}://{parts.netloc}" == text
+    if parts.scheme not in DEFAULT_PORTS or not is_origin:
+        raise ValueError("must be origins such as https://todo.example.com with commas between")
+    return text.removesuffix(f":{DEFAULT_PORTS[parts.scheme]}")
 
 
 def _jwt_secrets(env: _Reader, production: bool, data_dir: Path) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Settings are read from the environment or files and validated; errors contain no secret."""
 
+import logging
 import os
 import re
 import stat
@@ -8,10 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from app.config import Config, ConfigError
+from app.db.errors import cause
+from app.observability.logs import error_message, message
+from tests.support.processes import minimal_environment
 from tests.support.server import ROOT
+from tests.support.services import free_port
 
 SECRET = "7d0e9b0c5a3f4e6182d4b6c8fa1e3957"
 URL = "postgresql://me:hidden-password@db.example.com:5432/todo"
@@ -32,6 +38,11 @@ GOOD: list[tuple[str, str, Any]] = [
     ("APP_ENV", "test", "test"),
     ("DATABASE_URL", URL, URL),
     ("DATABASE_URL", "postgres://db/todo", "postgres://db/todo"),
+    ("DATABASE_URL", "postgresql://h1:1,h2:2/x?target_session_attrs=read-write",
+     "postgresql://h1:1,h2:2/x?target_session_attrs=read-write"),
+    ("DATABASE_URL", "postgresql://me@/x?host=%2Frun&sslmode=prefer&keepalives=1",
+     "postgresql://me@/x?host=%2Frun&sslmode=prefer&keepalives=1"),
+    ("DATABASE_URL", "postgresql://me:p%40ss%2Fw%25@h/x", "postgresql://me:p%40ss%2Fw%25@h/x"),
     ("MIGRATION_DATABASE_URL", URL, URL),
     ("DB_PREPARE", "off", False),
     ("DB_ROW_SECURITY", "on", True),
@@ -53,6 +64,8 @@ GOOD: list[tuple[str, str, Any]] = [
     ("METRICS_TOKEN", "x" * 16, "x" * 16),
     ("CORS_ORIGINS", "https://a.example, http://localhost:3000",
      ("https://a.example", "http://localhost:3000")),
+    ("CORS_ORIGINS", "HTTPS://A.Example,https://b.example:443,http://c.example:8080,HTTP://[::1]:80",
+     ("https://a.example", "https://b.example", "http://c.example:8080", "http://[::1]")),
     ("LOG_LEVEL", "debug", "debug"),
     ("LOG_FORMAT", "json", "json"),
     ("SENTRY_DSN", "https://key@sentry.example.com/1", "https://key@sentry.example.com/1"),
@@ -151,8 +164,14 @@ def test_a_setting_with_a_value_and_a_file_is_an_error(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
-    for file in (tmp_path / "missing", tmp_path, binary):
-        assert str(file) in mistakes(tmp_path, PORT_FILE=str(file))[0]
+    for file, reason in (
+        (tmp_path / "missing", "No such file"),
+        (tmp_path, "Is a directory"),
+        (binary, "not UTF-8"),
+    ):
+        (mistake,) = mistakes(tmp_path, PORT_FILE=str(file))
+        assert mistake.startswith("PORT_FILE can't be read")
+        assert reason in mistake
 
 
 # --- secrets ------------------------------------------------------------------------------------
@@ -178,6 +197,137 @@ def test_the_repr_of_a_configuration_has_no_secrets(tmp_path: Path) -> None:
 def test_an_error_message_has_no_secrets(tmp_path: Path, name: str) -> None:
     assert "pa55 word" not in "\n".join(mistakes(tmp_path, **{name: "x:pa55 word"}))
     assert "pa55" not in "\n".join(mistakes(tmp_path, **{name: "redis://:pa55\u2100@cache:x"}))
+
+
+CANARY = "Hunter2"
+# Each has the canary in another part, or breaks the URL in another way.
+MALFORMED = {
+    "DATABASE_URL": [
+        "{0}", "{0}://u:p@h/x", "postgresql:{0}", "postgresql://u:{0}%zz@127.0.0.1:1/x",
+        "postgresql://u:{0}%@h/x", "postgresql://{0}%zz@h/x", "postgresql://u:p@h%zz{0}/x",
+        "postgresql://u:p@h/{0}%zz", "postgresql://u:p@h:{0}/x", "postgresql://u:p@h:99999/{0}",
+        "postgresql://u:pass@{0}@h/x", "postgresql://u:{0}/y@h/x", "postgresql://u:12/{0}@h/x",
+        "postgresql://u:{0}@[::1/x", "postgresql://u:{0}@h/x?{0}=1", "postgresql://u:{0}@h/x?{0}",
+        "postgresql://u:p@h/x?sslmode={0}", "postgresql://u:p@h/x?connect_timeout={0}",
+        "postgresql://u:p@h/x?keepalives={0}", "postgresql://u:p@h/x?target_session_attrs={0}",
+        "postgresql://u:p@h/x?port={0}", "postgresql://u@/{0}?host=h1,h2&port=1,2,3",
+        "postgresql://u:{0}%00@h/x", "postgresql://u:p@h/x?service={0}",
+    ],
+    "RATE_LIMIT_STORAGE_URL": [
+        "{0}", "{0}://cache", "redis:{0}", "redis://:{0}", "redis://:p@cache:{0}",
+        "redis://:p@cache:99999999/{0}", "redis://:pass@{0}@cache", "redis://:{0}/y@cache",
+        "redis://:12/{0}@cache", "redis://:{0}@[::1", "redis://:p@cache/{0}",
+        "redis://:p@cache/0?{0}=1", "redis://:p@cache/0?db={0}", "valkey://c?socket_timeout={0}",
+        "redis://c?max_connections={0}", "rediss://c?ssl_cert_reqs={0}", "redis://c?protocol={0}",
+        "redis+unix:///{0}?db=x", "valkey://:{0}\u2100@cache:x", "rediss://:{0}@[cache]",
+        "memory://{0}",
+    ],
+    "SENTRY_DSN": [
+        "{0}", "{0}://key@h/1", "https:{0}", "https://{0}/1", "https://{0}@h", "https://{0}@h/",
+        "https://key@h/{0}", "https://@{0}/1", "https://:{0}@h/1", "https://{0}@/1",
+        "https://{0}@h:port/1", "https://key@h:{0}/1", "https://{0}@h:99999/1",
+        "https://{0}@[::1/1", "https://{0}@[h]/1", "https://key:{0}@h/x", "ftp://{0}@h/1",
+        "//{0}@h/1", "https://{0}\u2100@h/1", "https://{0}@h/path/", "https://{0}@h?1",
+    ],
+    "CORS_ORIGINS": [
+        "{0}", "{0}://a.example", "https:{0}", "https://a.example/{0}", "https://a.example?{0}",
+        "https://a.example#{0}", "https://me:{0}@a.example", "https://{0}@a.example",
+        "https://a.example:{0}", "https://{0}:99999", "https://[{0}", "https://[{0}]",
+        "https://{0}\u2100", "https://{0} b", "https://{0}%20", "https://a.example,{0}",
+        "https://{0}*", "https://*.{0}", "ftp://{0}", "//{0}", "https://{0}\\",
+    ],
+}  # fmt: skip
+MALFORMED["MIGRATION_DATABASE_URL"] = MALFORMED["DATABASE_URL"]
+
+
+@pytest.mark.proves("RUN-5")
+@pytest.mark.parametrize("name", sorted(MALFORMED))
+def test_a_malformed_address_is_a_mistake_that_quotes_no_part_of_it(
+    tmp_path: Path, name: str
+) -> None:
+    assert len(MALFORMED[name]) >= 20
+    for text in MALFORMED[name]:
+        (mistake,) = mistakes(tmp_path, **{name: text.format(CANARY)})
+        assert mistake.startswith(f"{name} must"), text
+        assert CANARY.lower() not in mistake.lower(), text
+
+
+@pytest.mark.proves("RUN-5")
+def test_every_setting_that_holds_an_address_is_tested() -> None:
+    named = {name for name, text, _ in GOOD if "://" in text and name != "JWT_ISSUER"}
+    assert named == set(MALFORMED)
+
+
+@pytest.mark.proves("RUN-5")
+@pytest.mark.parametrize("name", sorted(MALFORMED))
+def test_an_address_in_place_of_a_file_is_not_quoted(tmp_path: Path, name: str) -> None:
+    (mistake,) = mistakes(tmp_path, **{f"{name}_FILE": f"postgresql://u:{CANARY}@h/x"})
+    assert mistake.startswith(f"{name}_FILE can't be read (No such file")
+    assert CANARY not in mistake
+
+
+PROGRAMS = {
+    "gunicorn": ["gunicorn", "wsgi:app"],
+    "flask db status": ["flask", "--app", "wsgi", "db", "status"],
+    "flask doctor": ["flask", "--app", "wsgi", "doctor"],
+    "flask audit": ["flask", "--app", "wsgi", "audit", "--no-plans"],
+    "make run": ["app.devdb.run"],
+    "make backup": ["app.devdb.backup", "backup"],
+}
+
+
+@pytest.mark.proves("RUN-5")
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_every_program_stops_at_malformed_addresses_and_quotes_none(
+    tmp_path: Path, program: list[str]
+) -> None:
+    wrong = {name: texts[3].format(CANARY) for name, texts in MALFORMED.items()}
+    done = start(tmp_path, program, **wrong)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "Traceback" not in output
+    assert CANARY.lower() not in output.lower()
+    for name in wrong:
+        assert f"{name} must" in output
+
+
+@pytest.mark.proves("RUN-5")
+@pytest.mark.parametrize("text", MALFORMED["DATABASE_URL"])
+def test_the_cause_of_a_failed_connection_quotes_no_part_of_its_url(text: str) -> None:
+    for url in (text, text.replace("{0}%", "{0}%25")):
+        with pytest.raises(psycopg.Error) as failed:
+            psycopg.connect(url.format(CANARY), connect_timeout=1).close()
+        record = logging.LogRecord("", 30, "", 1, "error connecting: %s", (failed.value,), None)
+        for shown in (cause(failed.value), error_message(failed.value), message(record)):
+            assert CANARY.lower() not in shown.lower()
+
+
+@pytest.mark.proves("RUN-5")
+@pytest.mark.parametrize("program", ["flask db status", "flask doctor", "flask audit", "make run"])
+def test_a_database_that_is_away_is_reported_without_its_address(
+    tmp_path: Path, program: str
+) -> None:
+    url = f"postgresql://{CANARY}:{CANARY}@127.0.0.1:1/{CANARY}"
+    port = str(free_port())
+    done = start(tmp_path, PROGRAMS[program], DATABASE_URL=url, PORT=port)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "the connection is refused" in output
+    assert "Traceback" not in output
+    assert CANARY not in output
+
+
+def start(tmp_path: Path, program: list[str], **settings: str) -> subprocess.CompletedProcess[str]:
+    """Runs a module to its end, with these settings."""
+    return subprocess.run(
+        [sys.executable, "-m", *program],
+        cwd=ROOT,
+        env=minimal_environment(DATA_DIR=str(tmp_path), **settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.mark.proves("RUN-3")

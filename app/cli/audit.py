@@ -10,6 +10,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app.config import Config
+from app.db.errors import cause
 
 if TYPE_CHECKING:
     from app.audit.report.results import Entry, Report
@@ -52,12 +53,15 @@ def audit(
     from app.audit.plans import scratch as scratch_database
     from app.audit.report.results import Report
 
-    with scratch_database(scratch) as connection:
-        catalogue = Catalogue(connection)
-        entries = _entries(statements.audit_all(catalogue))
-        if plans:
-            entries = _run_all(connection, entries, owners, tasks)
-        report = Report(entries, catalogue.owned_tables, access.read(connection))
+    try:
+        with scratch_database(scratch) as connection:
+            catalogue = Catalogue(connection)
+            entries = _entries(statements.audit_all(catalogue))
+            if plans:
+                entries = _run_all(connection, entries, owners, tasks)
+            report = Report(entries, catalogue.owned_tables, access.read(connection))
+    except psycopg.Error as error:
+        raise click.ClickException(f"The database can't be used: {cause(error)}") from error
     _print(report, form, output)
     if report.findings:
         click.echo("\n".join(report.findings), err=True)
@@ -106,7 +110,7 @@ def _run(connection: "psycopg.Connection[Any]", entry: "Entry") -> "Entry":
                 each = replace(each, findings=(*each.findings, *found))
         plan = plans.explain(connection, each.name, each.text) if each.has_plan else None
     except psycopg.Error as error:
-        raise click.ClickException(f"{entry.file} can't be run: {error}") from error
+        raise click.ClickException(f"{entry.file} can't be run: {cause(error)}") from error
     return replace(entry, audited=each, plan=plan)
 
 

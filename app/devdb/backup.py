@@ -15,6 +15,7 @@ from psycopg import sql
 from app import devdb
 from app.config import Config, ConfigError
 from app.db import migrations
+from app.db.errors import cause
 
 Admin: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
@@ -33,8 +34,11 @@ def main(action: str, name: str) -> int:
             message = backup(data_dir, Path(name or time.strftime("ownrow-%Y%m%d-%H%M%S.dump")))
         else:
             message = restore(data_dir, Path(name or "FILE=..."))
-    except (BackupError, ConfigError, devdb.EmbeddedError, psycopg.Error) as error:
+    except (BackupError, ConfigError, devdb.EmbeddedError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except psycopg.Error as error:
+        print(f"The database can't be used: {cause(error)}", file=sys.stderr)
         return 1
     print(message)
     return 0

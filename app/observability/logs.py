@@ -13,6 +13,7 @@ import orjson
 import psycopg
 
 from app.config import Config
+from app.db.errors import cause
 from app.http.request import request_if_any
 
 STDERR = 2
@@ -56,7 +57,7 @@ class Handler(logging.Handler):
             "time": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _scrubbed(record.getMessage()),
+            "message": _scrubbed(message(record)),
         }
         request = request_if_any()
         if request is not None and request.request_id:
@@ -118,6 +119,16 @@ def _printable(text: str) -> str:
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
+def message(record: logging.LogRecord) -> str:
+    """The record's text; an error among its arguments, as of psycopg's pool, is shown safely."""
+    if not isinstance(record.args, tuple):
+        return record.getMessage()
+    shown = [
+        error_message(each) if isinstance(each, BaseException) else each for each in record.args
+    ]
+    return str(record.msg) % tuple(shown) if shown else str(record.msg)
+
+
 def _scrubbed(text: str) -> str:
     for pattern, name in SECRETS:
         text = pattern.sub(name, text)
@@ -129,17 +140,20 @@ def _stack(error: BaseException) -> Iterator[str]:
     yield f"{type(error).__name__}: {error_message(error)}"
     for frame in traceback.extract_tb(error.__traceback__):
         yield f"at {frame.filename}:{frame.lineno} in {frame.name}"
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause is not None:
-        yield from _stack(cause)
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if earlier is not None:
+        yield from _stack(earlier)
 
 
 def error_message(error: BaseException) -> str:
     """The error's text for the log.
 
-    PostgreSQL's messages quote rows and parameters: of them only the SQLSTATE is used.
+    PostgreSQL's messages quote rows and parameters: of them only the SQLSTATE is used. Those of
+    libpq quote the URL: they are replaced.
     """
     if isinstance(error, psycopg.Error) and error.sqlstate is not None:
         place = error.diag.constraint_name or error.diag.table_name or ""
         return f"SQLSTATE {error.sqlstate} {place}".rstrip()
+    if isinstance(error, psycopg.Error):
+        return cause(error)
     return _scrubbed(str(error))

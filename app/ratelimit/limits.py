@@ -10,7 +10,7 @@ from typing import Protocol
 from flask import Flask
 from limits import parse
 
-from app.config import Config
+from app.config import Config, redis_url
 from app.errors import RateLimited
 from app.http.proxy import client_network
 from app.http.request import current_request
@@ -120,10 +120,8 @@ def open_store(url: str) -> Store:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    scheme, _, place = url.partition("://")
-    scheme = scheme.replace("valkey", "redis").removeprefix("redis+")
     pool = ConnectionPool.from_url(
-        f"{scheme}://{place}",
+        redis_url(url),
         socket_timeout=STORE_TIMEOUT,
         socket_connect_timeout=STORE_TIMEOUT,
         retry=Retry(NoBackoff(), 0),

@@ -420,7 +420,9 @@ def test_an_unreachable_database_is_an_error_of_one_line(
     url = f"postgresql://ann:canary@/ownrow?host={host}&port={free_port()}"
     status, output = flask(environment(url, tmp_path), "db", *command)
     assert status == 1
-    assert re.fullmatch(r"Error: The database can't be used: .+Is the server running .+\n", output)
+    assert re.fullmatch(
+        r"Error: The database can't be used: .+: is the server running there\?\n", output
+    )
     assert "canary" not in output
 
 
@@ -431,4 +433,6 @@ def test_a_refusal_by_the_database_is_an_error_of_one_line(
     migrations.upgrade(empty_database_url)
     status, output = flask(environment(as_role(empty_database_url), tmp_path), "db", "rollback")
     assert status == 1
-    assert re.fullmatch(r"Error: The database refuses: permission denied .+\n", output), output
+    assert re.fullmatch(
+        r"Error: The database refuses: permission denied .+ \(SQLSTATE 42501\)\n", output
+    ), output

@@ -292,5 +292,5 @@ def test_an_unreachable_database_is_reported_in_one_line(launch: Launch) -> None
     assert launcher.ended() == 1
     *_, last = launcher.output().splitlines()
     assert "the migrations can't be applied" in last
-    assert "Is the server running" in last
+    assert "is the server running there?" in last
     assert "Traceback" not in launcher.output()

@@ -87,7 +87,7 @@ def test_the_cause_of_an_unreachable_database_is_on_one_line(tmp_path: Path) -> 
     nowhere = "postgresql://ann@/ownrow?host=%2Fnowhere"
     _, output = examine(tmp_path, DATABASE_URL=nowhere)
     (line,) = re.findall("^BAD   database: .*$", output, re.MULTILINE)
-    assert "No such file or directory Is the server running locally" in line
+    assert "there is no socket at that path: is the server running there?" in line
 
 
 def test_missing_migrations_are_reported(empty_database_url: str, tmp_path: Path) -> None:
