@@ -51,11 +51,13 @@ def verify(owner: UUID | None) -> None:
     Exit status 1 names the first entry of a ledger that does not hold, and each trigger or function
     that differs.
     """
-    with connected():
+    with connected(writes=False):
         problems = list(triggers.problems())
         verdicts = [_report(owner_id) for owner_id in _owners(owner)]
     for problem in problems:
         click.echo(problem)
+    if not verdicts:
+        click.echo("there is no ledger yet")
     if problems or not all(verdicts):
         raise SystemExit(1)
 

@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from app.auth import repository
 from app.auth.repository import FoundCredential
 from app.auth.schemas import REGISTRATION, email_key
-from app.cli.connection import connected, password_hash
+from app.cli.connection import connected, password_hash, require_change
 
 users = AppGroup("users", help="Create, list, close and open accounts, and end their sessions.")
 
@@ -20,9 +20,12 @@ password_option = click.option(
 
 
 def _password(*, from_stdin: bool) -> str:
-    """The password, typed twice and not shown, or the first line of standard input."""
+    """The password, typed twice and not shown, or the first line of standard input.
+
+    A byte order mark, which some editors and shells put before a text, is no part of it.
+    """
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        return sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")
     if not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to ask at; use --password-stdin.")
     password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -62,7 +65,7 @@ def create(email: str, password_stdin: bool) -> None:
 @users.command("list")
 def list_users() -> None:
     """List all accounts: id, creation, state and e-mail."""
-    with connected():
+    with connected(writes=False):
         for user in repository.list_users():
             state = "disabled" if user.disabled_at else "enabled"
             click.echo(f"{user.id}  {user.created_at}  {state:8}  {user.email}")
@@ -73,7 +76,7 @@ def list_users() -> None:
 def disable(email: str) -> None:
     """Close an account: nobody can log in to it, and its sessions end."""
     with connected():
-        ended = repository.disable_user(_find(email).id)
+        ended = require_change(repository.disable_user(_find(email).id))
     click.echo(f"disabled; {ended} sessions ended")
 
 
@@ -82,7 +85,7 @@ def disable(email: str) -> None:
 def enable(email: str) -> None:
     """Open an account again."""
     with connected():
-        repository.enable_user(_find(email).id)
+        require_change(repository.enable_user(_find(email).id) or None)
     click.echo("enabled")
 
 
@@ -102,5 +105,7 @@ def set_password(email: str, password_stdin: bool) -> None:
     """Give an account a new password; its sessions end."""
     valid = _valid(email, _password(from_stdin=password_stdin))
     with connected():
-        ended = repository.set_password(_find(email).id, password_hash(valid["password"]))
+        ended = require_change(
+            repository.set_password(_find(email).id, password_hash(valid["password"]))
+        )
     click.echo(f"password set; {ended} sessions ended")

@@ -114,6 +114,18 @@ def examine(config: Config) -> Iterator[Finding]:
     yield from _migration_access(config)
 
 
+def obstacles(config: Config, url: str, *, writes: bool) -> list[Finding]:
+    """What keeps a command from its work with the rights of `url`; raises psycopg.Error.
+
+    A command could otherwise find no row, and take that for success.
+    """
+    database = _look(url)
+    found = [_missing_migrations(database), _hidden_rows(config, database)]
+    if writes:
+        found += [_unusable(database), _without_rights(database)]
+    return [each for each in found if each is not None]
+
+
 def _environment(config: Config) -> Iterator[Finding]:
     yield Finding(GOOD, "environment", f"APP_ENV is {config.app_env}, every setting can be read")
     key_ids = ", ".join(config.jwt_secrets)
@@ -184,9 +196,9 @@ def _look(url: str) -> Database:
         return Database(server, left_out, difference, is_pooled, frozenset(row[0] for row in rows))
 
 
-def _version(_config: Config, database: Database) -> Finding:
-    server, major = database.server, database.server.version_number // 10000
-    if major < OLDEST:
+def _unusable(database: Database) -> Finding | None:
+    server = database.server
+    if server.version_number // 10000 < OLDEST:
         remedy = f"use PostgreSQL {OLDEST} to {NEWEST}"
         return Finding(BAD, "database", f"PostgreSQL {server.version} is too old", remedy)
     if server.encoding != "UTF8":
@@ -195,17 +207,32 @@ def _version(_config: Config, database: Database) -> Finding:
     if server.is_read_only:
         remedy = "connect to the primary: target_session_attrs=read-write in DATABASE_URL"
         return Finding(BAD, "database", "it takes no writes", remedy)
+    return None
+
+
+def _version(_config: Config, database: Database) -> Finding:
+    unusable = _unusable(database)
+    if unusable is not None:
+        return unusable
+    server, major = database.server, database.server.version_number // 10000
     state = GOOD if major <= NEWEST else NOTE
     return Finding(state, "database", f"PostgreSQL {server.version}, {server.encoding}")
 
 
-def _schema(_config: Config, database: Database) -> Finding:
+def _missing_migrations(database: Database) -> Finding | None:
     if database.applied is None:
         return Finding(BAD, "schema", "no migration can be seen", "run: flask db upgrade")
     missing = [name for name in schema.known() if name not in database.applied]
     if missing:
         return Finding(BAD, "schema", f"missing: {', '.join(missing)}", "run: flask db upgrade")
-    if database.applied.difference(schema.known()):
+    return None
+
+
+def _schema(_config: Config, database: Database) -> Finding:
+    missing = _missing_migrations(database)
+    if missing is not None:
+        return missing
+    if (database.applied or frozenset()).difference(schema.known()):
         return Finding(GOOD, "schema", "newer than this code")
     if database.left_out.triggers:
         text = f"without its triggers {', '.join(database.left_out.triggers)}"
@@ -213,11 +240,19 @@ def _schema(_config: Config, database: Database) -> Finding:
     return Finding(GOOD, "schema", "as this code needs it")
 
 
+def _without_rights(database: Database) -> Finding | None:
+    if database.server.may_change_items:
+        return None
+    text = f"{database.server.role_name} may not change items"
+    remedy = "connect as ownrow_app or as the schema's owner, or run: flask db upgrade"
+    return Finding(BAD, "rights", text, remedy)
+
+
 def _rights(_config: Config, database: Database) -> Finding:
     server = database.server
-    if not server.may_change_items:
-        text = f"{server.role_name} may not change items"
-        return Finding(BAD, "rights", text, "connect as ownrow_app, or run: flask db upgrade")
+    without = _without_rights(database)
+    if without is not None:
+        return without
     if database.left_out.functions:
         text = f"functions that are not their role's: {', '.join(database.left_out.functions)}"
         return Finding(BAD, "rights", text, RESTORE)
@@ -236,15 +271,23 @@ def _rights(_config: Config, database: Database) -> Finding:
     return Finding(GOOD, "rights", f"{server.role_name} may do what the service does, and no more")
 
 
+def _hidden_rows(config: Config, database: Database) -> Finding | None:
+    if config.db_row_security or not database.server.has_row_security:
+        return None
+    text = "is in force, but DB_ROW_SECURITY is off: no row can be seen"
+    remedy = "set DB_ROW_SECURITY=on, or run: flask db row-security off"
+    return Finding(BAD, "row security", text, remedy)
+
+
 def _row_security(config: Config, database: Database) -> Finding:
+    hidden = _hidden_rows(config, database)
+    if hidden is not None:
+        return hidden
     part, is_on, is_in_force = (
         "row security",
         config.db_row_security,
         database.server.has_row_security,
     )
-    if is_in_force and not is_on:
-        text = "is in force, but DB_ROW_SECURITY is off: the service sees no row"
-        return Finding(BAD, part, text, "set DB_ROW_SECURITY=on, or run: flask db row-security off")
     if is_on and not is_in_force:
         text = f"DB_ROW_SECURITY is on, but nothing binds {database.server.role_name}"
         remedy = "connect as ownrow_app, and run: flask db row-security on"

@@ -14,7 +14,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app, db
+from app.auth import repository
 from app.config import Config
+from app.values import new_uuid
 from tests.support.api_user import PASSWORD, ApiUser, data, error
 from tests.support.auth_rows import count, run
 from tests.support.server import ROOT
@@ -63,6 +65,26 @@ def test_an_account_is_created_with_a_password_from_standard_input(
     user = data(log_in(client, "alice@example.com"))["user"]
     assert user["id"] == result.output.strip()
     assert user["email"] == "alice@example.com"
+
+
+@pytest.mark.proves("AUTH-22")
+def test_a_byte_order_mark_is_no_part_of_a_password(users: Command, client: FlaskClient) -> None:
+    assert create(users, password=f"\ufeff{PASSWORD}").exit_code == 0
+    assert log_in(client, "alice@example.com").status_code == 200
+
+
+@pytest.mark.proves("AUTH-22")
+def test_an_account_that_is_erased_meanwhile_is_an_error(
+    users: Command, alice: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = repository.find_credential(alice.email)
+    assert found is not None
+    gone = found._replace(id=new_uuid())
+    monkeypatch.setattr(repository, "find_credential", lambda _key: gone)
+    for name in ("disable", "enable"):
+        assert "Nothing was changed" in refused(users(name, alice.email))
+    output = refused(users("set-password", alice.email, "--password-stdin", given=NEW_PASSWORD))
+    assert "Nothing was changed" in output
 
 
 @pytest.mark.proves("AUTH-22")
@@ -152,7 +174,7 @@ def test_without_a_database_the_command_names_database_url(config: Config) -> No
 def test_an_unreachable_database_is_an_error_without_its_address(config: Config) -> None:
     away = replace(config, migration_database_url="postgresql://nobody@127.0.0.1:1/nowhere")
     output = refused(create_app(away).test_cli_runner().invoke(args=["users", "list"]))
-    assert "try again" in output
+    assert "The database can't be used: the connection is refused" in output
     assert "127.0.0.1" not in output
 
 
