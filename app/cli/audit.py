@@ -10,6 +10,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app.config import Config
+from app.db import session
 from app.db.errors import cause
 
 if TYPE_CHECKING:
@@ -119,9 +120,8 @@ def _query_ids() -> dict[str, str]:
     config = cast("Config", current_app.extensions["settings"])
     if config.migration_database_url is None:
         return {}
-    with psycopg.connect(
-        config.migration_database_url, application_name="ownrow command", connect_timeout=2
-    ) as connection:
+    url = config.migration_database_url
+    with session.connect(url, "ownrow command", connect_timeout=2) as connection:
         exists = connection.execute("SELECT to_regclass('pg_stat_statements')").fetchone()
         if exists is None or exists[0] is None:
             return {}

@@ -30,6 +30,7 @@ from app.db.repository import (
     SET_OWNER,
     SET_UP_CONNECTION,
 )
+from app.db.session import set_session
 from app.db.statements import SQL as SQL
 from app.db.statements import NoRow as NoRow
 from app.db.statements import Statement as Statement
@@ -146,6 +147,7 @@ def _new_pool(settings: _Settings) -> Pool:
 
     def set_up(connection: Connection) -> None:
         connection.prepares = config.db_prepare
+        set_session(connection)
         connection.execute(SET_UP_CONNECTION.text, timeouts)
 
     return Pool(

@@ -14,7 +14,7 @@ from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.migrations import Migration, MigrationList
 
-from app.db import schema
+from app.db import schema, session
 
 TABLE = "_yoyo_migration"
 LOCK = 7306086967  # any number that no other program locks in the same database
@@ -69,9 +69,7 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
     _is_locked: bool = False
 
     def connect(self, dburi: _Target) -> Any:
-        connection = psycopg.connect(
-            dburi.url, autocommit=True, connect_timeout=10, application_name="ownrow migration"
-        )
+        connection = session.connect(dburi.url, "ownrow migration", connect_timeout=10)
         connection.add_notice_handler(_log_warning)
         connection.execute(NOTICE_DEATH)
         return connection
@@ -147,7 +145,7 @@ def status(url: str) -> dict[str, bool]:
 
 def switch_row_security(url: str, *, on: bool) -> bool:
     """Enables or disables the policies of 0005; returns whether that was a change."""
-    with psycopg.connect(url, autocommit=True, application_name="ownrow migration") as connection:
+    with session.connect(url, "ownrow migration") as connection:
         connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
 
         def switch() -> bool:

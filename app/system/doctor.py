@@ -13,6 +13,8 @@ from app import db
 from app.config import Config
 from app.db import schema
 from app.db.errors import cause
+from app.db.repository import SET_SESSION
+from app.db.session import set_session
 from app.ratelimit.limits import open_store
 from app.system.repository import INSPECT_SERVER, LIST_MIGRATIONS
 
@@ -58,6 +60,9 @@ NEEDED = {
         "password_hash_of",
     ],
 }
+SETTINGS = "SELECT name, current_setting(name) AS value FROM unnest(%(names)s::text[]) AS name"
+SET_BY_SERVICE = [column.name for column in SET_SESSION.header.columns]
+HARMLESS = ("timezone", "search_path")  # differ on many a sound server
 OLDEST, NEWEST = 15, 18  # major versions of PostgreSQL that the tests run on
 CLOCK_TOLERANCE = 2.0  # seconds
 RESTORE = "restore the backup anew, as in specs/dba.md"
@@ -85,6 +90,7 @@ class Database:
     clock_difference: float
     is_pooled: bool
     applied: frozenset[str] | None
+    differing: dict[str, str]  # what the service sets, where sessions begin with something else
 
 
 def examine(config: Config) -> Iterator[Finding]:
@@ -106,6 +112,7 @@ def examine(config: Config) -> Iterator[Finding]:
         _rights,
         _row_security,
         _pooler,
+        _session,
         _clock,
         _connections,
         _server_log,
@@ -183,6 +190,7 @@ def _look(url: str) -> Database:
         prepare_threshold=None,
         application_name="ownrow doctor",
     ) as connection:
+        differing = _differing(connection)
         server: Any = connection.execute(INSPECT_SERVER.text).fetchone()
         left_out: Any = connection.execute(LEFT_OUT, NEEDED).fetchone()
         before = time.time()
@@ -192,8 +200,17 @@ def _look(url: str) -> Database:
         try:
             rows: list[Any] = connection.execute(LIST_MIGRATIONS.text).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
-            return Database(server, left_out, difference, is_pooled, None)
-        return Database(server, left_out, difference, is_pooled, frozenset(row[0] for row in rows))
+            return Database(server, left_out, difference, is_pooled, None, differing)
+        applied = frozenset(row[0] for row in rows)
+        return Database(server, left_out, difference, is_pooled, applied, differing)
+
+
+def _differing(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """The settings that set_session changes, with the values that it gives them; sets them."""
+    began = dict(connection.execute(SETTINGS, {"names": SET_BY_SERVICE}).fetchall())
+    set_session(connection)
+    wanted = dict(connection.execute(SETTINGS, {"names": SET_BY_SERVICE}).fetchall())
+    return {name: value for name, value in wanted.items() if value != began[name]}
 
 
 def _unusable(database: Database) -> Finding | None:
@@ -309,6 +326,20 @@ def _pooler(config: Config, database: Database) -> Finding:
         remedy = "set DB_PREPARE=off, unless it can hold prepared statements (PgBouncer from 1.22)"
         return Finding(NOTE, "pooler", text, remedy)
     return Finding(GOOD, "pooler", "one is in between; nothing here depends on its connections")
+
+
+def _session(_config: Config, database: Database) -> Finding:
+    names = [name for name in database.differing if name not in HARMLESS]
+    if not names:
+        return Finding(GOOD, "settings", "sessions begin as the service needs them")
+    text = f"sessions begin with another {', '.join(names)}"
+    if not database.is_pooled:
+        return Finding(GOOD, "settings", f"{text}; the service sets its own")
+    role = database.server.role_name
+    remedy = "; ".join(
+        f"ALTER ROLE {role} SET {name} = '{database.differing[name]}'" for name in names
+    )
+    return Finding(NOTE, "settings", f"{text}, and a pooler may hand out such a session", remedy)
 
 
 def _clock(_config: Config, database: Database) -> Finding:
