@@ -17,6 +17,8 @@ PROBES = ("/livez", "/readyz")  # probes address the service by its IP, whatever
 HOST = re.compile(
     r"(?:[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?"
 )
+# Some gateways add the client's port, which differs with each of its connections.
+FORWARDED = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 NETWORK_V6 = 64  # bits of an IPv6 address that a subscriber is given; it chooses the others
 
 
@@ -50,7 +52,7 @@ def _apply_forwarded(environ: "WSGIEnvironment", trusts: Callable[[str], bool]) 
     What stands before it was written by the client itself.
     """
     for item in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-        address = _address(item.strip())
+        address = _forwarded_address(item.strip())
         if address is None:
             break
         environ["REMOTE_ADDR"] = str(address)
@@ -59,6 +61,12 @@ def _apply_forwarded(environ: "WSGIEnvironment", trusts: Callable[[str], bool]) 
     scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip()
     if scheme in ("http", "https"):
         environ["wsgi.url_scheme"] = scheme
+
+
+def _forwarded_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address with or without a port: 203.0.113.5:41000, [2001:db8::1]:41000, 2001:db8::1."""
+    match = FORWARDED.fullmatch(text)
+    return _address((match[1] or match[2]) if match else text)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -1,5 +1,6 @@
 """Proxies, hosts, CORS, and the headers of every response."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -45,6 +46,15 @@ def make(config: Config) -> Iterator[Make]:
         ("10.0.0.7", "", "10.0.0.7"),
         ("11.0.0.7", "203.0.113.9", "11.0.0.7"),
         ("::ffff:10.0.0.7", "2001:db8::9", "2001:db8::9"),
+        ("10.0.0.7", "203.0.113.5:41000", "203.0.113.5"),
+        ("10.0.0.7", "[2001:db8::1]:41000", "2001:db8::1"),
+        ("10.0.0.7", "[2001:db8::1]", "2001:db8::1"),
+        ("10.0.0.7", "[::ffff:203.0.113.5]:41000", "203.0.113.5"),
+        ("10.0.0.7", "198.51.100.1:5, 203.0.113.5:41000, 10.1.2.3:80", "203.0.113.5"),
+        ("10.0.0.7", "203.0.113.5:", "10.0.0.7"),
+        ("10.0.0.7", "203.0.113.5:x", "10.0.0.7"),
+        ("10.0.0.7", "[203.0.113.5", "10.0.0.7"),
+        ("10.0.0.7", "203.0.113.5:410001", "10.0.0.7"),
     ],
 )
 def test_the_client_is_the_last_untrusted_address_of_x_forwarded_for(
@@ -55,6 +65,24 @@ def test_the_client_is_the_last_untrusted_address_of_x_forwarded_for(
     answer = user.get("/client", headers=headers, environ_base={"REMOTE_ADDR": peer})
     trusted = not peer.startswith("11.")
     assert answer.json == [client, "https" if trusted else "http"]
+
+
+@pytest.mark.proves("OPS-50")
+@pytest.mark.parametrize("spelling", ["203.0.113.{}", "[2001:db8:0:{}::1]"])
+def test_clients_behind_a_gateway_that_adds_ports_are_counted_separately(
+    make: Make, spelling: str
+) -> None:
+    user = make(forwarded_allow_ips=("10.0.0.0/8",), rate_limit="2/minute")
+
+    def send(client: int) -> int:
+        peer = {"REMOTE_ADDR": "10.0.0.7"}
+        headers = {"X-Forwarded-For": f"{spelling.format(client)}:{next(ports)}"}
+        answer = user.post("/api/auth/login", json={}, headers=headers, environ_base=peer)
+        return answer.status_code
+
+    ports = itertools.count(41_000)
+    assert [send(1), send(1), send(1)] == [422, 422, 429]
+    assert send(2) == 422
 
 
 @pytest.mark.proves("OPS-50")
