@@ -24,7 +24,8 @@ COPY specs/openapi.yaml specs/
 COPY migrations migrations
 COPY sql sql
 COPY app app
-RUN python -m compileall -q app wsgi.py
+# The files of a checkout have the modes that its umask left.
+RUN chmod -R go+rX . && python -m compileall -q app wsgi.py
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \

@@ -41,10 +41,10 @@ run: $(SERVING) ## serve on http://127.0.0.1:8000 with a PostgreSQL of its own, 
 	@$(PY) -m app.devdb.run
 
 backup: $(SERVING) ## write the database of DATA_DIR to a file: FILE=... or one named by the time
-	@$(PY) -m app.devdb.backup backup $(FILE)
+	@$(PY) -m app.devdb.backup backup "$$FILE"
 
 restore: $(SERVING) ## replace the database of DATA_DIR by a backup: FILE=...
-	@$(PY) -m app.devdb.backup restore $(FILE)
+	@$(PY) -m app.devdb.backup restore "$$FILE"
 
 test: $(DEVELOPING) ## run all tests on a PostgreSQL of their own, or on TEST_DATABASE_URL
 	@$(PY) -m compileall -q app  # a hundred processes import it

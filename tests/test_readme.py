@@ -145,10 +145,17 @@ def test_every_flask_command_is_documented() -> None:
     assert set(documented) == set(COMMANDS)
 
 
-def test_the_documented_database_url_of_make_run_works(used_data_dir: Path) -> None:
+@pytest.mark.parametrize("name", ["ownrow", "my ownrow"])
+def test_the_documented_database_url_of_make_run_works(used_data_dir: Path, name: str) -> None:
     (command,) = re.findall(r"^    (DATABASE_URL=.+flask.+)$", README, re.MULTILINE)
-    command = command.replace("$PWD/.data", str(used_data_dir))
-    command = command.replace(".venv/bin/flask", str(Path(sys.executable).with_name("flask")))
+    checkout = used_data_dir / name
+    checkout.mkdir()
+    for link, target in {
+        ".data": used_data_dir,
+        ".venv": Path(sys.prefix),
+        **{each: ROOT / each for each in ("app", "migrations", "specs", "sql", "wsgi.py")},
+    }.items():
+        (checkout / link).symlink_to(target)
     with devdb.start(used_data_dir) as server:
         with psycopg.connect(server.url()) as connection:
             connection.execute(
@@ -157,8 +164,8 @@ def test_the_documented_database_url_of_make_run_works(used_data_dir: Path) -> N
             )
         run = subprocess.run(
             ["bash", "-c", command],
-            cwd=ROOT,
-            env=minimal_environment(DATA_DIR=str(used_data_dir)),
+            cwd=checkout,
+            env=minimal_environment(PWD=str(checkout)),
             capture_output=True,
             text=True,
             timeout=60,

@@ -163,6 +163,12 @@ class _Installation:
     def program(self, name: str) -> str:
         return str(self.root / "bin" / name)
 
+    def directories(self) -> list[Path]:
+        """What its programs read: bin, lib and share, and the shared libraries of the wheel."""
+        root = self.root.resolve()
+        libraries = root.parent.with_name(f"{root.parent.name}.libs")
+        return [root, libraries] if libraries.is_dir() else [root]
+
     def as_child(self, *arguments: str) -> list[str]:
         user = self.user.pw_name if os.geteuid() == 0 else None
         return child_process.command(arguments, death_signal=signal.SIGINT, user=user)
@@ -245,17 +251,28 @@ def _let_in(installation: _Installation, data_dir: Path) -> None:
     """For root: let the server's user reach its programs and its data, and no more than that."""
     if os.geteuid() != 0:
         return
-    programs = installation.root.resolve()
-    opened = _open_path(data_dir, installation.user) + _open_path(programs, installation.user)
-    if not Path(installation.program("postgres")).stat().st_mode & stat.S_IXOTH:
-        subprocess.run(["chmod", "-R", "o+rX", str(programs)], check=True)  # noqa: S607
-        opened.append(programs)
+    opened = _open_path(data_dir, installation.user)
+    for programs in installation.directories():
+        opened += _open_path(programs, installation.user)
+        if not _is_open(programs):
+            subprocess.run(["chmod", "-R", "o+rX", str(programs)], check=True)  # noqa: S607
+            opened.append(programs)
     if opened:
         logger.warning(
             "PostgreSQL runs as %s: let others pass through (not read) %s",
             installation.user.pw_name,
             ", ".join(str(path) for path in opened),
         )
+
+
+def _is_open(directory: Path) -> bool:
+    """Whether others can read all of it: a umask at its installation may have kept them out."""
+    needed = {True: stat.S_IROTH | stat.S_IXOTH, False: stat.S_IROTH}
+    return all(
+        each.stat().st_mode & needed[each.is_dir()] == needed[each.is_dir()]
+        for each in (directory, *directory.rglob("*"))
+        if each.exists()
+    )
 
 
 def _open_path(path: Path, user: pwd.struct_passwd) -> list[Path]:
