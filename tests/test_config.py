@@ -317,6 +317,18 @@ def test_a_database_that_is_away_is_reported_without_its_address(
     assert CANARY not in output
 
 
+@pytest.mark.proves("RUN-7")
+@pytest.mark.parametrize("program", ["flask doctor", "make run"])
+def test_variables_that_gunicorn_reads_itself_are_reported_with_the_others(
+    tmp_path: Path, program: str
+) -> None:
+    wrong = {"WEB_CONCURRENCY": "many", "FORWARDED_ALLOW_IPS": "proxy", "PORT": "http"}
+    done = start(tmp_path, PROGRAMS[program], LOG_LEVEL="loud", **wrong)
+    assert done.returncode != 0
+    for name in (*wrong, "LOG_LEVEL"):
+        assert f"{name} must be" in done.stdout + done.stderr
+
+
 def start(tmp_path: Path, program: list[str], **settings: str) -> subprocess.CompletedProcess[str]:
     """Runs a module to its end, with these settings."""
     return subprocess.run(

@@ -287,6 +287,11 @@ def test_in_staging_an_embedded_database_is_started_and_migrated(launch: Launch)
     assert "Applied migration 0001.accounts" in launcher.output()
 
 
+@pytest.mark.proves("RUN-7")
+def test_empty_variables_count_as_unset_for_gunicorn_too(launch: Launch) -> None:
+    launch(WEB_CONCURRENCY="", FORWARDED_ALLOW_IPS="", SENDFILE="").ready()
+
+
 def test_an_unreachable_database_is_reported_in_one_line(launch: Launch) -> None:
     launcher = launch(DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
     assert launcher.ended() == 1
