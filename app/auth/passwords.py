@@ -74,12 +74,15 @@ class Passwords:
     def verify(self, password: str, stored: str | None) -> bool:
         """Whether it is the password; takes the same time where there is no hash or a broken one.
 
-        To be called in turn().
+        Text of another length than a password's is not read: to normalise 64 KiB could take
+        seconds. To be called in turn().
         """
+        is_possible = SHORTEST <= len(password) <= LONGEST
         usable = stored is not None and BCRYPT_HASH.fullmatch(stored) is not None
         candidate = stored if stored is not None and usable else self._no_hash
-        work = self._hasher.submit(bcrypt.checkpw, _digest(password), candidate.encode())
-        return work.result() and usable
+        digest = _digest(password if is_possible else "")
+        work = self._hasher.submit(bcrypt.checkpw, digest, candidate.encode())
+        return work.result() and usable and is_possible
 
 
 def is_common(password: str) -> bool:

@@ -10,15 +10,11 @@ from marshmallow import ValidationError
 
 from app.auth.passwords import LONGEST, SHORTEST, is_common
 from app.http.fields import StrictSchema, Text
-from app.values import fold
+from app.values import IGNORABLE, nfkc_casefold
 
 SHORTEST_EMAIL, LONGEST_EMAIL = 3, 254  # characters; RFC 5321's limit of a path
-# Unicode's Default_Ignorable_Code_Point: invisible, so that they only make look-alikes.
-IGNORABLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
+LONGEST_LABEL = 63  # characters of a domain, between dots; with others than ASCII fewer are valid
+DOTS = re.compile("[.\u3002\uff0e\uff61]")  # that separate labels (UTS #46)
 
 
 class Email(Text):
@@ -60,20 +56,27 @@ class TriedPassword(Text):
 
 def normal_email(text: str) -> str | None:
     """The address as it is stored and shown; None where the text is no address."""
+    visible = IGNORABLE.sub("", text).strip()
+    if _has_long_label(visible):
+        return None
     try:
-        valid = validate_email(
-            IGNORABLE.sub("", text).strip(), check_deliverability=False, test_environment=True
-        )
+        valid = validate_email(visible, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         return None
     return unicodedata.normalize("NFC", valid.normalized.lower())
+
+
+def _has_long_label(address: str) -> bool:
+    """Whether its domain can't be one; to check the characters of a label takes quadratic time."""
+    domain = unicodedata.normalize("NFC", address.rpartition("@")[2])
+    return max(map(len, DOTS.split(domain))) > LONGEST_LABEL
 
 
 def email_key(text: str) -> str:
     """The key under which spellings of an address are one account (Unicode's toNFKC_Casefold)."""
     if len(text) > 2 * LONGEST_EMAIL:
         return ""  # no account's key; longer text is not folded
-    return IGNORABLE.sub("", fold(normal_email(text) or text))
+    return nfkc_casefold(normal_email(text) or text)
 
 
 class Registration(StrictSchema):

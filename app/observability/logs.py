@@ -21,7 +21,8 @@ SECRETS = (
     (re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]*"), "[hash]"),
     # Matches from a word's beginning only: linear time in a long word without @.
     (re.compile(r"(?<![^\s@\"'<>()=:,/])[^\s@\"'<>()=:,/]++@[^\s@\"'<>()=:,/]+"), "[e-mail]"),
-    (re.compile(r"eyJ[\w-]*(\.[\w-]*){1,2}|[A-Za-z0-9_-]{40,}"), "[token]"),
+    # Matches a word without a dot, too: else each eyJ in it would read the word to its end.
+    (re.compile(r"eyJ[\w-]*+(\.[\w-]*+){0,2}|[A-Za-z0-9_-]{40,}"), "[token]"),
 )
 LINE_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 

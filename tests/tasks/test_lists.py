@@ -227,11 +227,25 @@ FINDS: list[tuple[str, str]] = [
     ("a*b?[c]", "*b?[c]"),
     ("the not and or", "the not"),
     ("I don´t", "DON´T"),
+    ("Reise nach İstanbul", "istanbul"),
+    ("reise nach istanbul", "İSTANBUL"),
+    ("i\u0307zmir", "İzmir"),
+]
+# The same, where the characters that make the difference are invisible.
+FINDS_INVISIBLE = [
+    ("Donau\u00addampfschiff", "donaudampf"),
+    ("Donaudampfschiff", "donau\u00addampf"),
+    ("می\u200cخواهم", "میخواهم"),
+    ("क्\u200dष", "क्ष"),
+    ("I \u2764\ufe0f tea", "\u2764"),
+    ("zero\u200bwidth\ufeff", "zerowidth"),
+    ("e\u0316\u034f\u0301", "é\u0316"),
+    ("e" + "\u0301" * 40, "e" + "\u0301" * 35),
 ]
 
 
-@pytest.mark.proves("TASK-13")
-@pytest.mark.parametrize(("text", "words"), FINDS)
+@pytest.mark.proves("TASK-13", "TASK-16")
+@pytest.mark.parametrize(("text", "words"), FINDS + FINDS_INVISIBLE)
 def test_a_search_matches_each_word_regardless_of_case_and_unicode_form(
     alice: ApiUser, text: str, words: str
 ) -> None:
