@@ -239,7 +239,7 @@ def _calls_of(owner: Uuid, size: int) -> dict[str, Callable[[], object]]:
         "page 1": page,
         "search, every task has the word": partial(page, words=COMMON_WORD),
         GROWS: partial(page, words=RARE_WORD),
-        "create": partial(ledger.change, owner, repository.CREATE, NEW_TASK, None, ORIGIN),
+        "create": partial(ledger.change, owner, repository.CREATE.prepare(NEW_TASK), None, ORIGIN),
         "sync": partial(
             ledger.changes,
             owner,

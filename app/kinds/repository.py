@@ -1,20 +1,19 @@
 """Batch and export over all kinds of items. Each function is one transaction."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from app import db
 from app.errors import NotFound, PreconditionFailed
 from app.ledger import repository as ledger
-from app.ledger.repository import Change, Document, Item, Written
+from app.ledger.repository import Document, Item, PreparedChange, Written
 from app.values import Origin, Uuid
 
 
 class Step(NamedTuple):
-    """An operation of a batch: its change, the change's fields, the versions that it expects."""
+    """An operation of a batch: its change, and the versions that it expects."""
 
-    change: Change
-    fields: dict[str, Any]
+    change: PreparedChange
     if_versions: Sequence[int] | None
 
 
@@ -29,7 +28,7 @@ def batch(
     calls = [
         (
             step.change.statement,
-            ledger.change_params(owner_id, step.change, step.fields, step.if_versions, origin),
+            ledger.change_params(owner_id, step.change, step.if_versions, origin),
         )
         for step in steps
     ]

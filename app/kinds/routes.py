@@ -62,9 +62,10 @@ def _position(token: str, query: Query) -> Position:
 def apply_batch() -> JsonResponse:
     """Makes up to 100 changes in one transaction."""
     steps = read_body(BATCH, BATCH_LIMIT)["operations"]
+    owner, versions, by = owner_id(), if_versions(), origin()
 
     def write() -> WriteResponse:
-        items = repository.batch(owner_id(), steps, if_versions(), origin())
+        items = repository.batch(owner, steps, versions, by)
         return WriteResponse(200, b'{"results":[' + b",".join(item.json for item in items) + b"]}")
 
     return answer_once(write)

@@ -68,7 +68,7 @@ def _step(given: Any) -> Step:
     rest = {name: value for name, value in given.items() if name not in ("kind", "op")}
     loaded = operation.schema.load(rest)
     version = loaded.pop("if_version", None)
-    return Step(operation.change, loaded, None if version is None else [version])
+    return Step(operation.change.prepare(loaded), None if version is None else [version])
 
 
 class Batch(StrictSchema):

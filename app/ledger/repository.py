@@ -119,14 +119,26 @@ Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Change:
-    """A statement that changes one item, and its parameters made from a body's fields.
+class PreparedChange:
+    """A statement that changes one item, and its parameters.
 
     The parameters owner_id, if_versions, request_id and session_id are added to them.
     """
 
     statement: db.Statement[Written]
+    params: Fields
+
+
+@dataclass(frozen=True)
+class Change:
+    """A statement that changes one item, and how its parameters are made from a body's fields."""
+
+    statement: db.Statement[Written]
     params: Callable[[Fields], Fields]
+
+    def prepare(self, fields: Fields) -> PreparedChange:
+        """The change with these fields; outside a transaction, as folding text takes time."""
+        return PreparedChange(self.statement, self.params(fields))
 
 
 @dataclass(frozen=True)
@@ -140,7 +152,7 @@ class Item:
     @property
     def json(self) -> bytes:
         """The item as JSON; of one in the trash its id and version."""
-        return self.document or orjson.dumps({"id": self.id, "version": self.version})
+        return self.document or b'{"id":"%b","version":%d}' % (self.id.encode(), self.version)
 
 
 @dataclass(frozen=True)
@@ -163,26 +175,24 @@ class Removed(NamedTuple):
 
 def change(
     owner_id: Uuid,
-    what: Change,
-    fields: Fields,
+    what: PreparedChange,
     if_versions: Sequence[int] | None,
     origin: Origin,
 ) -> Item:
     """Changes an item; raises NotFound, or PreconditionFailed at a version not in `if_versions`."""
-    params = change_params(owner_id, what, fields, if_versions, origin)
+    params = change_params(owner_id, what, if_versions, origin)
     return changed(db.fetch_one(what.statement, params, grouped=True))
 
 
 def change_params(
     owner_id: Uuid,
-    what: Change,
-    fields: Fields,
+    what: PreparedChange,
     if_versions: Sequence[int] | None,
     origin: Origin,
 ) -> Fields:
     """All parameters of the change's statement."""
     own = {"owner_id": owner_id, "if_versions": if_versions, **origin._asdict()}
-    return {**what.params(fields), **own}
+    return {**what.params, **own}
 
 
 def changed(row: Written | None) -> Item:

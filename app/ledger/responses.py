@@ -20,10 +20,12 @@ CREATED = 201
 
 def answer_change(change: Change, fields: Mapping[str, Any], status: int = 200) -> JsonResponse:
     """Changes an item, once per Idempotency-Key; an item that was created has a Location."""
+    prepared, versions, by = change.prepare(fields), if_versions(), origin()
+    owner, path = owner_id(), current_request().path
 
     def write() -> WriteResponse:
-        item = repository.change(owner_id(), change, fields, if_versions(), origin())
-        location = f"{current_request().path}/{item.id}" if status == CREATED else None
+        item = repository.change(owner, prepared, versions, by)
+        location = f"{path}/{item.id}" if status == CREATED else None
         return WriteResponse(status, item.json, str(item.version), location)
 
     return answer_once(write)

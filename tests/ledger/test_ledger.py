@@ -53,19 +53,19 @@ def overtake(
 
 def rename(owner_id: Uuid, task_id: Uuid) -> object:
     fields = {"id": task_id, "title": "newer"}
-    return ledger.change(owner_id, repository.UPDATE, fields, None, ORIGIN)
+    return ledger.change(owner_id, repository.UPDATE.prepare(fields), None, ORIGIN)
 
 
 def toggle(owner_id: Uuid, task_id: Uuid) -> object:
-    return ledger.change(owner_id, repository.COMPLETE, {"id": task_id}, None, ORIGIN)
+    return ledger.change(owner_id, repository.COMPLETE.prepare({"id": task_id}), None, ORIGIN)
 
 
 def delete(owner_id: Uuid, task_id: Uuid) -> object:
-    return ledger.change(owner_id, repository.DELETE, {"id": task_id}, None, ORIGIN)
+    return ledger.change(owner_id, repository.DELETE.prepare({"id": task_id}), None, ORIGIN)
 
 
 def restore(owner_id: Uuid, task_id: Uuid) -> object:
-    return ledger.change(owner_id, repository.RESTORE, {"id": task_id}, None, ORIGIN)
+    return ledger.change(owner_id, repository.RESTORE.prepare({"id": task_id}), None, ORIGIN)
 
 
 def actions(user: ApiUser, task: dict[str, Any]) -> list[str]:

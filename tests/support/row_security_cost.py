@@ -81,7 +81,7 @@ def measure(url: str, directory: Path, task_id: Uuid) -> None:
 
 def change(what: Change, **fields: Any) -> Item:
     """Changes one of OWNER's tasks."""
-    return ledger.change(OWNER, what, fields, None, ORIGIN)
+    return ledger.change(OWNER, what.prepare(fields), None, ORIGIN)
 
 
 def connect(url: str, directory: Path, mode: str) -> None:

@@ -1,0 +1,120 @@
+"""Between the statements of a transaction nothing else runs: its locks would wait for it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from flask import Flask
+
+import app as package
+from app import db
+from app.http.request import current_request
+from app.ledger import repository
+from app.values import fold
+from tests.support.api_user import PASSWORD, ApiUser, data, register
+
+ROOT = Path(package.__file__).parent
+# Modules of C functions that work on clients' text; Python's re and json end in the last two.
+WORK = {"unicodedata", "_hashlib", "_hmac", "_blake2", "_bcrypt", "orjson", "_sre", "_json"}
+TEXT = "Ünïcode ﷺ"
+
+
+def is_of_transactions(frame: FrameType) -> bool:
+    """Whether this function of the application belongs between statements."""
+    file = Path(frame.f_code.co_filename)
+    in_database = file.is_relative_to(ROOT / "db") or file.name in ("repository.py", "errors.py")
+    is_write = "write" in frame.f_code.co_qualname.split(".")  # called by idempotency.once
+    return in_database or is_write
+
+
+@contextmanager
+def recording() -> Iterator[set[str]]:
+    """What this thread calls between statements, apart from `is_of_transactions`."""
+    called: set[str] = set()
+
+    def record(frame: FrameType, event: str, argument: Any) -> None:
+        if db._database.thread.connection is None:
+            return
+        if event == "call" and Path(frame.f_code.co_filename).is_relative_to(ROOT):
+            if not is_of_transactions(frame):
+                called.add(frame.f_code.co_qualname)
+        elif event == "c_call" and str(argument.__module__).partition(".")[0] in WORK:
+            called.add(f"{argument.__module__}.{argument.__name__}")
+
+    sys.setprofile(record)
+    try:
+        yield called
+    finally:
+        sys.setprofile(None)
+
+
+def make_every_write(user: ApiUser) -> None:
+    """Calls each route that writes, most of them with an Idempotency-Key."""
+    keys = ({"Idempotency-Key": f"key {number}", "If-Match": "*"} for number in range(100))
+    fields = {"title": TEXT, "description": TEXT}
+    task = f"/{data(user.post(json=fields, headers=next(keys)))['id']}"
+    for _ in range(2):
+        assert user.post(json=fields, headers={"Idempotency-Key": "again"}).status_code == 201
+    for method in ("PUT", "PATCH"):
+        changed = {"title": f"{TEXT} {method}"}
+        path = f"/api/me/tasks{task}"
+        assert user.call(method, path, json=changed, headers=next(keys)).status_code == 200
+    assert user.patch(f"{task}/complete", headers=next(keys)).status_code == 200
+    assert user.delete(task, headers=next(keys)).status_code == 200
+    assert user.post(f"{task}/restore", headers=next(keys)).status_code == 200
+    create, update = {"op": "create", **fields}, {"op": "update", "id": task[1:], "title": TEXT}
+    delete = {"op": "delete", "id": task[1:]}
+    assert user.batch(create, update, delete, headers=next(keys)).status_code == 200
+    assert user.batch(create).status_code == 200
+    assert user.delete(task, headers=next(keys)).status_code == 404
+    credentials = {"email": user.email, "password": PASSWORD}
+    session = data(user.client.post("/api/auth/login", json=credentials))
+    token = {"refresh_token": session["refresh_token"]}
+    session = data(user.client.post("/api/auth/refresh", json=token))
+    token = {"refresh_token": session["refresh_token"]}
+    other = data(user.call("GET", "/api/auth/sessions"))[0]["id"]
+    assert user.call("DELETE", f"/api/auth/sessions/{other}").status_code == 200
+    assert user.client.post("/api/auth/logout", json=token).status_code == 200
+    change = {"current_password": PASSWORD, "new_password": f"{PASSWORD} {TEXT}"}
+    assert user.call("PUT", "/api/auth/password", json=change).status_code == 200
+    body = {"password": change["new_password"]}
+    assert user.call("DELETE", "/api/auth/me", json=body).status_code == 200
+
+
+@pytest.mark.proves("OPS-44")
+def test_between_the_statements_of_a_transaction_nothing_else_runs(app: Flask) -> None:
+    called: set[tuple[str, str]] = set()
+
+    @app.before_request
+    def note() -> None:
+        request = current_request()
+        called.add((request.endpoint or "", request.method))
+
+    with recording() as between:
+        make_every_write(register(app.test_client(), "alice@example.com"))
+    writing = {
+        (rule.endpoint, method)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) & {"POST", "PUT", "PATCH", "DELETE"}
+    }
+    assert writing - called == set()
+    assert between == set()
+
+
+@pytest.mark.proves("OPS-44")
+def test_work_between_statements_is_noticed(
+    alice: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(row: Any) -> Any:
+        fold(TEXT)
+        return changed(row)
+
+    changed = repository.changed
+    monkeypatch.setattr(repository, "changed", late)
+    with recording() as between:
+        alice.batch({"op": "create", "title": "a"})
+    assert {"fold", "unicodedata.normalize"} <= between
