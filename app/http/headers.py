@@ -15,7 +15,7 @@ SECURITY = [
 CLOSED = (POLICY, "default-src 'none'; frame-ancestors 'none'")
 ONLY_TLS = ("Strict-Transport-Security", "max-age=31536000")  # seconds
 NOT_STORED = ("Cache-Control", "no-store")
-PRIVATE = ("Cache-Control", "private, no-cache")
+PRIVATE = ("Cache-Control", "private, no-cache, no-transform")  # compression weakens ETags
 
 SENDABLE = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"
 READABLE = "ETag, Link, Location, Retry-After, Idempotent-Replayed, X-Request-Id"

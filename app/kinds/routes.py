@@ -74,13 +74,15 @@ def apply_batch() -> JsonResponse:
 @blueprint.get("/export")
 def export_items() -> flask.Response:
     """All items as JSON, or all tasks as CSV, streamed."""
-    form = read_query(EXPORT)["format"]
+    query = read_query(EXPORT)
+    form, marked = query["format"], query["bom"]
     kinds = list(KINDS.values()) if form == "json" else [TASK]
     chunks = repository.export(owner_id(), [kind.export for kind in kinds])
     response = flask.Response()
     if current_request().method == "GET":
         read = _begun(chunks)
-        response.response = as_json(kinds, read) if form == "json" else as_csv(read)
+        is_json = form == "json"
+        response.response = as_json(kinds, read) if is_json else as_csv(read, marked=marked)
     response.automatically_set_content_length = False  # HEAD must not tell another length than GET
     response.call_on_close(chunks.close)
     response.content_type = CONTENT_TYPES[form]

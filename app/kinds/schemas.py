@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, ValidationError, fields
+from marshmallow import EXCLUDE, ValidationError, fields, validates_schema
 
-from app.http.fields import Choice, QueryInteger, StrictSchema
+from app.http.fields import Choice, QueryFlag, QueryInteger, StrictSchema
 from app.kinds import KINDS
 from app.kinds.repository import Step
 
@@ -30,6 +30,13 @@ class Export(StrictSchema):
     """Parameters of the export."""
 
     format = Choice("json", "csv", load_default="json")
+    bom = QueryFlag(load_default=False)
+
+    @validates_schema
+    def marks_csv_only(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """JSON has no byte order mark (RFC 8259)."""
+        if data["bom"] and data["format"] != "csv":
+            raise ValidationError({"bom": ["Is for format=csv only."]})
 
 
 class Operation(StrictSchema):

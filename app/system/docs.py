@@ -35,7 +35,6 @@ def openapi() -> Response:
     document, tag = contract()
     response = Response(document, mimetype="application/json")
     response.set_etag(tag)
-    response.cache_control.no_cache = True
     return _conditional(response)
 
 
@@ -73,6 +72,7 @@ def _file(path: Path) -> Response:
 
 def _conditional(response: Response) -> Response:
     """304 where If-None-Match or If-Modified-Since allow it."""
+    response.cache_control.no_cache = response.cache_control.no_transform = True
     response.make_conditional(request)
     del response.headers["Date"]  # the server adds one
     return response

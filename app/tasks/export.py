@@ -20,14 +20,21 @@ COLUMNS = (
     "updated_at",
     "version",
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The fullwidth ones are converted to ASCII by spreadsheets in Japanese and Chinese.
+FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def as_csv(chunks: Iterable[tuple[Any, Sequence[Document]]]) -> Generator[bytes, None, None]:
+def as_csv(
+    chunks: Iterable[tuple[Any, Sequence[Document]]], *, marked: bool = False
+) -> Generator[bytes, None, None]:
     """RFC 4180: a header, then a record per task; null is an empty cell.
 
-    `chunks` are pairs of a statement and tasks.
+    `chunks` are pairs of a statement and tasks. `marked` puts a byte order mark in front, by which
+    Excel recognises UTF-8.
     """
+    if marked:
+        yield BYTE_ORDER_MARK
     records: list[Sequence[str]] = [COLUMNS]
     for _, chunk in chunks:
         yield _lines([*records, *(_record(orjson.loads(row.document)) for row in chunk)])

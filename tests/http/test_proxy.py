@@ -259,12 +259,12 @@ def test_each_kind_of_response_has_its_cache_control(client: FlaskClient, alice:
 
     assert cache_control("/api/auth/me") == "no-store"
     assert client.post("/api/auth/login", json={}).headers["Cache-Control"] == "no-store"
-    assert cache_control("/api/me/tasks") == "private, no-cache"
-    assert cache_control("/api/me/tasks/nothing") == "private, no-cache"
+    assert cache_control("/api/me/tasks") == "private, no-cache, no-transform"
+    assert cache_control("/api/me/tasks/nothing") == "private, no-cache, no-transform"
     assert cache_control("/livez") == "no-store"
     assert cache_control("/readyz") == "no-store"
     assert cache_control("/nowhere") == "no-store"
     assert cache_control("/") == "no-store"
     assert cache_control("/metrics") == "no-store"
     for revalidated in ("/openapi.json", "/docs"):
-        assert cache_control(revalidated) == "no-cache"
+        assert cache_control(revalidated) == "no-cache, no-transform"

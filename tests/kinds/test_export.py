@@ -67,7 +67,7 @@ def test_json_is_the_default_and_equals_the_list(alice: ApiUser) -> None:
     assert answer.get_json() == {"tasks": tasks}
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="ownrow.json"'
-    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert answer.headers["Cache-Control"] == "private, no-cache, no-transform"
     assert alice.export("json").data == answer.data
 
 
@@ -146,7 +146,7 @@ def test_csv_follows_rfc_4180(alice: ApiUser) -> None:
 
 
 @pytest.mark.proves("TASK-62")
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", [*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_a_cell_that_begins_like_a_formula_is_escaped(alice: ApiUser, start: str) -> None:
     text = f"{start}1+1"
     alice.create(f"x{text}", text)
@@ -156,6 +156,24 @@ def test_a_cell_that_begins_like_a_formula_is_escaped(alice: ApiUser, start: str
     assert cells[0] == [f"x{text}".strip(), f"'{text}"]
     if start.strip():
         assert cells[1] == [f"'{text}", f"x{text}"]
+
+
+@pytest.mark.proves("TASK-63")
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_byte_order_mark_is_added_on_demand(alice: ApiUser, count: int) -> None:
+    for _ in range(count):
+        alice.create("ü")
+    plain = alice.export("csv").data
+    assert plain.startswith(b"id,")
+    assert alice.export("csv&bom=false").data == plain
+    assert alice.export("csv&bom=true").data == b"\xef\xbb\xbf" + plain
+
+
+@pytest.mark.proves("TASK-63")
+def test_a_byte_order_mark_is_for_csv_only(alice: ApiUser) -> None:
+    assert broken_fields(alice.export("json&bom=true")) == ["bom"]
+    assert broken_fields(alice.export("csv&bom=1")) == ["bom"]
+    assert alice.export("json&bom=false").status_code == 200
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
