@@ -5,7 +5,8 @@ from typing import cast
 from app.auth.access_tokens import AccessTokens
 from app.auth.ended_sessions import EndedSessions
 from app.errors import Forbidden, NotFound, Unauthenticated
-from app.http.request import Request, current_request
+from app.http.authorization import bearer_token
+from app.http.request import current_request
 from app.values import Identity, canonical_uuid
 
 
@@ -18,7 +19,7 @@ def authenticate() -> None:
     """Sets the request's identity: 401 without a valid token, 403 for another user's path."""
     request = current_request()
     ended: EndedSessions = request.app.extensions["ended_sessions"]
-    caller = access_tokens().verify(_bearer_token(request))
+    caller = access_tokens().verify(bearer_token(request))
     if ended.contains(caller.session_id):
         raise Unauthenticated(invalid=True)
     request.identity = caller
@@ -29,17 +30,6 @@ def take_path_user(endpoint: str | None, values: dict[str, str] | None) -> None:
     """Keeps {user_id} for `authenticate`; views don't get it, so that none can trust it."""
     if values is not None:
         current_request().path_user = values.pop("user_id", "me")
-
-
-def _bearer_token(request: Request) -> str:
-    """The token of the Authorization header, which is the only place for one."""
-    header = request.header("AUTHORIZATION")
-    if header is None:
-        raise Unauthenticated
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated(invalid=True)
-    return token
 
 
 def _check_path(user_id: str, caller: Identity) -> None:

@@ -65,7 +65,8 @@ class AccessTokens:
 
     def _decode(self, token: str) -> tuple[Identity, int]:
         try:
-            if len(token) > LONGEST or not _canonical_signature(token):
+            is_readable = len(token) <= LONGEST and _is_utf_8(token)
+            if not is_readable or not _canonical_signature(token):
                 raise Unauthenticated(invalid=True)
             key = self._key(jwt.get_unverified_header(token))
             claims = jwt.decode(
@@ -89,6 +90,12 @@ class AccessTokens:
         if not isinstance(key_id, str) or key_id not in self._keys:
             raise Unauthenticated(invalid=True)
         return self._keys[key_id]
+
+
+def _is_utf_8(token: str) -> bool:
+    """Whether header and claims are UTF-8 (RFC 7519); the library takes UTF-16 and UTF-32, too."""
+    texts = [base64url_decode(part.encode("ascii")).decode() for part in token.split(".")[:2]]
+    return all(text.startswith("{") and "\x00" not in text for text in texts)
 
 
 def _canonical_signature(token: str) -> bool:

@@ -1,5 +1,6 @@
 """/api/auth: accounts and their sessions."""
 
+from contextlib import suppress
 from typing import Any, cast
 
 import orjson
@@ -196,8 +197,11 @@ def _user(row: User | FoundCredential) -> dict[str, Any]:
 
 
 def _user_agent() -> str | None:
-    agent = (current_request().header("USER_AGENT") or "").replace("\x00", "")
-    return agent[:LONGEST_USER_AGENT] or None
+    """The User-Agent; WSGI has its bytes as latin-1, although most clients send UTF-8."""
+    agent = current_request().header("USER_AGENT") or ""
+    with suppress(UnicodeError):
+        agent = agent.encode("latin-1").decode()
+    return agent.replace("\x00", "")[:LONGEST_USER_AGENT] or None
 
 
 def _refresh_tokens() -> RefreshTokens:

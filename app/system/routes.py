@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from app import __version__
 from app.config import Config
 from app.errors import NotFound, NotReady, Unauthenticated
+from app.http.authorization import bearer_token
 from app.http.dispatch import DirectBlueprint
 from app.http.request import current_request
 from app.http.responses import JsonResponse, success
@@ -55,10 +56,8 @@ def metrics() -> flask.Response:
     config = _config()
     if config.metrics_token is None:
         raise NotFound
-    given = current_request().header("AUTHORIZATION")
-    if given is None:
-        raise Unauthenticated
-    if not hmac.compare_digest(given.encode(), f"Bearer {config.metrics_token}".encode()):
+    given = bearer_token(current_request())
+    if not hmac.compare_digest(given.encode(), config.metrics_token.encode()):
         raise Unauthenticated(invalid=True)
     text = cast("Metrics", current_request().app.extensions["metrics"]).text()
     return flask.Response(text, content_type=CONTENT_TYPE_LATEST)

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -293,6 +293,49 @@ def test_two_authorization_headers_are_refused(
         for pair in ((valid, other), (other, valid)):
             answer = offline_client.get(GUARDED, headers=[("Authorization", each) for each in pair])
             assert_refused(answer)
+
+
+@pytest.mark.proves("API-23")
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
+@pytest.mark.parametrize("blanks", [" ", "  ", " " * 50])
+def test_the_scheme_is_read_in_any_case_and_before_any_blanks(
+    offline_client: FlaskClient, tokens: AccessTokens, scheme: str, blanks: str
+) -> None:
+    header = f"{scheme}{blanks}{tokens.issue(OWNER, SESSION)}"
+    answer = offline_client.get(GUARDED, headers={"Authorization": header})
+    assert error(answer)[0] != 401
+
+
+ENCODINGS = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "utf-8-sig"]
+
+
+@pytest.mark.proves("AUTH-23")
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("part", [0, 1])
+def test_header_and_claims_are_utf_8(offline_client: FlaskClient, encoding: str, part: int) -> None:
+    encodings = ["utf-8", "utf-8"]
+    assert error(send(offline_client, sign_encoded(encodings)))[0] != 401
+    encodings[part] = encoding
+    assert_refused(send(offline_client, sign_encoded(encodings)))
+
+
+def sign_encoded(encodings: Sequence[str]) -> str:
+    """A token of valid header and claims in these encodings."""
+    texts = (json.dumps(header()), json.dumps(claims()))
+    parts = [text.encode(encoding) for text, encoding in zip(texts, encodings, strict=True)]
+    signed = ".".join(map(encode, parts))
+    return f"{signed}.{encode(hmac.digest(SECRET.encode(), signed.encode(), hashlib.sha256))}"
+
+
+@pytest.mark.proves("AUTH-23")
+@pytest.mark.parametrize("name", ["sub", "sid"])
+@pytest.mark.parametrize(
+    "value", ["", "nobody", "ABCDEF00-0000-4000-8000-000000000000", f"{{{SESSION}}}", 1, [], {}]
+)
+def test_user_and_session_are_canonical_uuids(
+    offline_client: FlaskClient, name: str, value: object
+) -> None:
+    assert_refused(send(offline_client, sign(header(), claims(**{name: value}))))
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Token", "JWT", "Bearer:", ""])

@@ -244,6 +244,28 @@ def test_a_log_in_accepts_any_user_agent(alice: ApiUser, agent: str) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.proves("AUTH-24")
+@pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        ("Müllers Telefon".encode(), "Müllers Telefon"),
+        (FACE.encode() * 600, FACE * 512),
+        ("Müllers Telefon".encode("latin-1"), "Müllers Telefon"),
+        (b"\xff\xfe", "\xff\xfe"),
+    ],
+)
+def test_a_user_agent_is_read_as_utf_8_and_else_as_latin_1(
+    alice: ApiUser, agent: bytes, shown: str
+) -> None:
+    answer = alice.client.post(
+        "/api/auth/login",
+        json={"email": alice.email, "password": PASSWORD},
+        headers={"User-Agent": agent.decode("latin-1")},
+    )
+    assert answer.status_code == 200
+    assert data(alice.call("GET", "/api/auth/sessions"))[0]["user_agent"] == shown
+
+
 @pytest.mark.parametrize("key", ["a", "~" * 255, "'; --", "%s", "\\", '"', " ", "{}"])
 def test_a_printable_idempotency_key_is_accepted(alice: ApiUser, key: str) -> None:
     for replayed in (None, "true"):

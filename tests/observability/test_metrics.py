@@ -55,6 +55,13 @@ def test_metrics_require_the_token(measured: FlaskClient, app: Flask) -> None:
     assert without_token.status_code == 404
 
 
+@pytest.mark.proves("API-23")
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER  "])
+def test_metrics_take_the_scheme_in_any_case(measured: FlaskClient, scheme: str) -> None:
+    answer = measured.get("/metrics", headers={"Authorization": f"{scheme}{TOKEN}"})
+    assert answer.status_code == 200
+
+
 @pytest.mark.proves("OPS-21")
 def test_requests_are_counted_by_template_method_and_status(measured: FlaskClient) -> None:
     alice = register(measured)
