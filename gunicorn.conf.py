@@ -34,6 +34,7 @@ graceful_timeout = 25  # ends before a container runtime's usual 30 s do
 control_socket_disable = True  # two instances would use the same one
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # heartbeats off the disk
 forwarded_allow_ips = ",".join(settings.forwarded_allow_ips)
+forwarder_headers = ""  # else a client behind a proxy could set SCRIPT_NAME and PATH_INFO
 proc_name = "ownrow"
 shared_counters.share()  # workers count rate limits together
 

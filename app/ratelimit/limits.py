@@ -4,17 +4,18 @@ import logging
 import time
 import zlib
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Protocol
+from functools import lru_cache, wraps
+from typing import Any, Protocol
 
 from flask import Flask
 from limits import parse
 
 from app.config import Config, redis_url
-from app.errors import RateLimited
+from app.errors import Forbidden, RateLimited, Unauthenticated
 from app.http.proxy import client_network
 from app.http.request import current_request
 from app.ratelimit import shared_counters
+from app.values import Identity
 
 STORE_TIMEOUT = 0.1  # seconds that a request waits for the store
 RETRY_INTERVAL = 1.0  # seconds between attempts to use a store that failed
@@ -97,18 +98,41 @@ def register(app: Flask, config: Config) -> None:
     store = open_store(config.rate_limit_storage_url)
     app.extensions["rate_limits"] = RateLimits(config.rate_limit, store)
 
-    def count() -> None:
+    def count(identity: Identity | None) -> None:
         limits: RateLimits = app.extensions["rate_limits"]
         request = current_request()
-        if request.identity is None:
+        if identity is None:
             counted = "address", client_network(request.remote_addr)
         else:
-            counted = "user", request.identity.owner_id
+            counted = "user", identity.owner_id
         request.rate_limit_headers = limits.headers(*counted)
+
+    def count_request() -> None:
+        count(current_request().identity)
 
     for name, blueprint in app.blueprints.items():
         if (blueprint.url_prefix or "").startswith("/api"):
-            app.before_request_funcs.setdefault(name, []).append(count)
+            hooks = [_counted(hook, count) for hook in app.before_request_funcs.get(name, ())]
+            app.before_request_funcs[name] = [*hooks, count_request]
+
+
+def _counted(
+    hook: Callable[[], Any], count: Callable[[Identity | None], None]
+) -> Callable[[], Any]:
+    """The hook; a request that it does not authenticate counts for its address.
+
+    Not for the user of its token, who may not know of it.
+    """
+
+    @wraps(hook)
+    def run() -> Any:
+        try:
+            return hook()
+        except (Unauthenticated, Forbidden):
+            count(None)
+            raise
+
+    return run
 
 
 def open_store(url: str) -> Store:

@@ -70,6 +70,24 @@ def test_requests_without_a_user_are_counted_by_address(limited: Flask) -> None:
     assert other.status_code == 401
 
 
+@pytest.mark.proves("OPS-1", "API-3")
+@pytest.mark.parametrize("kind", ["no token", "a wrong token", "another user's path"])
+def test_refused_requests_are_counted_by_address(limited: Flask, kind: str) -> None:
+    client = limited.test_client()
+    ann = limited_user(client, 1)
+    other = "00000000-0000-4000-8000-000000000000" if kind == "another user's path" else "me"
+    headers = {"no token": {}, "a wrong token": {"Authorization": "Bearer x"}}.get(kind, ann)
+    answers = [
+        client.get(f"/api/{other}/tasks", headers=headers, environ_base=address(9))
+        for _ in range(4)
+    ]
+    status = 403 if kind == "another user's path" else 401
+    assert [each.status_code for each in answers] == [status] * 3 + [429]
+    assert {each.headers["RateLimit-Policy"] for each in answers} == {'"address";q=3;w=86400'}
+    assert client.get("/api/me/tasks", headers=ann, environ_base=address(9)).status_code == 200
+    assert client.get("/api/me/tasks", environ_base=address(8)).status_code == 401
+
+
 @pytest.mark.proves("OPS-1")
 def test_the_addresses_of_an_ipv6_network_share_one_quota(limited: Flask) -> None:
     client = limited.test_client()
@@ -143,8 +161,8 @@ def test_the_limit_is_checked_after_401_and_403_and_before_the_body(
     other_user = "/api/00000000-0000-4000-8000-000000000000/tasks"
     assert client.get("/api/nowhere", headers=ann).status_code == 404
     assert client.delete("/api/me/tasks", headers=ann).status_code == 405
-    assert client.get("/api/me/tasks").status_code == 401
-    assert client.get(other_user, headers=ann).status_code == 403
+    assert client.get("/api/me/tasks", environ_base=address(8)).status_code == 401
+    assert client.get(other_user, headers=ann, environ_base=address(8)).status_code == 403
     too_large = client.post("/api/me/tasks", headers=ann, data=b" " * 70_000)
     assert too_large.status_code == 429
 

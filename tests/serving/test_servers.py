@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -475,3 +476,21 @@ def test_signals_are_sent_while_they_have_receivers(
         for number in range(1, 4):
             assert client.get("/livez").status_code == 200
             assert calls["received"] == number
+
+
+FORGED = b"SCRIPT_NAME: /livez\r\nPATH_INFO: /livez\r\nSCRIPT-NAME: /livez\r\n"
+
+
+@pytest.mark.slow
+@pytest.mark.proves("OPS-56")
+@pytest.mark.parametrize("name", ["gunicorn, fast worker", "gunicorn, gthread"])
+def test_a_client_behind_a_proxy_cannot_change_the_path(
+    name: str, served_database_url: str, tmp_path: Path
+) -> None:
+    arguments = (*SERVERS[name].arguments, "--forwarded-allow-ips", "127.0.0.1")
+    software = replace(SERVERS[name], arguments=arguments)
+    with serving_on(software, served_database_url, tmp_path) as server:
+        answer = server.raw(b"GET /livez HTTP/1.1\r\nHost: todo.example\r\n" + FORGED + b"\r\n")
+        assert answer.json["data"] == {"status": "alive"}
+        answer = server.raw(b"GET / HTTP/1.1\r\nHost: todo.example\r\n" + FORGED + b"\r\n")
+        assert answer.json["data"]["name"] == "Ownrow"
