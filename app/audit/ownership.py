@@ -33,7 +33,10 @@ OWNER_PARAMETER = f"%({OWNER_COLUMN})s"
 OWNER_SETTING = "app.owner_id"
 SETTINGS = re.compile(
     r"(statement|lock|idle_in_transaction_session)_timeout|plan_cache_mode|enable_seqscan"
+    r"|datestyle|intervalstyle|timezone|client_encoding|standard_conforming_strings|bytea_output"
+    r"|extra_float_digits|default_transaction_isolation|quote_all_identifiers"
 )
+FIXED_SETTINGS = {"search_path": "public", "row_security": "on"}  # to these values only
 # The nodes that an expression may have, and the fields of some with the function that they call.
 KNOWN = re.compile(
     r"""AGGREF|ARRAYCOERCEEXPR|ARRAYEXPR|BOOLEANTEST|BOOLEXPR|CASE(EXPR|TESTEXPR|WHEN)|COALESCEEXPR
@@ -469,8 +472,10 @@ class _Prover:
             self.proof.object(f"calls {name}, which {why}", name)
 
     def _is_harmless(self, setting: Node, value: Node) -> bool:
-        is_owner = _text_of(setting) == OWNER_SETTING and self._is_parameter(value)
-        return is_owner or SETTINGS.fullmatch(_text_of(setting)) is not None
+        name = _text_of(setting)
+        is_owner = name == OWNER_SETTING and self._is_parameter(value)
+        is_fixed = name in FIXED_SETTINGS and FIXED_SETTINGS[name] == _text_of(value)
+        return is_owner or is_fixed or SETTINGS.fullmatch(name) is not None
 
 
 def _positions(statement: Statement[Any]) -> Iterator[int]:
