@@ -11,8 +11,8 @@ FROM generate_series(1, 100) AS u;
 INSERT INTO ledgers (owner_id, version)
 SELECT id, CASE email WHEN 'user1@example.com' THEN 10000 ELSE 2000 END FROM users;
 
-INSERT INTO sessions (owner_id, id)
-SELECT id, id FROM users;
+INSERT INTO sessions (owner_id, id, token_hash)
+SELECT id, id, sha256('') FROM users;
 
 -- Without ledger entries, which no measured request reads.
 ALTER TABLE tasks DISABLE TRIGGER tasks_recorded;

@@ -529,7 +529,8 @@ LEAKS = {
         "INSERT INTO known_addresses (owner_id, address_hash)"
         " VALUES (%(owner_id)s, %(new_hash)s), (%(other)s, %(new_hash)s)",
     "an insert with the columns in another order":
-        "INSERT INTO sessions (id, owner_id) VALUES (%(owner_id)s, %(other)s)",
+        "INSERT INTO sessions (id, owner_id, token_hash)"
+        " VALUES (%(owner_id)s, %(other)s, sha256(''))",
     "an insert of selected owners":
         "INSERT INTO known_addresses (owner_id, address_hash) SELECT owner_id, %(new_hash)s"
         " FROM ledgers",
@@ -540,7 +541,8 @@ LEAKS = {
         "INSERT INTO known_addresses (owner_id, address_hash)"
         " SELECT %(owner_id)s, convert_to(title, 'UTF8') FROM tasks RETURNING address_hash",
     "a bound select in the wrong order":
-        "INSERT INTO sessions (id, owner_id) SELECT l.owner_id, given.x FROM ledgers AS l,"
+        "INSERT INTO sessions (id, owner_id, token_hash)"
+        " SELECT l.owner_id, given.x, sha256('') FROM ledgers AS l,"
         " unnest(%(ids)s::uuid[]) AS given (x) WHERE l.owner_id = %(owner_id)s",
     "an insert that returns a sub-select":
         "INSERT INTO ended_sessions (session_id) VALUES (%(new_session)s)"

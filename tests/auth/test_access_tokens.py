@@ -309,7 +309,7 @@ def test_the_scheme_is_read_in_any_case_and_before_any_blanks(
 ENCODINGS = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "utf-8-sig"]
 
 
-@pytest.mark.proves("AUTH-23")
+@pytest.mark.proves("AUTH-29")
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("part", [0, 1])
 def test_header_and_claims_are_utf_8(offline_client: FlaskClient, encoding: str, part: int) -> None:
@@ -327,7 +327,7 @@ def sign_encoded(encodings: Sequence[str]) -> str:
     return f"{signed}.{encode(hmac.digest(SECRET.encode(), signed.encode(), hashlib.sha256))}"
 
 
-@pytest.mark.proves("AUTH-23")
+@pytest.mark.proves("AUTH-29")
 @pytest.mark.parametrize("name", ["sub", "sid"])
 @pytest.mark.parametrize(
     "value", ["", "nobody", "ABCDEF00-0000-4000-8000-000000000000", f"{{{SESSION}}}", 1, [], {}]

@@ -244,7 +244,7 @@ def test_a_log_in_accepts_any_user_agent(alice: ApiUser, agent: str) -> None:
     assert answer.status_code == 200
 
 
-@pytest.mark.proves("AUTH-24")
+@pytest.mark.proves("AUTH-30")
 @pytest.mark.parametrize(
     ("agent", "shown"),
     [

@@ -50,7 +50,8 @@ SEED = """
 INSERT INTO users (id, email, email_key) VALUES (%(id)s, %(name)s, %(name)s);
 INSERT INTO credentials (owner_id, password_hash) VALUES (%(id)s, %(name)s);
 INSERT INTO ledgers (owner_id) VALUES (%(id)s);
-INSERT INTO sessions (owner_id, id, user_agent) VALUES (%(id)s, %(session)s, %(name)s);
+INSERT INTO sessions (owner_id, id, user_agent, token_hash)
+VALUES (%(id)s, %(session)s, %(name)s, sha256(''));
 INSERT INTO known_addresses (owner_id, address_hash) VALUES (%(id)s, '\\x0001');
 INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body)
 VALUES (%(id)s, 'key', sha256(''), 200, %(name)s);
@@ -70,7 +71,7 @@ INSERT INTO login_attempts (account_hash, address_hash, failures, last_failure_a
 VALUES ('\\x01', '', 1, now());
 """
 OWNED = (
-    "users", "credentials", "ledgers", "sessions", "refresh_tokens", "known_addresses",
+    "users", "credentials", "ledgers", "sessions", "known_addresses",
     "idempotency_keys", "tasks", "ledger_entries",
 )  # fmt: skip
 # Alice's rows; and those of all others, with the transactions that have locked them.
