@@ -2,10 +2,12 @@
 
 Most tables get a predicate on their owner, in one of several ways and not always the right one, so
 that about half of the statements are bound. What a statement gives does not depend on the order of
-rows, and sub-selects that give a value are aggregates, which give one row.
+rows, and sub-selects that give a value are aggregates, which give one row. Hypothesis draws a seed
+and not each choice, as it would repeat most of its choices.
 """
 
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
@@ -50,12 +52,12 @@ NOTHING: tuple[str, list[Relation], list[str]] = ("", [], [])  # no FROM
 @st.composite
 def statements(draw: st.DrawFn) -> str:
     """The text of one statement, with psycopg's parameters."""
-    return _Grammar(draw).statement()
+    return _Grammar(draw(st.randoms(use_true_random=True))).statement()
 
 
 class _Grammar:
-    def __init__(self, draw: st.DrawFn) -> None:
-        self._draw = draw
+    def __init__(self, random: Random) -> None:
+        self._random = random
         self._count = 0
         self._ctes: list[Relation] = []
         self._is_free = False  # within a sub-select that only the enclosing query binds, if at all
@@ -78,9 +80,13 @@ class _Grammar:
     def select(self, depth: int, outer: Sequence[Relation]) -> tuple[str, Columns]:
         source, relations, bound = self.sources(depth, outer)
         shapes = ["plain"] * 5 + ["distinct", "grouped", "one row", "window", "locked"]
-        shapes += ["one row"] * 3 * bool(outer) + ["window", "window"] * self._is_free
+        shapes += ["one row"] * 8 * bool(outer) + ["window", "window"] * self._is_free
         shape = self.pick(shapes)
-        where = self.all_of([*bound, *self.noise(depth, relations, outer)])
+        bound += self.noise(depth, relations, outer)
+        around = [name for each in outer for name in each.of_kind(UUIDS)]
+        if shape == "one row" and around and self.chance(60):
+            bound.append(f"{self.pick(around)} = {OWNER}")
+        where = self.all_of(bound)
         selected = self.selected(shape, depth, relations, outer)
         names = [f"c{number}" for number in range(1, len(selected) + 1)]
         columns: dict[str, list[str]] = {}
@@ -122,8 +128,8 @@ class _Grammar:
                                  in own if kind == TEXTS)]) for _ in range(2)]  # fmt: skip
             found = [(kind, text) for text, kind in values]
             found += [self.pick(around)] if around else []
-            if self.chance(60):
-                found.append(self.value(depth, outer))
+            if self.chance(75):
+                found.append(self.value(0, outer, is_close=True))
             return found
         if shape == "grouped":
             return [*found, (NUMBERS, "count(*)")]
@@ -148,9 +154,13 @@ class _Grammar:
             text += " ORDER BY c1, c2 LIMIT 3"
         return text, {UUIDS: ["c1"], TEXTS: ["c2"]}
 
-    def value(self, depth: int, outer: Sequence[Relation]) -> tuple[str, str]:
-        """A sub-select that gives one value, and its kind."""
+    def value(
+        self, depth: int, outer: Sequence[Relation], *, is_close: bool = False
+    ) -> tuple[str, str]:
+        """A sub-select that gives one value, and its kind; a close one is bound by rows around."""
+        was_free, self._is_free = self._is_free, is_close or self._is_free
         source, relations, bound = self.sources(depth - 1, outer, 1)
+        self._is_free = was_free
         where = self.all_of([*bound, *self.noise(0, relations, outer)])
         texts = relations[0].of_kind(TEXTS)
         if texts and self.chance(60):
@@ -265,7 +275,7 @@ class _Grammar:
         self, depth: int, outer: Sequence[Relation], *, is_lateral: bool = False
     ) -> tuple[str, Relation]:
         kinds = ["table"] * 5 + ["ids", "values"] * 2 + ["cte"] * 2 * bool(self._ctes)
-        kind = self.pick([*kinds, *["query"] * 7 * bool(depth)])
+        kind = self.pick([*kinds, *["query"] * 7 * (depth > 0)])
         alias = self.name("r")
         if kind == "table":
             table = self.pick([*TABLES])
@@ -333,9 +343,9 @@ class _Grammar:
             found.append(f"{self.pick(ids)} = {self.pick([*ids, '%(id)s'])}")
         if numbers and self.chance(10):
             found.append(f"({self.pick(numbers)} = 1 OR {self.pick(numbers)} IS NULL)")
-        if depth and self.chance(15):
+        if depth > 0 and self.chance(15):
             found.append(self.exists(depth, known))
-        if depth and numbers and self.chance(10):
+        if depth > 0 and numbers and self.chance(10):
             source, inside, bound = self.sources(0, known, 1)
             inner = self.pick([*inside[0].of_kind(NUMBERS), "1"])
             where = self.all_of(bound)
@@ -352,7 +362,7 @@ class _Grammar:
         return f"{prefix}{self._count}"
 
     def chance(self, percent: int) -> bool:
-        return self._draw(st.integers(0, 99)) >= 100 - percent
+        return self._random.randrange(100) < percent
 
     def pick(self, options: Sequence[T]) -> T:
-        return options[self._draw(st.integers(0, len(options) - 1))]
+        return self._random.choice(options)
