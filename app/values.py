@@ -20,6 +20,9 @@ LONGEST_RUN = 30  # marks in a row
 UNSPACED = re.compile(rf"(?<![^\w\x00-\x7f])[^\w\x00-\x7f]{{{LONGEST_RUN + 1},}}+")
 VOICED = (("\uff9e", "\u3099"), ("\uff9f", "\u309a"))  # halfwidth marks: letters to a regex
 YPOGEGRAMMENI = re.compile("[\u0345\u037a\u1f80-\u1fff]")  # U+0345, and what contains it
+SPACED = re.compile(
+    "\u037a(?:[\uff9e\uff9f]|[^\\w\x00-\x7f\u0345])+"
+)  # U+037A, and marks behind it
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,17 @@ def _mapped(text: str) -> str:
     U+0345 folds to a letter, so that the marks behind it must come before it.
     """
     if YPOGEGRAMMENI.search(text):
-        text = unicodedata.normalize("NFD", text.replace("\u037a", " \u0345"))
+        text = SPACED.sub(_with_marks, text).replace("\u037a", " \u0345")
+        text = unicodedata.normalize("NFD", text)
     return text.translate(CASEFOLDED)
+
+
+def _with_marks(found: re.Match[str]) -> str:
+    """Halfwidth voiced marks as marks: behind U+037A, Unicode sorts them with the others."""
+    run = found[0]
+    for halfwidth, mark in VOICED:
+        run = run.replace(halfwidth, mark)
+    return run
 
 
 class _Casefolded(dict[int, str]):

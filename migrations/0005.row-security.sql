@@ -36,6 +36,9 @@ BEGIN
     CREATE POLICY lookup ON users FOR SELECT TO ownrow_lookup USING (TRUE);
     CREATE POLICY lookup ON credentials FOR SELECT TO ownrow_lookup USING (TRUE);
     CREATE POLICY lookup ON known_addresses FOR SELECT TO ownrow_lookup USING (TRUE);
+    -- The trigger acts for the owner of the row that was changed, which the policies have let pass.
+    CREATE POLICY ledger ON ledgers TO ownrow_ledger USING (TRUE) WITH CHECK (TRUE);
+    CREATE POLICY ledger ON ledger_entries FOR INSERT TO ownrow_ledger WITH CHECK (TRUE);
     CREATE POLICY audit ON users FOR SELECT TO ownrow_auditor USING (TRUE);
     CREATE POLICY audit ON credentials FOR SELECT TO ownrow_auditor USING (TRUE);
     CREATE POLICY audit ON sessions FOR SELECT TO ownrow_auditor USING (TRUE);

@@ -115,7 +115,7 @@ def test_the_image_migrates_serves_and_is_healthy_as_an_unprivileged_user(
     done = subprocess.run(
         migrate, cwd=image.home, env=environment, check=False, capture_output=True, text=True
     )
-    assert "applied 0001.users" in done.stdout, done.stderr
+    assert "applied 0001.accounts" in done.stdout, done.stderr
     serve = image.command(json.loads(last_instruction("CMD")))
     check = image.command(json.loads(last_instruction("HEALTHCHECK").partition("CMD ")[2]))
     before = {*image.home.rglob("*")}
