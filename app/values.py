@@ -22,7 +22,7 @@ VOICED = (("\uff9e", "\u3099"), ("\uff9f", "\u309a"))  # halfwidth marks: letter
 YPOGEGRAMMENI = re.compile("[\u0345\u037a\u1f80-\u1fff]")  # U+0345, and what contains it
 SPACED = re.compile(
     "\u037a(?:[\uff9e\uff9f]|[^\\w\x00-\x7f\u0345])+"
-)  # U+037A, and marks behind it
+)  # and marks behind it
 
 
 @dataclass(frozen=True)
