@@ -20,9 +20,7 @@ LONGEST_RUN = 30  # marks in a row
 UNSPACED = re.compile(rf"(?<![^\w\x00-\x7f])[^\w\x00-\x7f]{{{LONGEST_RUN + 1},}}+")
 VOICED = (("\uff9e", "\u3099"), ("\uff9f", "\u309a"))  # halfwidth marks: letters to a regex
 YPOGEGRAMMENI = re.compile("[\u0345\u037a\u1f80-\u1fff]")  # U+0345, and what contains it
-SPACED = re.compile(
-    "\u037a(?:[\uff9e\uff9f]|[^\\w\x00-\x7f\u0345])+"
-)  # and marks behind it
+SPACED = re.compile("\u037a(?:[\uff9e\uff9f]|[^\\w\x00-\x7f\u0345])+")  # and marks behind it
 
 
 @dataclass(frozen=True)
