@@ -132,8 +132,9 @@ def _this_process() -> _Process:
         if process is None:
             if _database.settings is None:
                 raise RuntimeError("db.configure() has not been called")
-            process = _database.process = _Process(_database.settings)
+            process = _Process(_database.settings)
             process.pool.open(wait=False)
+            _database.process = process  # last: other threads use it without the lock
         return process
 
 
