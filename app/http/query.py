@@ -38,15 +38,13 @@ def read_query(schema: Schema = NOTHING, **tokens: ReadToken) -> dict[str, Any]:
     of `tokens`, by the function given for it. One that is not valid is a 400, which comes first.
     """
     query = _query(schema)
-    readers = {"cursor": _read_cursor, **tokens}
-    positions = {
-        name: readers[name](value, query)
-        for name, value in query.fields.items()
-        if name in readers and value is not None
-    }
+    fields = dict(query.fields)
+    for name, read in {"cursor": _read_cursor, **tokens}.items():
+        if fields.get(name) is not None:
+            fields[name] = read(fields[name], query)
     if query.broken:
         raise ValidationFailed(details=query.broken)
-    return {**query.fields, **positions}
+    return fields
 
 
 def _read_cursor(text: str, query: Query) -> list[Any]:
