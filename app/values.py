@@ -85,9 +85,14 @@ def stream_safe(text: str) -> str:
     Normalisation sorts each run of marks in quadratic time, and holds the interpreter meanwhile.
     Unicode's own process separates marks by U+034F, which `fold` drops.
     """
+    return UNSPACED.sub(_cut_runs, _with_marks(text))
+
+
+def _with_marks(text: str) -> str:
+    """The text with halfwidth voiced marks as marks."""
     for halfwidth, mark in VOICED:
         text = text.replace(halfwidth, mark)
-    return UNSPACED.sub(_cut_runs, text)
+    return text
 
 
 def _cut_runs(found: re.Match[str]) -> str:
@@ -109,20 +114,13 @@ def _is_mark(character: str) -> bool:
 def _mapped(text: str) -> str:
     """Each character replaced by what Unicode's NFKC_Casefold has for it.
 
-    U+0345 folds to a letter, so that the marks behind it must come before it.
+    U+0345 folds to a letter, so that the marks behind it must come before it; behind U+037A,
+    Unicode sorts halfwidth voiced marks with the others.
     """
     if YPOGEGRAMMENI.search(text):
-        text = SPACED.sub(_with_marks, text).replace("\u037a", " \u0345")
+        text = SPACED.sub(lambda found: _with_marks(found[0]), text).replace("\u037a", " \u0345")
         text = unicodedata.normalize("NFD", text)
     return text.translate(CASEFOLDED)
-
-
-def _with_marks(found: re.Match[str]) -> str:
-    """Halfwidth voiced marks as marks: behind U+037A, Unicode sorts them with the others."""
-    run = found[0]
-    for halfwidth, mark in VOICED:
-        run = run.replace(halfwidth, mark)
-    return run
 
 
 class _Casefolded(dict[int, str]):
