@@ -9,13 +9,10 @@ from marshmallow import EXCLUDE, ValidationError, fields, validates_schema
 from app.http.fields import Choice, QueryFlag, QueryInteger, StrictSchema
 from app.kinds import KINDS
 from app.kinds.repository import Step
+from app.ledger.schemas import Token
 
 MOST_OPERATIONS = 100
 OPERATIONS = [kind.operations for kind in KINDS.values()]
-
-
-class Token(fields.Raw):
-    """A sync token, which the route turns into a position."""
 
 
 class FeedQuery(StrictSchema):

@@ -11,15 +11,15 @@ from app.values import Uuid, canonical_uuid
 LARGEST_VERSION = 2**63 - 1
 
 
-class Cursor(fields.Raw):
-    """A cursor, which app.http.query turns into a position."""
+class Token(fields.Raw):
+    """A cursor or a sync token, which app.http.query turns into a position."""
 
 
 class PageQuery(StrictSchema):
     """Parameters of a page."""
 
     limit = QueryInteger(1, 200, load_default=50)
-    cursor = Cursor(load_default=None)
+    cursor = Token(load_default=None)
 
 
 class ItemId(fields.Field[Uuid | None]):

@@ -139,7 +139,7 @@ KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
     ),
     (Flag | QueryFlag, lambda _: {"type": "boolean"}),
     (Choice, lambda it: {"type": "string", "enum": set(it.choices)}),
-    (ledger.Cursor | ledger.ItemId | kinds.Token, lambda _: {"type": "string"}),
+    (ledger.Token | ledger.ItemId, lambda _: {"type": "string"}),
     (
         kinds.Operations,
         lambda _: {"type": "array", "minItems": 1, "maxItems": kinds.MOST_OPERATIONS},
