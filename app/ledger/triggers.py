@@ -17,29 +17,37 @@ FUNCTION = re.compile(
 )
 
 
+def made() -> dict[str, str]:
+    """The triggers that the migrations make: their CREATE statements by name."""
+    return {match[1]: match[0] for match in TRIGGER.finditer(_migrations())}
+
+
 def problems() -> Iterator[str]:
     """What differs, as sentences; nothing where the database is as the migrations made it."""
-    text = "\n".join(schema.read(name) for name in schema.known())
-    yield from _trigger_problems({match[1]: match[0] for match in TRIGGER.finditer(text)})
-    yield from _function_problems({match[1]: match[2] for match in FUNCTION.finditer(text)})
+    yield from _trigger_problems(made())
+    yield from _function_problems({each[1]: each[2] for each in FUNCTION.finditer(_migrations())})
 
 
-def _trigger_problems(made: dict[str, str]) -> Iterator[str]:
+def _migrations() -> str:
+    return "\n".join(schema.read(name) for name in schema.known())
+
+
+def _trigger_problems(wanted: dict[str, str]) -> Iterator[str]:
     found = {row.name: row for row in repository.list_triggers()}
-    for name in sorted(made.keys() | found.keys()):
+    for name in sorted(wanted.keys() | found.keys()):
         if name not in found:
             yield f"the trigger {name} is missing"
-        elif name not in made:
+        elif name not in wanted:
             yield f"the trigger {name} is of no migration"
         elif not found[name].is_enabled:
             yield f"the trigger {name} is disabled"
-        elif _words(found[name].definition) != _words(made[name]):
+        elif _words(found[name].definition) != _words(wanted[name]):
             yield f"the trigger {name} is not as its migration made it"
 
 
-def _function_problems(made: dict[str, str]) -> Iterator[str]:
+def _function_problems(wanted: dict[str, str]) -> Iterator[str]:
     found = dict(repository.list_functions())
-    for name, body in made.items():
+    for name, body in wanted.items():
         if found.get(name) != body:
             yield f"the function {name} is not as its migration made it"
 

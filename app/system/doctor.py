@@ -15,6 +15,7 @@ from app.db import schema
 from app.db.errors import cause
 from app.db.repository import SET_SESSION
 from app.db.session import set_session
+from app.ledger import triggers
 from app.ratelimit.limits import open_store
 from app.system.repository import INSPECT_SERVER, LIST_MIGRATIONS
 
@@ -42,24 +43,7 @@ SELECT
         ORDER BY proname
     ) AS functions
 """
-NEEDED = {
-    "triggers": [
-        "credentials_noted",
-        "ledger_entries_kept",
-        "ledger_entries_not_truncated",
-        "ledgers_kept",
-        "sessions_noted",
-        "tasks_recorded",
-        "users_closing_noted",
-        "users_noted",
-    ],
-    "lookups": [
-        "find_credential",
-        "keep_ledger_of_living_user",
-        "list_accounts",
-        "password_hash_of",
-    ],
-}
+LOOKUPS = ["find_credential", "keep_ledger_of_living_user", "list_accounts", "password_hash_of"]
 SETTINGS = "SELECT name, current_setting(name) AS value FROM unnest(%(names)s::text[]) AS name"
 SET_BY_SERVICE = [column.name for column in SET_SESSION.header.columns]
 HARMLESS = ("timezone", "search_path")  # differ on many a sound server
@@ -192,7 +176,8 @@ def _look(url: str) -> Database:
     ) as connection:
         differing = _differing(connection)
         server: Any = connection.execute(INSPECT_SERVER.text).fetchone()
-        left_out: Any = connection.execute(LEFT_OUT, NEEDED).fetchone()
+        needed = {"triggers": list(triggers.made()), "lookups": LOOKUPS}
+        left_out: Any = connection.execute(LEFT_OUT, needed).fetchone()
         before = time.time()
         moment: Any = connection.execute(MOMENT).fetchone()
         difference = moment.clock.timestamp() - (before + time.time()) / 2
