@@ -9,7 +9,7 @@ import orjson
 
 from app import db
 from app.errors import NotFound
-from app.ledger.repository import Change, Document, Fields, Item, Written
+from app.ledger.repository import BEYOND_VERSIONS, Change, Document, Fields, Item, Written
 from app.tasks.page_cache import CachedPage, PageCache
 from app.values import Page, Uuid, fold
 
@@ -67,7 +67,7 @@ EXPORT = db.load("tasks/export", Document)
 EMPTY_TRASH = db.load("tasks/empty_trash")
 
 FIRST_ID, LAST_ID = str(UUID(int=0)), str(UUID(int=2**128 - 1))
-BEFORE_VERSIONS, BEYOND_VERSIONS = 0, 2**63 - 1
+BEFORE_VERSIONS = 0
 BEYOND_TITLES = "\U0010ffff" * 256  # sorts behind every title, which has at most 255 characters
 PAGES = PageCache()
 
