@@ -1,7 +1,6 @@
 """/docs in a real browser: from registration to a task by clicking."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -17,30 +16,18 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 import app as service
 from app.system.docs import FILES
+from tests.support.browser import chromium, needs_chromium
 from tests.support.server import Server
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 TIMEOUT = 60  # seconds
 PHONE = (390, 844)  # CSS pixels
-
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None,
-    reason="no Chromium here: apt-get install chromium chromium-driver",
-)
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
-        options.add_argument(f"--{argument}")
-    options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    driver.set_window_size(1280, 1000)
-    yield driver
-    driver.quit()
+    with chromium(tmp_path / "profile") as driver:
+        driver.set_window_size(1280, 1000)
+        yield driver
 
 
 class Page:
