@@ -4,7 +4,6 @@ It also tells how it has understood a statement: it writes the query tree of a s
 parses to the log, and the log to the client.
 """
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,7 +16,6 @@ from psycopg.rows import class_row
 from app.audit import tree
 from app.audit.tree import Node, TreeError
 
-OWNER_COLUMN = "owner_id"
 SCHEMA, SYSTEM = "public", "pg_catalog"
 FIRST_OWN_OID = 16384  # smaller ones are PostgreSQL's own objects
 
@@ -36,20 +34,13 @@ LEFT JOIN pg_attribute
 """
 FUNCTIONS = """
 SELECT
-    pg_proc.oid::bigint,
-    proname AS name,
-    nspname AS schema,
-    lanname AS language,
-    provolatile AS volatility,
-    prokind AS kind,
+    pg_proc.oid::bigint, proname AS name, nspname AS schema,
+    lanname AS language, provolatile AS volatility, prokind AS kind,
     coalesce(pg_get_function_sqlbody(pg_proc.oid), prosrc) AS body,
-    ARRAY[
-        aggtransfn, aggfinalfn, aggcombinefn, aggmtransfn, aggminvtransfn, aggmfinalfn
-    ]::oid[]::bigint[] AS parts
+    coalesce(prosqlbody::text, '') AS tree
 FROM pg_proc
 INNER JOIN pg_namespace ON pronamespace = pg_namespace.oid
 INNER JOIN pg_language ON prolang = pg_language.oid
-LEFT JOIN pg_aggregate ON aggfnoid = pg_proc.oid
 """
 CONSTRAINT_COLUMNS = "SELECT unnest(conkey) FROM pg_constraint WHERE oid = %s"
 # They go to the server's log as well, unless the role may keep them from it.
@@ -62,35 +53,6 @@ SET LOCAL debug_print_rewritten = on;
 """
 UTILITY = "({QUERY :commandType 6 "  # not all of these can be read
 
-# PostgreSQL's own functions that depend on a setting, the time or chance, and read no table. Others
-# could run a query that is given as text (query_to_xml), or show what other sessions do; those that
-# are IMMUTABLE read nothing but their arguments.
-PURE = re.compile(
-    r"""(date|interval|timestamp|timestamptz)_\w+|date|time|timestamp|timestamptz|timetz|timezone
-    |to_(char|date|json|jsonb|number|regclass|timestamp)|(plainto|phraseto|to|websearch_to)_tsquery
-    |to_tsvector|jsonb?_(build_array|build_object|agg|object_agg)|array_to_(json|string)|row_to_json
-    |jsonb?_(populate|to)_record(set)?|concat|concat_ws|textanycat|anytextcat|format|length|numeric
-    |convert|convert_(from|to)|quote_(literal|nullable)|extract|age|overlaps|generate_series|now
-    |(clock|statement|transaction)_timestamp|make_timestamptz|random|gen_random_uuid|uuidv4|uuidv7
-    |current_setting|pg_backend_pid|pg_typeof|version|has_(schema|table)_privilege
-    |row_security_active|pg_get_triggerdef""",
-    re.VERBOSE,
-)
-# Functions with an effect on the session or the transaction: no argument of theirs may be read from
-# a table, as it is not sure that PostgreSQL evaluates them for rows of the owner only.
-EFFECTS = re.compile(r"set_config|pg_(try_)?advisory_xact_lock(_shared)?")
-
-# The words without which a function's body can't reach a table; of its other words, those that name
-# functions are looked up. A comment or a quoted name could hide a call from CALL.
-REACHES = re.compile(
-    r"""alter|call|copy|create|delete|do|drop|execute|fetch|from|insert|join|lock|merge|move|open
-    |prepare|reset|set|table|truncate|update|using""",
-    re.VERBOSE,
-)
-HIDES = re.compile(r"""--|/\*|"\s*\(""")
-CALL = re.compile(r"(\w+)\s*\(")
-EXTRACT = re.compile(r"\bextract\(\w+ FROM\b", re.IGNORECASE)
-
 
 class Table(NamedTuple):
     """A table or view."""
@@ -102,7 +64,7 @@ class Table(NamedTuple):
 
 
 class Function(NamedTuple):
-    """A function; `parts` are the oids of those that an aggregate is made of."""
+    """A function; `tree` is empty where PostgreSQL has kept its body as a text only."""
 
     oid: int
     name: str
@@ -111,7 +73,12 @@ class Function(NamedTuple):
     volatility: str  # i, s, v
     kind: str  # f, p, a, w
     body: str
-    parts: list[int | None]
+    tree: str
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is PostgreSQL's own."""
+        return self.schema == SYSTEM and self.oid < FIRST_OWN_OID
 
 
 class Catalogue:
@@ -119,7 +86,6 @@ class Catalogue:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
-        self._pure: dict[int, bool] = {}
 
     @cached_property
     def tables(self) -> Mapping[int, Table]:
@@ -161,48 +127,8 @@ class Catalogue:
             self._connection.remove_notice_handler(collect)
         if result.status != pq.ExecStatus.COMMAND_OK:
             raise error_from_result(result)
-        if len(trees) == 1 and not trees[0].startswith(UTILITY):
-            queries = tree.read(trees[0])
-            if isinstance(queries, list) and len(queries) == 1 and isinstance(queries[0], Node):
-                return queries[0]
-        raise TreeError("it is not one SELECT, INSERT, UPDATE or DELETE")
-
-    def is_pure(self, oid: int) -> bool:
-        """Whether a function reads nothing but its arguments, settings, the time and chance."""
-        if oid not in self._pure:
-            self._pure[oid] = False  # for functions that call each other
-            self._pure[oid] = self._judge(self.functions[oid])
-        return self._pure[oid]
-
-    def touched(self, function: Function) -> list[str]:
-        """The tables that a function names, sorted."""
-        ours = {each.name for each in self.tables.values() if each.is_ours}
-        return sorted(ours & _words(function.body)) if function.schema == SCHEMA else []
-
-    def writes(self, function: Function) -> bool:
-        """Whether a function may write to a table: a VOLATILE one that names a table."""
-        return function.volatility == "v" and bool(self.touched(function))
-
-    def _judge(self, function: Function) -> bool:
-        if function.oid < FIRST_OWN_OID and function.schema == SYSTEM:
-            is_known = PURE.fullmatch(function.name) or function.kind in ("a", "w")
-            return function.volatility == "i" or bool(is_known)
-        if function.kind == "a":
-            return all(self.is_pure(part) for part in function.parts if part)
-        body = EXTRACT.sub("extract(", function.body)
-        words = _words(body)
-        if function.schema != SCHEMA or function.language not in ("sql", "plpgsql"):
-            return False
-        if HIDES.search(body) or any(map(REACHES.fullmatch, words)) or self.touched(function):
-            return False
-        called = {name.lower() for name in CALL.findall(body)}
-        return all(
-            self.is_pure(each.oid)
-            for each in self.functions.values()
-            if each.name in called or (each.schema == SCHEMA and each.name in words)
-            if each.oid != function.oid
-        )
-
-
-def _words(body: str) -> set[str]:
-    return set(re.findall(r"\w+", body.lower()))
+        is_readable = len(trees) == 1 and not trees[0].startswith(UTILITY)
+        queries: list[Node] = tree.read(trees[0]) if is_readable else []
+        if len(queries) != 1:
+            raise TreeError("it is not one SELECT, INSERT, UPDATE or DELETE")
+        return queries[0]

@@ -5,17 +5,17 @@ that is no longer needed is a finding.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Exemption:
+class Exemption(NamedTuple):
     """The tables and functions that a statement may touch, and why."""
 
     subjects: tuple[str, ...]
     reason: str
 
 
+NO_EXEMPTION = Exemption((), "")
 EXEMPTIONS: Mapping[str, Exemption] = {
     "auth/erase_events": Exemption(
         ("erase_auth_events",),

@@ -1,30 +1,30 @@
 """The audit of each statement in sql/ without rows: its header, its proof, its findings."""
 
+import itertools
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app import db
 from app.audit.catalogue import Catalogue
-from app.audit.exemptions import EXEMPTIONS
-from app.audit.ownership import Binding, Predicate, Proof, prove
+from app.audit.exemptions import EXEMPTIONS, NO_EXEMPTION
+from app.audit.ownership import Predicate, Proof, prove
 from app.db.statements import HeaderError, NoRow, Statement, parse
+
+PURPOSE_LINE = re.compile("-- (?!@)")
 
 
 @dataclass(frozen=True)
 class Audited:
-    """A statement: the tables that it reads and writes, how each is bound, and its findings."""
+    """A statement, what was found out about it, and what is wrong with it."""
 
     name: str
     text: str
     statement: Statement[NoRow] | None  # None: its header is malformed
     purpose: str
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
-    bindings: tuple[Binding, ...]
-    predicates: tuple[Predicate, ...]
+    proof: Proof  # its predicates have their positions in `text`
     exemption: str
     findings: tuple[str, ...]
-    has_plan: bool
 
 
 def audit_all(catalogue: Catalogue) -> list[Audited]:
@@ -41,35 +41,26 @@ def audit(name: str, catalogue: Catalogue) -> Audited:
 
 def audit_text(name: str, text: str, catalogue: Catalogue) -> Audited:
     """The statement `text`, as if it were in sql/<name>.sql."""
-    statement: Statement[NoRow] | None = None
-    proof, findings = Proof(), []
+    statement, proof, purpose = None, Proof(), _purpose(text)
+    findings = [] if purpose else ["header: does not say what the statement does"]
     try:
         statement = parse(name, text, NoRow)
     except HeaderError as error:
-        findings = [f"header: {str(error).removeprefix(f'sql/{name}.sql: ')}"]
-    if statement is not None:
+        findings += [f"header: {str(error).removeprefix(f'sql/{name}.sql: ')}"]
+    else:
         proof = prove(statement, catalogue)
-        findings = [*_header_findings(statement, proof), *ownership_findings(name, proof)]
-    purpose = _purpose(text)
-    exemption = EXEMPTIONS.get(name)
-    return Audited(
-        name,
-        text,
-        statement,
-        purpose,
-        tuple(sorted(proof.tables - proof.writes)),
-        tuple(sorted(proof.writes)),
-        tuple(proof.bindings),
-        tuple(_moved(proof.predicates, len(text) - len(statement.text) if statement else 0)),
-        exemption.reason if exemption else "",
-        (*([] if purpose else ["header: does not say what the statement does"]), *findings),
-        has_plan=proof.effects is not None,
-    )
+        header = len(text) - len(statement.text)
+        proof.predicates = [
+            Predicate(each, start + header, end + header) for each, start, end in proof.predicates
+        ]
+        findings += [*_header_findings(statement, proof), *ownership_findings(name, proof)]
+    reason = EXEMPTIONS.get(name, NO_EXEMPTION).reason
+    return Audited(name, text, statement, purpose, proof, reason, tuple(findings))
 
 
 def ownership_findings(name: str, proof: Proof) -> Iterator[str]:
     """The objections that no exemption covers, and exemptions that cover none."""
-    allowed = EXEMPTIONS[name].subjects if name in EXEMPTIONS else ()
+    allowed = EXEMPTIONS.get(name, NO_EXEMPTION).subjects
     yield from (each.text for each in proof.objections if each.subject not in allowed)
     for subject in allowed:
         if subject not in {each.subject for each in proof.objections}:
@@ -85,17 +76,7 @@ def _header_findings(statement: Statement[NoRow], proof: Proof) -> Iterator[str]
         yield "uses *"
 
 
-def _moved(predicates: list[Predicate], by: int) -> Iterator[Predicate]:
-    """The predicates, found in the text that is sent, with their positions in the file's."""
-    for each in predicates:
-        yield replace(each, start=each.start + by, end=each.end + by)
-
-
 def _purpose(text: str) -> str:
     """The first sentence of the header; empty where there is none."""
-    header = []
-    for line in text.split("\n"):
-        if not line.startswith("-- ") or line.startswith("-- @"):
-            break
-        header.append(line.removeprefix("-- "))
-    return " ".join(header).partition(". ")[0].rstrip(".")
+    lines = itertools.takewhile(PURPOSE_LINE.match, text.split("\n"))
+    return " ".join(line.removeprefix("-- ") for line in lines).partition(". ")[0].rstrip(".")

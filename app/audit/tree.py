@@ -1,21 +1,20 @@
-"""The reader of query trees as PostgreSQL writes them to its log: `{QUERY :rtable (...) ...}`.
+"""The reader of query trees as PostgreSQL writes them: `{QUERY :rtable (...) ...}`.
 
-A node has a label and named fields. A field's value is a node, a list, a word, or nothing (`<>`). A
-backslash protects the character after it, so that a name in the statement is always one word,
-whatever it is made of. PostgreSQL folds the text into lines of at most 78 bytes at blanks.
+A node has a label and named fields. A field's value is a node, a list, a number or a word. A
+backslash protects the character after it, so that a name in the statement is always one word, and
+never a number, whatever it is made of.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias, Union
-
-Value: TypeAlias = Union["Node", list["Value"], str, None]
+from typing import Any
 
 WORD = re.compile(r"[{}()]|(?:\\.|[^\s{}()\\])+", re.DOTALL)
+NUMBER = re.compile(r"-?[0-9]+")
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-NOTHING = "<>"
-LINE = 78  # bytes; a line of this length without a blank may end within a word
+NOTHING: tuple[()] = ()  # `<>`
+LINE = 78  # bytes; the log has lines of at most that, and may cut a longer word in two
 
 
 class TreeError(Exception):
@@ -24,40 +23,19 @@ class TreeError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A node; a field that this version of PostgreSQL does not have is nothing."""
+    """A node, whose fields are its attributes, named as in PostgreSQL.
+
+    A field that this version of PostgreSQL does not have is NOTHING: false, and an empty list.
+    """
 
     label: str
-    fields: dict[str, Value]
+    fields: dict[str, Any]
 
-    def word(self, name: str) -> str:
-        """The field as a word, as the tree has it; empty where it is nothing."""
-        value = self.fields.get(name)
-        return value if isinstance(value, str) else ""
-
-    def number(self, name: str) -> int:
-        """The field as a number; 0 where it is nothing."""
-        return int(self.word(name) or 0)
-
-    def is_set(self, name: str) -> bool:
-        """Whether the field, a boolean, is true."""
-        return self.word(name) == "true"
-
-    def node(self, name: str) -> "Node | None":
-        """The field as a node; None where it is nothing."""
-        value = self.fields.get(name)
-        return value if isinstance(value, Node) else None
-
-    def items(self, name: str) -> list[Value]:
-        """The field as a list; empty where it is nothing."""
-        value = self.fields.get(name)
-        return value if isinstance(value, list) else []
-
-    def nodes(self, name: str) -> list["Node"]:
-        """The nodes in the field, a list."""
-        return [each for each in self.items(name) if isinstance(each, Node)]
+    def __getattr__(self, name: str) -> Any:
+        return self.fields.get(name, NOTHING)
 
 
-def read(text: str) -> Value:
+def read(text: str) -> Any:
     """The tree that PostgreSQL has written. Raises TreeError."""
     if any(" " not in line[1:] and len(line.encode()) >= LINE for line in text.split("\n")):
         raise TreeError("it has a name that is too long")
@@ -71,35 +49,47 @@ def read(text: str) -> Value:
     return tree
 
 
+def nodes_in(value: Any) -> Iterator[Node]:
+    """All nodes of a part of the tree, itself included."""
+    if isinstance(value, Node):
+        yield value
+        value = list(value.fields.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from nodes_in(each)
+
+
 def name_of(word: str) -> str:
     """A name as the statement has it: without the quotes of a list's member and the backslashes."""
     return ESCAPED.sub(r"\1", word[1:-1] if word.startswith('"') else word)
 
 
-def _value(word: str, words: Iterator[str]) -> Value:
+def _value(word: str, words: Iterator[str]) -> Any:
     if word == "{":
         return _node(words)
     if word == "(":
         return [_value(each, words) for each in iter(words.__next__, ")")]
     if word in ("}", ")"):
         raise TreeError(f"it has {word!r} in the place of a value")
-    return None if word == NOTHING else word
+    if NUMBER.fullmatch(word):
+        return int(word)
+    return NOTHING if word == "<>" else word
 
 
 def _node(words: Iterator[str]) -> Node:
-    label, fields = next(words), dict[str, Value]()
+    label, fields = next(words), dict[str, Any]()
     while (word := next(words)) != "}":
         name = word.removeprefix(":")
         if name == word or name in fields:
             raise TreeError(f"it has {word!r} in the place of a field")
         fields[name] = _value(next(words), words)  # one value, even if it looks like a field
-        if name == "constvalue" and fields[name] is not None:
+        if name == "constvalue" and fields[name] != NOTHING:
             fields[name] = _constant(words)
     return Node(label, fields)
 
 
-def _constant(words: Iterator[str]) -> str:
+def _constant(words: Iterator[str]) -> bytes:
     """The bytes of a constant, `[ 116 101 ]`, which follow their number."""
     if next(words) != "[":
         raise TreeError("it has a constant without bytes")
-    return " ".join(iter(words.__next__, "]"))
+    return bytes(int(each) % 256 for each in iter(words.__next__, "]"))

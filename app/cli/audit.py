@@ -109,7 +109,11 @@ def _run(connection: "psycopg.Connection[Any]", entry: "Entry") -> "Entry":
             if each.statement:
                 found = headers.differences(connection, each.statement)
                 each = replace(each, findings=(*each.findings, *found))
-        plan = plans.explain(connection, each.name, each.text) if each.has_plan else None
+        plan = (
+            plans.explain(connection, each.name, each.text)
+            if each.proof.effects is not None
+            else None
+        )
     except psycopg.Error as error:
         raise click.ClickException(f"{entry.file} can't be run: {cause(error)}") from error
     return replace(entry, audited=each, plan=plan)

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from app import db
-from app.audit.ownership import OWNER_PARAMETER
+from app.audit.scopes import OWNER_PARAMETER
 from tests.support.audited import OWNED, TOUCHING, Audits
 from tests.support.databases import Postgres
 from tests.support.id_collisions import Collisions
@@ -49,12 +49,14 @@ def test_every_predicate_that_names_the_owner_is_part_of_a_mutant(
     audits: Audits, name: str
 ) -> None:
     removed = {each for group in audits.minimal_removals(name) for each in group}
-    predicates = audits.by_name[name].predicates
+    predicates = audits.by_name[name].proof.predicates
     assert {each for each in predicates if OWNER_PARAMETER in each.text} - removed == set()
 
 
 def test_every_statement_about_owned_rows_is_run(audits: Audits) -> None:
     owned = {*audits.catalogue.owned_tables}
     for name, each in audits.by_name.items():
-        assert name in TOUCHING or not owned & {*each.reads, *each.writes}
-        assert name in OWNED or not any(OWNER_PARAMETER in part.text for part in each.predicates)
+        assert name in TOUCHING or not owned & each.proof.tables
+        assert name in OWNED or not any(
+            OWNER_PARAMETER in part.text for part in each.proof.predicates
+        )

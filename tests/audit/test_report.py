@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from app.audit.ownership import OWNER_PARAMETER, Binding, Predicate
+from app.audit.ownership import Binding, Predicate, Proof
 from app.audit.report.document import as_json
 from app.audit.report.page import as_html, marked
 from app.audit.report.results import PROOFS, Entry
 from app.audit.report.terminal import as_text
+from app.audit.scopes import OWNER_PARAMETER
 from tests.support.reports import ACCESS, Reports, entry, parsed
 
 ALL_FORMS = pytest.mark.parametrize("as_form", [as_text, as_json, as_html])
@@ -24,7 +25,9 @@ def test_the_marks_are_exactly_the_ownership_predicates(reports: Reports) -> Non
     for name, audited in reports.audits.by_name.items():
         (statement,) = page.all(f"#sql/{name}.sql")
         (shown,) = statement.all("pre")
-        expected = [each.text for each in sorted(audited.predicates, key=lambda each: each.start)]
+        expected = [
+            each.text for each in sorted(audited.proof.predicates, key=lambda each: each.start)
+        ]
         assert [mark.text for mark in shown.all("mark")] == expected
         assert shown.text == audited.text
 
@@ -149,10 +152,10 @@ def test_the_page_refers_to_no_other_file(reports: Reports) -> None:
 def long_names(reports: Reports) -> Entry:
     """A statement whose names are longer than the columns of the text."""
     table = f"{'long_' * 9}tasks"
-    bound = Binding(table, f"{table}.owner_id = {OWNER_PARAMETER}", True)
+    bound = Binding(table, f"{table}.owner_id = {OWNER_PARAMETER}")
     audited = reports.audits.by_name["tasks/get"]
     name = f"tasks/{'very_' * 9}long"
-    return entry(replace(audited, name=name, reads=(table,), bindings=(bound,)))
+    return entry(replace(audited, name=name, proof=Proof([bound], tables={table})))
 
 
 @pytest.mark.parametrize("is_long", [True, False])

@@ -10,7 +10,8 @@ from app import db
 from app.audit import statements
 from app.audit.catalogue import Catalogue
 from app.audit.exemptions import EXEMPTIONS
-from app.audit.ownership import OWNER_PARAMETER, Predicate
+from app.audit.ownership import Predicate
+from app.audit.scopes import OWNER_PARAMETER
 from app.audit.statements import Audited
 from tests.support.databases import Postgres
 
@@ -56,7 +57,7 @@ class Audits:
 
     def minimal_removals(self, name: str) -> list[tuple[Predicate, ...]]:
         """The smallest groups of predicates without which the statement's proof fails."""
-        predicates = self.by_name[name].predicates
+        predicates = self.by_name[name].proof.predicates
         alone = [each for each in predicates if self._breaks(name, each)]
         rest = [each for each in predicates if each not in alone]
         columns = {side for each in rest for side in each.text.split(" = ")} - {OWNER_PARAMETER}

@@ -45,12 +45,13 @@ def _statement(entry: Entry) -> dict[str, Any]:
         "parameters": _objects(entry.parameters),
         "columns": _objects(entry.columns),
         "entry_points": list(entry.entry_points),
-        "tables_read": audited.reads,
-        "tables_written": audited.writes,
+        "tables_read": entry.tables_read,
+        "tables_written": entry.tables_written,
         "proof": entry.proof,
-        "bindings": [{"table": each.table, "path": each.path} for each in audited.bindings],
+        "bindings": [{"table": each.table, "path": each.path} for each in audited.proof.bindings],
         "predicates": [
-            {"text": each.text, "start": each.start, "end": each.end} for each in audited.predicates
+            {"text": each.text, "start": each.start, "end": each.end}
+            for each in audited.proof.predicates
         ],
         "exemption": audited.exemption or None,
         "text": audited.text,

@@ -50,7 +50,7 @@ class Entry:
     def writes(self) -> bool:
         """What the header declares; the tables decide where it is malformed."""
         statement = self.audited.statement
-        return statement.header.writes if statement else bool(self.audited.writes)
+        return statement.header.writes if statement else bool(self.audited.proof.writes)
 
     @property
     def kind(self) -> str:
@@ -58,14 +58,24 @@ class Entry:
         return "writes" if self.writes else "reads"
 
     @property
+    def tables_read(self) -> list[str]:
+        """The tables that it reads and does not write, sorted."""
+        return sorted(self.audited.proof.tables - self.audited.proof.writes)
+
+    @property
+    def tables_written(self) -> list[str]:
+        """The tables that it writes, sorted."""
+        return sorted(self.audited.proof.writes)
+
+    @property
     def tables(self) -> list[str]:
         """The tables that it reads, then those that it writes."""
-        return [*self.audited.reads, *self.audited.writes]
+        return [*self.tables_read, *self.tables_written]
 
     @property
     def paths(self) -> list[str]:
         """How its owned tables are bound to the owner, without repetitions."""
-        return list(dict.fromkeys(each.path for each in self.audited.bindings))
+        return list(dict.fromkeys(each.path for each in self.audited.proof.bindings))
 
     @property
     def parameters(self) -> Sequence[Column]:

@@ -82,13 +82,13 @@ def _definer(definer: Definer) -> Cells:
 
 def _statement(entry: Entry) -> Cells:
     audited = entry.audited
-    written = [f"{table} (written)" for table in audited.writes]
+    written = [f"{table} (written)" for table in entry.tables_written]
     exempt = [f"exempt: {audited.exemption}"] if audited.exemption else []
     return (
         [entry.file],
         [entry.kind],
         entry.entry_points,
-        [*audited.reads, *written],
+        [*entry.tables_read, *written],
         [*entry.paths, *exempt],
         [entry.plan.shape] if entry.plan else [],
         [entry.query_id],
