@@ -36,8 +36,7 @@ FUNCTIONS = """
 SELECT
     pg_proc.oid::bigint, proname AS name, nspname AS schema,
     lanname AS language, provolatile AS volatility, prokind AS kind,
-    coalesce(pg_get_function_sqlbody(pg_proc.oid), prosrc) AS body,
-    coalesce(prosqlbody::text, '') AS tree
+    prosrc AS body, coalesce(prosqlbody::text, '') AS tree
 FROM pg_proc
 INNER JOIN pg_namespace ON pronamespace = pg_namespace.oid
 INNER JOIN pg_language ON prolang = pg_language.oid
@@ -61,6 +60,9 @@ class Table(NamedTuple):
     name: str
     is_ours: bool  # a permanent table that the migrations have made
     owner: int  # the number of the column with the owner's id; 0 without one
+
+
+NO_TABLE = Table(0, "another table", is_ours=False, owner=0)
 
 
 class Function(NamedTuple):

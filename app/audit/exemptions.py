@@ -4,7 +4,6 @@ An exemption covers the named tables or functions and nothing else in its statem
 that is no longer needed is a finding.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -16,7 +15,7 @@ class Exemption(NamedTuple):
 
 
 NO_EXEMPTION = Exemption((), "")
-EXEMPTIONS: Mapping[str, Exemption] = {
+EXEMPTIONS = {
     "auth/erase_events": Exemption(
         ("erase_auth_events",),
         "deletes events, which the service's role may not read, of an erased account",

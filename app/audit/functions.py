@@ -36,24 +36,14 @@ HIDES = re.compile(r"""--|/\*|"\s*\(""")
 EXTRACT = re.compile(r"\bextract\(\w+ FROM\b", re.IGNORECASE)
 
 
-def is_known(function: Function) -> bool:
-    """Whether one of PostgreSQL's own reads only its arguments, settings, the time and chance."""
-    is_listed = PURE.fullmatch(function.name) or function.kind in ("a", "w")
-    return function.volatility == "i" or bool(is_listed)
-
-
 def called(function: Function, catalogue: Catalogue) -> list[Function] | None:
     """The other functions that a PL/pgSQL function can call; None where it may do anything."""
     words = _words(EXTRACT.sub("extract(", function.body))
-    if (
-        (function.schema, function.language) != (SCHEMA, "plpgsql")
-        or HIDES.search(function.body)
-        or any(map(REACHES.fullmatch, words))
-        or touched(function, catalogue)
-    ):
+    is_readable = (function.schema, function.language) == (SCHEMA, "plpgsql")
+    if not is_readable or HIDES.search(function.body) or any(map(REACHES.fullmatch, words)):
         return None
     others = (each for each in catalogue.functions.values() if each.oid != function.oid)
-    return [each for each in others if each.name in words]
+    return None if touched(function, catalogue) else [each for each in others if each.name in words]
 
 
 def touched(function: Function, catalogue: Catalogue) -> list[str]:

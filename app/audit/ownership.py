@@ -13,13 +13,12 @@ enclosing query. The proof says nothing of errors and of times.
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any, NamedTuple
 
 import psycopg
 
 from app.audit import functions, tree
-from app.audit.catalogue import FIRST_OWN_OID, Catalogue, Function
+from app.audit.catalogue import FIRST_OWN_OID, NO_TABLE, Catalogue, Function, Table
 from app.audit.scopes import OWNER, OWNER_COLUMN, OWNER_PARAMETER, Column, Facts, Scope
 from app.audit.tree import NOTHING, Node, TreeError, nodes_in
 from app.db.statements import PARAMETER, Statement
@@ -55,11 +54,6 @@ CALLS = {"AGGREF": "aggfnoid", "FUNCEXPR": "funcid", "WINDOWFUNC": "winfnoid"} |
 NOT_PLAIN = (
     "hasAggs", "hasWindowFuncs", "hasTargetSRFs", "hasDistinctOn", "limitOffset", "limitCount",
     "havingQual", "groupClause", "groupingSets", "rowMarks",
-)  # fmt: skip
-
-OF_NO_ROW = (
-    "groupClause", "groupingSets", "distinctClause", "sortClause", "limitOffset", "limitCount",
-    "withCheckOptions",
 )  # fmt: skip
 
 NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
@@ -124,7 +118,8 @@ def prove(statement: Statement[Any], catalogue: Catalogue) -> Proof:
 def is_pure(function: Function, catalogue: Catalogue) -> bool:
     """Whether it reads nothing but its arguments, settings, the time and chance."""
     if function.is_built_in:
-        return functions.is_known(function)
+        is_listed = function.kind in ("a", "w") or functions.PURE.fullmatch(function.name)
+        return function.volatility == "i" or bool(is_listed)
     body = tree.read(function.tree) if function.tree else None
     if isinstance(body, Node):  # RETURN, which is proved like a statement that has no owner
         prover = _Prover(catalogue)
@@ -143,7 +138,6 @@ class _Prover:
         self.proof = Proof()
         self.effects: set[str] = set()
         self._catalogue = catalogue
-        self._numbers = count(1)  # of scopes
         self._text = text
         self._positions = list(_positions(text, parameters))
         self._owner = parameters.index(OWNER_COLUMN) + 1 if OWNER_COLUMN in parameters else 0
@@ -164,14 +158,14 @@ class _Prover:
             self.effects.add("locks rows")
         if node.rowMarks or command != SELECT:
             outer = Facts()  # it could lock or change rows that the enclosing query drops
-        scope = Scope(next(self._numbers), node, parent, outer, Facts(outer))
+        scope = Scope(node, parent, outer, Facts(outer))
         self._with(scope)
         assumed = assumed if _is_plain(node) else ()
         if node.setOperations:
             return self._set_operation(scope, assumed)
         for entry in node.targetList:
             if entry.resno in assumed and (column := self._side(entry.expr, scope)):
-                scope.row.add([(column, OWNER)])
+                scope.row.pairs.append((column, OWNER))
         self._from(scope)
         self._clauses(scope)
         if command != SELECT:
@@ -193,30 +187,24 @@ class _Prover:
 
     def _owned(self, entries: Iterable[Node], scope: Scope, facts: Facts) -> set[int]:
         """The numbers of the columns that are the owner's id."""
-        return {
-            entry.resno
-            for entry in entries
-            if entry.resjunk == "false" and self._is_owner(entry.expr, scope, facts)
-        }
+        given = (entry for entry in entries if entry.resjunk == "false")
+        return {each.resno for each in given if self._is_owner(each.expr, scope, facts)}
 
     def _given(self, scope: Scope) -> Facts:
         """The facts about what a query gives: one row is given even where none meets WHERE."""
         query = scope.query
-        aggregates = query.hasAggs == "true" or query.havingQual or query.groupingSets
-        is_one = aggregates and (query.groupingSets or not query.groupClause)
+        aggregates = query.hasAggs == "true" or query.havingQual
+        is_one = query.groupingSets or (aggregates and not query.groupClause)
         return scope.outer if is_one else scope.row
 
     # Relations
 
     def _from(self, scope: Scope) -> None:
         """Collects the facts of FROM and WHERE, then proves each relation by them."""
-        scope.row.add(self._joined(scope.query.jointree, scope))
+        scope.row.pairs += self._joined(scope.query.jointree, scope)
         places = self._places(scope.query.jointree, scope, scope.row)
-        # Tables last, after sub-selects: they are bound by what the others give.
-        order = {TABLE: 2, SUBQUERY: 1}
-        for index, facts in sorted(
-            places, key=lambda place: order.get(scope.relation(place[0]).rtekind, 0)
-        ):
+        # By kinds, so that sub-selects and then tables are last: the others give what binds them.
+        for index, facts in sorted(places, key=lambda each: -scope.relation(each[0]).rtekind):
             self._relation(scope, index, facts)
 
     def _joined(self, part: Node, scope: Scope) -> Iterator[tuple[Column, Column]]:
@@ -236,13 +224,13 @@ class _Prover:
         if part.label == "RANGETBLREF":
             yield part.rtindex, facts
             return
-        on = Facts(facts, self._equalities(part.quals, scope))
+        on = Facts(facts, list(self._equalities(part.quals, scope)))
         self._walk(part.quals, scope, on)
         if part.jointype not in (NOTHING, INNER, LEFT, FULL, RIGHT):
             self.proof.object("uses a join that the proof does not know")
         for side, is_nullable in _sides(part):
             about = facts if part.jointype == FULL else on
-            known = Facts(about, self._joined(side, scope)) if is_nullable else facts
+            known = Facts(about, list(self._joined(side, scope))) if is_nullable else facts
             yield from self._places(side, scope, known)
 
     def _relation(self, scope: Scope, index: int, facts: Facts) -> None:
@@ -258,46 +246,40 @@ class _Prover:
             assumed = {each for each in numbers if facts.path(scope.at(index, each))}
             owned = self.query(relation.subquery, scope, facts, assumed)
         elif relation.rtekind == VALUES:
-            owned = self._values(relation.values_lists, scope, facts)
+            self._walk(relation.values_lists, scope, facts)
+            columns = enumerate(zip(*relation.values_lists, strict=True), 1)
+            owned = {
+                number
+                for number, values in columns
+                if all(self._is_owner(each, scope, facts) for each in values)
+            }
         elif relation.rtekind == CTE:
             owned = scope.up(relation.ctelevelsup).ctes.get(relation.ctename, ())
         elif relation.rtekind in (FUNCTION, TABLE_FUNCTION):
-            self._walk(relation.functions, scope, facts)
-            self._walk(relation.tablefunc, scope, facts)
+            self._walk([relation.functions, relation.tablefunc], scope, facts)
         elif relation.rtekind != RESULT:
             self.proof.object("reads from a relation that the proof does not know")
-        scope.row.add((scope.at(index, each), OWNER) for each in owned)
-
-    def _values(self, rows: list[list[Node]], scope: Scope, facts: Facts) -> Collection[int]:
-        """The columns of VALUES that are the owner's id in each row."""
-        self._walk(rows, scope, facts)
-        return {
-            number
-            for number, column in enumerate(zip(*rows, strict=True), 1)
-            if all(self._is_owner(value, scope, facts) for value in column)
-        }
+        scope.row.pairs += [(scope.at(index, each), OWNER) for each in owned]
 
     def _table(self, scope: Scope, index: int, facts: Facts) -> None:
         """Proves that the rows of a table are the owner's."""
-        table, owner = self._named(scope, index)
-        path = facts.path(scope.at(index, owner)) if owner else []
+        table = self._named(scope, index)
+        path = facts.path(scope.at(index, table.owner)) if table.owner else []
         if path:
             names = " = ".join(column.name for column in path)
-            self.proof.bindings.append(Binding(table, names))
+            self.proof.bindings.append(Binding(table.name, names))
         elif path is None:
-            alias = tree.name_of(scope.relation(index).eref.aliasname)
-            name = table if alias == table else f"{table} AS {alias}"
-            self.proof.object(f"does not bind {name} to the owner", table)
+            alias = scope.relation(index).eref.aliasname
+            name = table.name if alias == table.name else f"{table.name} AS {alias}"
+            self.proof.object(f"does not bind {name} to the owner", table.name)
 
-    def _named(self, scope: Scope, index: int) -> tuple[str, int]:
-        """The name of a table, and the number of its owner column; 0 without one."""
-        table = self._catalogue.tables.get(scope.relation(index).relid)
-        if table is None or not table.is_ours:
-            name = table.name if table else "a table"
-            self.proof.object(f"names {name}, which is no table of the schema", name)
-            return "", 0
+    def _named(self, scope: Scope, index: int) -> Table:
+        table = self._catalogue.tables.get(scope.relation(index).relid, NO_TABLE)
+        if not table.is_ours:
+            self.proof.object(f"names {table.name}, which is no table of the schema", table.name)
+            return NO_TABLE
         self.proof.tables.add(table.name)
-        return table.name, table.owner
+        return table
 
     # Equalities
 
@@ -321,8 +303,8 @@ class _Prover:
 
     def _is_parameter(self, expression: Node) -> bool:
         """Whether it is the owner's parameter; those of other kinds are results of sub-selects."""
-        is_given = expression.label == "PARAM" and expression.paramkind == 0
-        return is_given and bool(expression.paramid == self._owner)
+        found = (expression.label, expression.paramkind, expression.paramid)
+        return found == ("PARAM", 0, self._owner)
 
     def _is_owner(self, expression: Node, scope: Scope, facts: Facts) -> bool:
         column = self._side(expression, scope)
@@ -351,49 +333,48 @@ class _Prover:
         row that is just inserted: only the owner is known of it.
         """
         query, target = scope.query, scope.query.resultRelation
-        table, owner = self._named(scope, target)
-        self.proof.writes.add(table)
-        self.effects.add(f"writes {table}")
-        facts = scope.row
+        table = self._named(scope, target)
+        self.proof.writes.add(table.name)
+        self.effects.add(f"writes {table.name}")
         if query.commandType == INSERT:
-            self._inserted(scope, table, owner)
+            self._inserted(scope, table)
         elif query.commandType == UPDATE:
-            self._assigned(query.targetList, scope, scope.row, table, owner)
+            self._assigned(query.targetList, scope, scope.row, table)
         if query.onConflict:
-            self._conflict(query.onConflict, scope, table, owner)
-        if query.commandType != DELETE:
-            others = [each for each in facts.owned() if each[:2] != (scope.number, target)]
-            known = [*others, *([scope.at(target, owner)] if owner else [])]
-            facts = Facts(None, [(each, OWNER) for each in known])
+            self._conflict(query.onConflict, scope, table)
+        others = [each for each in scope.row.owned() if each[:2] != (scope.number, target)]
+        known = [*others, scope.at(target, table.owner)] if table.owner else others
+        facts = Facts(None, [(each, OWNER) for each in known])
         self._walk(query.returningList, scope, facts)
         return self._owned(query.returningList, scope, facts)
 
-    def _inserted(self, scope: Scope, table: str, owner: int) -> None:
+    def _inserted(self, scope: Scope, table: Table) -> None:
         """Proves that the owner column of a new row is the owner's id."""
-        if owner in self._owned(scope.query.targetList, scope, scope.row):
-            column = scope.at(scope.query.resultRelation, owner).name
-            self.proof.bindings.append(Binding(table, f"{column} := {OWNER_PARAMETER}"))
-        elif owner:
-            self.proof.object(f"inserts into {table} for another owner", table)
+        if table.owner in self._owned(scope.query.targetList, scope, scope.row):
+            column = scope.at(scope.query.resultRelation, table.owner).name
+            self.proof.bindings.append(Binding(table.name, f"{column} := {OWNER_PARAMETER}"))
+        elif table.owner:
+            self.proof.object(f"inserts into {table.name} for another owner", table.name)
 
-    def _assigned(
-        self, entries: Iterable[Node], scope: Scope, facts: Facts, table: str, owner: int
-    ) -> None:
+    def _assigned(self, entries: list[Node], scope: Scope, facts: Facts, table: Table) -> None:
         """Proves that the owner column is not set, or to the owner's id."""
-        if owner in {each.resno for each in entries} - self._owned(entries, scope, facts):
-            self.proof.object(f"sets the owner of {table} to something else", table)
+        if table.owner in {each.resno for each in entries} - self._owned(entries, scope, facts):
+            self.proof.object(f"sets the owner of {table.name} to something else", table.name)
 
-    def _conflict(self, conflict: Node, scope: Scope, table: str, owner: int) -> None:
+    def _conflict(self, conflict: Node, scope: Scope, table: Table) -> None:
         """Proves ON CONFLICT DO UPDATE: the existing row must be the owner's, too."""
         target, elements = scope.query.resultRelation, conflict.arbiterElems
         keys = {each.expr.varattno for each in elements if each.inferopclass == 0}
         keys |= self._catalogue.constraint_columns(conflict.constraint)
-        same = (conflict.exclRelIndex, target) if owner in keys else (conflict.exclRelIndex,)
-        facts = Facts(scope.row, [(scope.at(each, owner), OWNER) for each in same if owner])
-        facts.add(self._equalities(conflict.onConflictWhere, scope))
+        facts = Facts(scope.row)
+        if table.owner:
+            facts.pairs.append((scope.at(conflict.exclRelIndex, table.owner), OWNER))
+        if table.owner and table.owner in keys:
+            facts.pairs.append((scope.at(target, table.owner), OWNER))
+        facts.pairs += self._equalities(conflict.onConflictWhere, scope)
         if conflict.action == DO_UPDATE:
             self._table(scope, target, facts)
-            self._assigned(conflict.onConflictSet, scope, facts, table, owner)
+            self._assigned(conflict.onConflictSet, scope, facts, table)
         for part in (conflict.onConflictSet, conflict.onConflictWhere, conflict.arbiterWhere):
             self._walk(part, scope, facts)
         self._walk([each.expr for each in elements], scope, facts)
@@ -402,12 +383,12 @@ class _Prover:
 
     def _clauses(self, scope: Scope) -> None:
         """Proves the expressions outside FROM, WHERE and RETURNING."""
-        given = self._given(scope)
-        for name in ("targetList", "havingQual", "windowClause"):
-            self._walk(getattr(scope.query, name), scope, given)
-        for name in OF_NO_ROW:
-            self._walk(getattr(scope.query, name), scope, scope.outer)
-        for relation in scope.query.rtable:
+        query, given = scope.query, self._given(scope)
+        sorts = (query.groupClause, query.groupingSets, query.distinctClause, query.sortClause)
+        self._walk([query.targetList, query.havingQual, query.windowClause, *sorts], scope, given)
+        limits = [query.limitOffset, query.limitCount, query.withCheckOptions]  # are of no row
+        self._walk(limits, scope, scope.outer)
+        for relation in query.rtable:
             self._walk([*relation.joinaliasvars, *relation.groupexprs], scope, scope.row)
 
     def _walk(self, value: Any, scope: Scope, facts: Facts) -> None:

@@ -1,10 +1,11 @@
 """The relations of a query, and equalities between their columns: the proof's reasoning."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import count
+from typing import Any, NamedTuple
 
-from app.audit.tree import Node, TreeError, name_of
+from app.audit.tree import Node
 
 OWNER_COLUMN, OWNER_PARAMETER = "owner_id", "%(owner_id)s"
 
@@ -21,21 +22,15 @@ class Column(NamedTuple):
 OWNER = Column(0, 0, 0, OWNER_PARAMETER)
 
 
+@dataclass
 class Facts:
     """Equalities between columns, and between columns and the owner's parameter.
 
     Those of `parent` hold as well, also those added to it later.
     """
 
-    def __init__(
-        self, parent: "Facts | None" = None, pairs: Iterable[tuple[Column, Column]] = ()
-    ) -> None:
-        self._parent = parent
-        self._pairs = list(pairs)
-
-    def add(self, pairs: Iterable[tuple[Column, Column]]) -> None:
-        """Adds equalities, each as its two sides."""
-        self._pairs += pairs
+    parent: "Facts | None" = None
+    pairs: list[tuple[Column, Column]] = field(default_factory=list)
 
     def path(self, start: Column) -> list[Column] | None:
         """The shortest path along equalities to the owner's parameter; None where there is none."""
@@ -56,31 +51,28 @@ class Facts:
 
     def neighbours(self, column: Column) -> set[Column]:
         """The columns that an equality has beside this one, which may be among them."""
-        others = {other for pair in self._pairs if column in pair for other in pair}
-        return others | self._parent.neighbours(column) if self._parent else others
+        others = {other for pair in self.pairs if column in pair for other in pair}
+        return others | self.parent.neighbours(column) if self.parent else others
 
 
 @dataclass
 class Scope:
     """A query: its relations, and what holds for the rows that it gives."""
 
-    number: int
     query: Node
     parent: "Scope | None"  # the query around it
     outer: Facts  # about the rows of the queries around it
     row: Facts
     ctes: dict[str, Collection[int]] = field(default_factory=dict)  # columns: the owner's id
+    number: int = field(default_factory=count(1).__next__)
 
     def up(self, levels: int) -> "Scope":
-        """The scope of the query that many levels further out. Raises TreeError."""
-        if levels and self.parent is None:
-            raise TreeError("it names a query around it that there is not")
+        """The scope of the query that many levels further out."""
         return self.parent.up(levels - 1) if levels and self.parent else self
 
-    def relation(self, index: int) -> Node:
-        """One of the query's relations."""
-        relation: Node = self.query.rtable[index - 1]
-        return relation
+    def relation(self, index: int) -> Any:
+        """One of the query's relations, a node."""
+        return self.query.rtable[index - 1]
 
     def column(self, variable: Node) -> Column | None:
         """The column that a VAR refers to; None where it is a whole row or an expression."""
@@ -95,5 +87,4 @@ class Scope:
     def at(self, index: int, number: int) -> Column:
         """A column of one of the query's relations, by its number."""
         names = self.relation(index).eref
-        name = f"{name_of(names.aliasname)}.{name_of(names.colnames[number - 1])}"
-        return Column(self.number, index, number, name)
+        return Column(self.number, index, number, f"{names.aliasname}.{names.colnames[number - 1]}")

@@ -11,7 +11,7 @@ from app.audit.exemptions import EXEMPTIONS, NO_EXEMPTION
 from app.audit.ownership import Predicate, Proof, prove
 from app.db.statements import HeaderError, NoRow, Statement, parse
 
-PURPOSE_LINE = re.compile("-- (?!@)")
+PURPOSE = re.compile("-- (?!@)")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Audited:
     name: str
     text: str
     statement: Statement[NoRow] | None  # None: its header is malformed
-    purpose: str
+    purpose: str  # the first sentence of its header
     proof: Proof  # its predicates have their positions in `text`
     exemption: str
     findings: tuple[str, ...]
@@ -41,7 +41,9 @@ def audit(name: str, catalogue: Catalogue) -> Audited:
 
 def audit_text(name: str, text: str, catalogue: Catalogue) -> Audited:
     """The statement `text`, as if it were in sql/<name>.sql."""
-    statement, proof, purpose = None, Proof(), _purpose(text)
+    statement, proof = None, Proof()
+    lines = itertools.takewhile(PURPOSE.match, text.split("\n"))
+    purpose = " ".join(line.removeprefix("-- ") for line in lines).partition(". ")[0].rstrip(".")
     findings = [] if purpose else ["header: does not say what the statement does"]
     try:
         statement = parse(name, text, NoRow)
@@ -74,9 +76,3 @@ def _header_findings(statement: Statement[NoRow], proof: Proof) -> Iterator[str]
         yield f"header: {tag}, but the statement {effects}"
     if proof.has_star:
         yield "uses *"
-
-
-def _purpose(text: str) -> str:
-    """The first sentence of the header; empty where there is none."""
-    lines = itertools.takewhile(PURPOSE_LINE.match, text.split("\n"))
-    return " ".join(line.removeprefix("-- ") for line in lines).partition(". ")[0].rstrip(".")

@@ -42,7 +42,7 @@ def read(text: str) -> Any:
     words = (match[0] for match in WORD.finditer(text))
     try:
         tree = _value(next(words), words)
-    except (StopIteration, RecursionError) as error:
+    except (StopIteration, RecursionError, ValueError) as error:
         raise TreeError("it ends early, or is nested too deeply") from error
     if next(words, None) is not None:
         raise TreeError("it goes on after its end")
@@ -59,11 +59,6 @@ def nodes_in(value: Any) -> Iterator[Node]:
             yield from nodes_in(each)
 
 
-def name_of(word: str) -> str:
-    """A name as the statement has it: without the quotes of a list's member and the backslashes."""
-    return ESCAPED.sub(r"\1", word[1:-1] if word.startswith('"') else word)
-
-
 def _value(word: str, words: Iterator[str]) -> Any:
     if word == "{":
         return _node(words)
@@ -71,9 +66,11 @@ def _value(word: str, words: Iterator[str]) -> Any:
         return [_value(each, words) for each in iter(words.__next__, ")")]
     if word in ("}", ")"):
         raise TreeError(f"it has {word!r} in the place of a value")
+    if word == "<>":
+        return NOTHING
     if NUMBER.fullmatch(word):
         return int(word)
-    return NOTHING if word == "<>" else word
+    return ESCAPED.sub(r"\1", word[1:-1] if word[0] == '"' else word)  # a name in a list has quotes
 
 
 def _node(words: Iterator[str]) -> Node:
@@ -83,13 +80,8 @@ def _node(words: Iterator[str]) -> Node:
         if name == word or name in fields:
             raise TreeError(f"it has {word!r} in the place of a field")
         fields[name] = _value(next(words), words)  # one value, even if it looks like a field
-        if name == "constvalue" and fields[name] != NOTHING:
-            fields[name] = _constant(words)
+        if name == "constvalue" and fields[name] != NOTHING:  # their number, then `[ 116 101 ]`
+            fields[name] = bytes(
+                int(each) % 256 for each in iter(words.__next__, "]") if each != "["
+            )
     return Node(label, fields)
-
-
-def _constant(words: Iterator[str]) -> bytes:
-    """The bytes of a constant, `[ 116 101 ]`, which follow their number."""
-    if next(words) != "[":
-        raise TreeError("it has a constant without bytes")
-    return bytes(int(each) % 256 for each in iter(words.__next__, "]"))
