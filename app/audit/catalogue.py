@@ -41,6 +41,11 @@ FROM pg_proc
 INNER JOIN pg_namespace ON pronamespace = pg_namespace.oid
 INNER JOIN pg_language ON prolang = pg_language.oid
 """
+# What a function's text may use without calling a function by its name.
+OPERATORS_AND_DOMAINS = """
+SELECT oprname FROM pg_operator WHERE oid >= 16384
+UNION ALL SELECT typname FROM pg_type WHERE oid >= 16384 AND typtype = 'd'
+"""
 CONSTRAINT_COLUMNS = "SELECT unnest(conkey) FROM pg_constraint WHERE oid = %s"
 # They go to the server's log as well, unless the role may keep them from it.
 SHOW_TREES = b"""
@@ -60,9 +65,6 @@ class Table(NamedTuple):
     name: str
     is_ours: bool  # a permanent table that the migrations have made
     owner: int  # the number of the column with the owner's id; 0 without one
-
-
-NO_TABLE = Table(0, "another table", is_ours=False, owner=0)
 
 
 class Function(NamedTuple):
@@ -100,6 +102,11 @@ class Catalogue:
         """All functions, by oid."""
         cursor = self._connection.cursor(row_factory=class_row(Function))
         return {each.oid: each for each in cursor.execute(FUNCTIONS)}
+
+    @cached_property
+    def operators_and_domains(self) -> list[str]:
+        """The names of those that are not PostgreSQL's own."""
+        return [name for (name,) in self._connection.execute(OPERATORS_AND_DOMAINS)]
 
     @property
     def owned_tables(self) -> list[str]:

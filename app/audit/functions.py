@@ -42,8 +42,12 @@ def called(function: Function, catalogue: Catalogue) -> list[Function] | None:
     is_readable = (function.schema, function.language) == (SCHEMA, "plpgsql")
     if not is_readable or HIDES.search(function.body) or any(map(REACHES.fullmatch, words)):
         return None
+    if touched(function, catalogue) or any(
+        each in function.body for each in catalogue.operators_and_domains
+    ):
+        return None
     others = (each for each in catalogue.functions.values() if each.oid != function.oid)
-    return None if touched(function, catalogue) else [each for each in others if each.name in words]
+    return [each for each in others if each.name in words]
 
 
 def touched(function: Function, catalogue: Catalogue) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from app.audit import functions, tree
-from app.audit.catalogue import FIRST_OWN_OID, NO_TABLE, Catalogue, Function, Table
+from app.audit.catalogue import FIRST_OWN_OID, Catalogue, Function, Table
 from app.audit.scopes import OWNER, OWNER_COLUMN, OWNER_PARAMETER, Column, Facts, Scope
 from app.audit.tree import NOTHING, Node, TreeError, nodes_in
 from app.db.statements import PARAMETER, Statement
@@ -51,6 +51,7 @@ KNOWN = re.compile(
 CALLS = {"AGGREF": "aggfnoid", "FUNCEXPR": "funcid", "WINDOWFUNC": "winfnoid"} | dict.fromkeys(
     ("DISTINCTEXPR", "NULLIFEXPR", "OPEXPR", "SCALARARRAYOPEXPR"), "opfuncid"
 )
+# What a query may not have if a condition on its columns may be checked before it, too.
 NOT_PLAIN = (
     "hasAggs", "hasWindowFuncs", "hasTargetSRFs", "hasDistinctOn", "limitOffset", "limitCount",
     "havingQual", "groupClause", "groupingSets", "rowMarks",
@@ -151,16 +152,14 @@ class _Prover:
         drops the rows in which they are anything else.
         """
         command = node.commandType
-        if command not in (SELECT, UPDATE, INSERT, DELETE):
-            self.proof.object("uses MERGE, which the proof can't follow")
-            return ()
         if node.rowMarks:
             self.effects.add("locks rows")
         if node.rowMarks or command != SELECT:
             outer = Facts()  # it could lock or change rows that the enclosing query drops
         scope = Scope(node, parent, outer, Facts(outer))
         self._with(scope)
-        assumed = assumed if _is_plain(node) else ()
+        if any(getattr(node, each) not in ("false", NOTHING) for each in NOT_PLAIN):
+            assumed = ()
         if node.setOperations:
             return self._set_operation(scope, assumed)
         for entry in node.targetList:
@@ -204,7 +203,9 @@ class _Prover:
         scope.row.pairs += self._joined(scope.query.jointree, scope)
         places = self._places(scope.query.jointree, scope, scope.row)
         # By kinds, so that sub-selects and then tables are last: the others give what binds them.
-        for index, facts in sorted(places, key=lambda each: -scope.relation(each[0]).rtekind):
+        for index, facts in sorted(
+            places, key=lambda each: -scope.query.rtable[each[0] - 1].rtekind
+        ):
             self._relation(scope, index, facts)
 
     def _joined(self, part: Node, scope: Scope) -> Iterator[tuple[Column, Column]]:
@@ -235,7 +236,7 @@ class _Prover:
 
     def _relation(self, scope: Scope, index: int, facts: Facts) -> None:
         """Proves a relation in FROM; its columns that are the owner's id become facts."""
-        relation = scope.relation(index)
+        relation = scope.query.rtable[index - 1]
         owned: Collection[int] = ()
         if relation.tablesample:
             self.proof.object("uses TABLESAMPLE, which the proof can't follow")
@@ -269,17 +270,17 @@ class _Prover:
             names = " = ".join(column.name for column in path)
             self.proof.bindings.append(Binding(table.name, names))
         elif path is None:
-            alias = scope.relation(index).eref.aliasname
+            alias = scope.query.rtable[index - 1].eref.aliasname
             name = table.name if alias == table.name else f"{table.name} AS {alias}"
             self.proof.object(f"does not bind {name} to the owner", table.name)
 
     def _named(self, scope: Scope, index: int) -> Table:
-        table = self._catalogue.tables.get(scope.relation(index).relid, NO_TABLE)
-        if not table.is_ours:
-            self.proof.object(f"names {table.name}, which is no table of the schema", table.name)
-            return NO_TABLE
-        self.proof.tables.add(table.name)
-        return table
+        table = self._catalogue.tables[scope.query.rtable[index - 1].relid]
+        if table.is_ours:
+            self.proof.tables.add(table.name)
+            return table
+        self.proof.object(f"names {table.name}, which is no table of the schema", table.name)
+        return table._replace(owner=0)
 
     # Equalities
 
@@ -340,6 +341,8 @@ class _Prover:
             self._inserted(scope, table)
         elif query.commandType == UPDATE:
             self._assigned(query.targetList, scope, scope.row, table)
+        elif query.commandType != DELETE:
+            self.proof.object("uses MERGE, which the proof can't follow")
         if query.onConflict:
             self._conflict(query.onConflict, scope, table)
         others = [each for each in scope.row.owned() if each[:2] != (scope.number, target)]
@@ -455,11 +458,6 @@ def _sides(part: Node) -> list[tuple[Node, bool]]:
         return [(each, False) for each in part.fromlist]
     kind = part.jointype
     return [(part.larg, kind in (RIGHT, FULL)), (part.rarg, kind in (LEFT, FULL))]
-
-
-def _is_plain(query: Node) -> bool:
-    """Whether it makes no difference if a condition on its columns is checked before or after."""
-    return all(getattr(query, each) in ("false", NOTHING) for each in NOT_PLAIN)
 
 
 def _text_of(expression: Node) -> str:

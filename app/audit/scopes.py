@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from app.audit.tree import Node
 
@@ -70,21 +70,17 @@ class Scope:
         """The scope of the query that many levels further out."""
         return self.parent.up(levels - 1) if levels and self.parent else self
 
-    def relation(self, index: int) -> Any:
-        """One of the query's relations, a node."""
-        return self.query.rtable[index - 1]
-
     def column(self, variable: Node) -> Column | None:
         """The column that a VAR refers to; None where it is a whole row or an expression."""
         scope, number = self.up(variable.varlevelsup), variable.varattno
         if number <= 0:
             return None
-        relation = scope.relation(variable.varno)
+        relation = scope.query.rtable[variable.varno - 1]
         if named := relation.joinaliasvars or relation.groupexprs:  # its columns are of others
             return scope.column(named[number - 1]) if named[number - 1].label == "VAR" else None
         return scope.at(variable.varno, number)
 
     def at(self, index: int, number: int) -> Column:
         """A column of one of the query's relations, by its number."""
-        names = self.relation(index).eref
+        names = self.query.rtable[index - 1].eref
         return Column(self.number, index, number, f"{names.aliasname}.{names.colnames[number - 1]}")

@@ -733,6 +733,101 @@ CREATE OPERATOR === (function = same, leftarg = uuid, rightarg = uuid);
 CREATE DOMAIN checked AS text CHECK (reading_plus(1, 1) > 0)
 """
 
+# Functions of a whole row, as a migration could make them: some read nothing but their arguments.
+ROW_FUNCTIONS = """
+CREATE FUNCTION is_listed(task tasks, trashed boolean, words text[]) RETURNS boolean
+LANGUAGE sql STABLE RETURN ((task).deleted_at IS NOT NULL) = trashed
+AND (task).description IS DISTINCT FROM extract(YEAR FROM now())::text
+AND NOT EXISTS (SELECT FROM unnest(words) AS w (word) WHERE (task).title = w.word);
+CREATE FUNCTION is_open(task tasks) RETURNS boolean
+LANGUAGE sql IMMUTABLE RETURN (task).completed_at IS NULL;
+CREATE FUNCTION is_open_and_listed(task tasks) RETURNS boolean
+LANGUAGE sql STABLE RETURN is_open(task) AND is_listed(task, FALSE, '{}');
+CREATE FUNCTION is_first(task tasks) RETURNS boolean
+LANGUAGE sql STABLE RETURN NOT EXISTS (SELECT FROM tasks AS t WHERE t.title > (task).title);
+CREATE FUNCTION is_open_and_first(task tasks) RETURNS boolean
+LANGUAGE sql STABLE RETURN is_open(task) AND is_first(task);
+CREATE FUNCTION is_last(task tasks) RETURNS boolean LANGUAGE sql STABLE BEGIN ATOMIC
+SELECT NOT EXISTS (SELECT FROM items WHERE items.version = (task).version
+AND items.owner_id <> (task).owner_id); END;
+CREATE FUNCTION is_known(task tasks) RETURNS boolean LANGUAGE sql STABLE
+AS $$ SELECT count(*) < 3 FROM tasks $$;
+CREATE FUNCTION is_another(task tasks, title text) RETURNS boolean
+LANGUAGE sql STABLE RETURN NOT EXISTS (SELECT FROM tasks AS t WHERE t.title = is_another.title);
+CREATE OPERATOR <<< (function = is_another, leftarg = tasks, rightarg = text);
+CREATE FUNCTION is_less(task tasks) RETURNS boolean
+LANGUAGE sql STABLE RETURN task <<< 'bob 1';
+CREATE FUNCTION is_less_by_text(task tasks) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN task <<< 'bob 1'; END $$;
+CREATE FUNCTION is_set(task tasks) RETURNS boolean
+LANGUAGE sql STABLE RETURN set_config('lock_timeout', (task).version::text, TRUE) <> '';
+CREATE FUNCTION is_locked(task tasks) RETURNS boolean
+LANGUAGE sql STABLE RETURN pg_try_advisory_xact_lock((task).version)
+"""
+
+ACCEPTED_OF_ROWS = {
+    "a function of a row":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_listed(tasks, FALSE,"
+        " ARRAY[%(bob)s]) ORDER BY title",
+    "a function of a row by its alias, and of a parameter":
+        "SELECT t.title FROM tasks AS t WHERE t.owner_id = %(owner_id)s"
+        " AND is_listed(t, NOT %(true)s, '{}') ORDER BY t.title",
+    "a function of a row, by named arguments":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s"
+        " AND is_listed(words => '{}', task => tasks, trashed => FALSE) ORDER BY title",
+    "a function of a row that calls others":
+        "SELECT count(*) AS n FROM tasks WHERE owner_id = %(owner_id)s AND is_open_and_listed(tasks)",
+    "a function of a row in the result, in order and in a filter":
+        "SELECT owner_id, is_open(tasks) AS o, count(*) FILTER (WHERE is_open(tasks)) OVER () AS n"
+        " FROM tasks WHERE owner_id = %(owner_id)s ORDER BY is_open(tasks), id",
+    "a function of a row in on, for the nullable side":
+        "SELECT l.version, t.title FROM ledgers AS l LEFT JOIN tasks AS t ON t.owner_id = l.owner_id"
+        " AND is_open(t) WHERE l.owner_id = %(owner_id)s ORDER BY t.title",
+    "a function of a row in a lateral bound from outside":
+        "SELECT p.n FROM ledgers CROSS JOIN LATERAL (SELECT count(*) AS n FROM tasks"
+        " WHERE tasks.owner_id = ledgers.owner_id AND is_open(tasks)) AS p"
+        " WHERE ledgers.owner_id = %(owner_id)s",
+    "a function of an outer row":
+        "SELECT t.title FROM tasks AS t WHERE t.owner_id = %(owner_id)s AND EXISTS (SELECT FROM"
+        " ledgers AS l WHERE l.owner_id = t.owner_id AND is_open(t)) ORDER BY t.title",
+    "a field of a function's row":
+        "SELECT tasks.is_open AS o FROM tasks WHERE tasks.owner_id = %(owner_id)s",
+}  # fmt: skip
+
+LEAKS_OF_ROWS = {
+    "a function of a row of a table that is not bound":
+        "SELECT title FROM tasks WHERE is_listed(tasks, FALSE, '{}') AND id <> %(owner_id)s",
+    "a function of a row of the table beside":
+        "SELECT e.version FROM tasks AS t INNER JOIN ledger_entries AS e ON is_open(t)"
+        " WHERE t.owner_id = %(owner_id)s",
+    "a function of a row that compares its owner":
+        "SELECT title FROM tasks WHERE is_listed(tasks, owner_id = %(other)s, '{}') IS NOT NULL"
+        " AND id <> %(owner_id)s",
+    "a function of a row that reads the table":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_first(tasks)",
+    "a function of a row that calls one that reads the table":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_open_and_first(tasks)",
+    "a function of a row that reads a view":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_last(tasks)",
+    "a function of a row whose body is a text that reads":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_known(tasks)",
+    "an operator of a row":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND tasks <<< %(bob_title)s",
+    "a function of a row that uses an operator that reads":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_less(tasks)",
+    "a function of a row in PL/pgSQL that uses an operator that reads":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_less_by_text(tasks)",
+}  # fmt: skip
+
+REFUSED_OF_ROWS = {
+    "a function of a row with an effect":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_set(tasks)",
+    "a function of a row that locks":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_locked(tasks)",
+    "a row that is a parameter":
+        "SELECT is_open(%(title)s::tasks) AS o",
+}  # fmt: skip
+
 ACCEPTED = {
     "a predicate": "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND id = %(id)s",
     "the parameter first, with a cast":

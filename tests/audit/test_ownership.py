@@ -14,7 +14,17 @@ from app.audit import ownership
 from app.audit.catalogue import Catalogue
 from app.audit.ownership import Proof
 from app.db.statements import HeaderError, Statement
-from tests.audit.attacks import ACCEPTED, BEYOND, LEAKS, LEAKS_OF_SOME, REFUSED
+from tests.audit.attacks import (
+    ACCEPTED,
+    ACCEPTED_OF_ROWS,
+    BEYOND,
+    LEAKS,
+    LEAKS_OF_ROWS,
+    LEAKS_OF_SOME,
+    REFUSED,
+    REFUSED_OF_ROWS,
+    ROW_FUNCTIONS,
+)
 from tests.support.audited import Audits
 from tests.support.databases import Postgres
 from tests.support.statements import statement
@@ -25,8 +35,10 @@ LACKING = ("0A000", "42601", "42P01")  # a build without XML, a version without 
 
 @pytest.fixture(scope="module")
 def owners(postgres: Postgres, migrated: str) -> Iterator[TwoOwners]:
-    """The databases of this module."""
+    """The databases of this module, with functions of rows."""
     with closing(TwoOwners(postgres, migrated)) as made:
+        for connection in (made.alone, made.both):
+            connection.execute(ROW_FUNCTIONS.encode())
         yield made
 
 
@@ -39,6 +51,7 @@ def beyond(postgres: Postgres, migrated: str) -> Iterator[Catalogue]:
     ):
         for each in BEYOND.split(";\n"):
             connection.execute(each.encode())
+        connection.execute(ROW_FUNCTIONS.encode())
         yield Catalogue(connection)
 
 
@@ -85,6 +98,34 @@ def test_a_strange_statement_that_binds_all_its_rows_is_accepted(
     assert prove(audits.catalogue, text).objections == []
     assert run(owners.both, made(text)).error == ""
     assert list(owners.interferences(made(text))) == []
+
+
+@pytest.mark.proves("OWN-70")
+@pytest.mark.parametrize("text", ACCEPTED_OF_ROWS.values(), ids=ACCEPTED_OF_ROWS)
+def test_a_function_of_a_whole_bound_row_is_accepted(
+    beyond: Catalogue, owners: TwoOwners, text: str
+) -> None:
+    assert prove(beyond, text).objections == []
+    outcome = run(owners.both, made(text))
+    assert outcome.error == ""
+    assert outcome.rows
+    assert list(owners.interferences(made(text))) == []
+
+
+@pytest.mark.proves("OWN-4", "OWN-70")
+@pytest.mark.parametrize("text", LEAKS_OF_ROWS.values(), ids=LEAKS_OF_ROWS)
+def test_a_function_of_a_row_that_leaks_is_refused(
+    beyond: Catalogue, owners: TwoOwners, text: str
+) -> None:
+    assert run(owners.both, made(text)).error == ""
+    assert list(owners.interferences(made(text))) != []
+    assert prove(beyond, text).objections
+
+
+@pytest.mark.proves("OWN-70")
+@pytest.mark.parametrize("text", REFUSED_OF_ROWS.values(), ids=REFUSED_OF_ROWS)
+def test_a_function_of_a_row_with_an_effect_is_refused(beyond: Catalogue, text: str) -> None:
+    assert prove(beyond, text).objections
 
 
 @pytest.mark.proves("OWN-4")
