@@ -36,7 +36,8 @@ FUNCTIONS = """
 SELECT
     pg_proc.oid::bigint, proname AS name, nspname AS schema,
     lanname AS language, provolatile AS volatility, prokind AS kind,
-    prosrc AS body, coalesce(prosqlbody::text, '') AS tree
+    prosrc AS body, coalesce(prosqlbody::text, '') AS tree,
+    coalesce(proargdefaults::text ~ '\\{(?!CONST )', FALSE) AS computes_defaults
 FROM pg_proc
 INNER JOIN pg_namespace ON pronamespace = pg_namespace.oid
 INNER JOIN pg_language ON prolang = pg_language.oid
@@ -78,6 +79,7 @@ class Function(NamedTuple):
     kind: str  # f, p, a, w
     body: str
     tree: str
+    computes_defaults: bool  # of arguments: the query trees of its calls do not have them
 
     @property
     def is_built_in(self) -> bool:

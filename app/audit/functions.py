@@ -39,12 +39,10 @@ EXTRACT = re.compile(r"\bextract\(\w+ FROM\b", re.IGNORECASE)
 def called(function: Function, catalogue: Catalogue) -> list[Function] | None:
     """The other functions that a PL/pgSQL function can call; None where it may do anything."""
     words = _words(EXTRACT.sub("extract(", function.body))
-    is_readable = (function.schema, function.language) == (SCHEMA, "plpgsql")
-    if not is_readable or HIDES.search(function.body) or any(map(REACHES.fullmatch, words)):
-        return None
-    if touched(function, catalogue) or any(
-        each in function.body for each in catalogue.operators_and_domains
-    ):
+    is_text = (function.schema, function.language) == (SCHEMA, "plpgsql")
+    uses = any(each in function.body for each in catalogue.operators_and_domains)
+    reaches = any(map(REACHES.fullmatch, words)) or touched(function, catalogue)
+    if not is_text or uses or reaches or HIDES.search(function.body):
         return None
     others = (each for each in catalogue.functions.values() if each.oid != function.oid)
     return [each for each in others if each.name in words]

@@ -121,6 +121,8 @@ def is_pure(function: Function, catalogue: Catalogue) -> bool:
     if function.is_built_in:
         is_listed = function.kind in ("a", "w") or functions.PURE.fullmatch(function.name)
         return function.volatility == "i" or bool(is_listed)
+    if function.computes_defaults:
+        return False
     body = tree.read(function.tree) if function.tree else None
     if isinstance(body, Node):  # RETURN, which is proved like a statement that has no owner
         prover = _Prover(catalogue)
@@ -133,15 +135,13 @@ def is_pure(function: Function, catalogue: Catalogue) -> bool:
 class _Prover:
     """The proof of a statement, or of a function's body, which has no text of its own."""
 
-    def __init__(
-        self, catalogue: Catalogue, text: str = "", parameters: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, text: str = "", names: Sequence[str] = ()) -> None:
         self.proof = Proof()
         self.effects: set[str] = set()
         self._catalogue = catalogue
         self._text = text
-        self._positions = list(_positions(text, parameters))
-        self._owner = parameters.index(OWNER_COLUMN) + 1 if OWNER_COLUMN in parameters else 0
+        self._positions = list(_positions(text, names))
+        self._owner = names.index(OWNER_COLUMN) + 1 if OWNER_COLUMN in names else 0
 
     def query(
         self, node: Node, parent: Scope | None, outer: Facts, assumed: Collection[int] = ()
@@ -151,10 +151,9 @@ class _Prover:
         `assumed` are columns that the enclosing query compares with the owner's id, so that it
         drops the rows in which they are anything else.
         """
-        command = node.commandType
         if node.rowMarks:
             self.effects.add("locks rows")
-        if node.rowMarks or command != SELECT:
+        if node.rowMarks or node.commandType != SELECT:
             outer = Facts()  # it could lock or change rows that the enclosing query drops
         scope = Scope(node, parent, outer, Facts(outer))
         self._with(scope)
@@ -167,7 +166,7 @@ class _Prover:
                 scope.row.pairs.append((column, OWNER))
         self._from(scope)
         self._clauses(scope)
-        if command != SELECT:
+        if node.commandType != SELECT:
             return self._changed(scope)
         return self._owned(node.targetList, scope, self._given(scope))
 
@@ -201,11 +200,10 @@ class _Prover:
     def _from(self, scope: Scope) -> None:
         """Collects the facts of FROM and WHERE, then proves each relation by them."""
         scope.row.pairs += self._joined(scope.query.jointree, scope)
-        places = self._places(scope.query.jointree, scope, scope.row)
+        places = list(self._places(scope.query.jointree, scope, scope.row))
         # By kinds, so that sub-selects and then tables are last: the others give what binds them.
-        for index, facts in sorted(
-            places, key=lambda each: -scope.query.rtable[each[0] - 1].rtekind
-        ):
+        places.sort(key=lambda place: -scope.query.rtable[place[0] - 1].rtekind)
+        for index, facts in places:
             self._relation(scope, index, facts)
 
     def _joined(self, part: Node, scope: Scope) -> Iterator[tuple[Column, Column]]:
@@ -366,14 +364,11 @@ class _Prover:
 
     def _conflict(self, conflict: Node, scope: Scope, table: Table) -> None:
         """Proves ON CONFLICT DO UPDATE: the existing row must be the owner's, too."""
-        target, elements = scope.query.resultRelation, conflict.arbiterElems
+        target, owner, elements = scope.query.resultRelation, table.owner, conflict.arbiterElems
         keys = {each.expr.varattno for each in elements if each.inferopclass == 0}
         keys |= self._catalogue.constraint_columns(conflict.constraint)
-        facts = Facts(scope.row)
-        if table.owner:
-            facts.pairs.append((scope.at(conflict.exclRelIndex, table.owner), OWNER))
-        if table.owner and table.owner in keys:
-            facts.pairs.append((scope.at(target, table.owner), OWNER))
+        same = {conflict.exclRelIndex, target} if owner in keys else {conflict.exclRelIndex}
+        facts = Facts(scope.row, [(scope.at(each, owner), OWNER) for each in same if owner])
         facts.pairs += self._equalities(conflict.onConflictWhere, scope)
         if conflict.action == DO_UPDATE:
             self._table(scope, target, facts)

@@ -64,9 +64,8 @@ def ownership_findings(name: str, proof: Proof) -> Iterator[str]:
     """The objections that no exemption covers, and exemptions that cover none."""
     allowed = EXEMPTIONS.get(name, NO_EXEMPTION).subjects
     yield from (each.text for each in proof.objections if each.subject not in allowed)
-    for subject in allowed:
-        if subject not in {each.subject for each in proof.objections}:
-            yield f"needs no exemption for {subject}"
+    unused = {*allowed} - {each.subject for each in proof.objections}
+    yield from (f"needs no exemption for {each}" for each in sorted(unused))
 
 
 def _header_findings(statement: Statement[NoRow], proof: Proof) -> Iterator[str]:

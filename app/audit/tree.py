@@ -81,7 +81,5 @@ def _node(words: Iterator[str]) -> Node:
             raise TreeError(f"it has {word!r} in the place of a field")
         fields[name] = _value(next(words), words)  # one value, even if it looks like a field
         if name == "constvalue" and fields[name] != NOTHING:  # their number, then `[ 116 101 ]`
-            fields[name] = bytes(
-                int(each) % 256 for each in iter(words.__next__, "]") if each != "["
-            )
+            fields[name] = bytes(int(n) % 256 for n in iter(words.__next__, "]") if n != "[")
     return Node(label, fields)

@@ -759,6 +759,11 @@ CREATE FUNCTION is_less(task tasks) RETURNS boolean
 LANGUAGE sql STABLE RETURN task <<< 'bob 1';
 CREATE FUNCTION is_less_by_text(task tasks) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN task <<< 'bob 1'; END $$;
+CREATE FUNCTION titles() RETURNS bigint LANGUAGE sql STABLE RETURN (SELECT count(*) FROM tasks);
+CREATE FUNCTION is_few(task tasks, most bigint DEFAULT titles()) RETURNS boolean
+LANGUAGE sql STABLE RETURN most < 3;
+CREATE FUNCTION is_short(task tasks, most integer DEFAULT 9, words text[] DEFAULT '{}')
+RETURNS boolean LANGUAGE sql STABLE RETURN length((task).title) <= most;
 CREATE FUNCTION is_set(task tasks) RETURNS boolean
 LANGUAGE sql STABLE RETURN set_config('lock_timeout', (task).version::text, TRUE) <> '';
 CREATE FUNCTION is_locked(task tasks) RETURNS boolean
@@ -776,13 +781,15 @@ ACCEPTED_OF_ROWS = {
         "SELECT title FROM tasks WHERE owner_id = %(owner_id)s"
         " AND is_listed(words => '{}', task => tasks, trashed => FALSE) ORDER BY title",
     "a function of a row that calls others":
-        "SELECT count(*) AS n FROM tasks WHERE owner_id = %(owner_id)s AND is_open_and_listed(tasks)",
+        "SELECT count(*) AS n FROM tasks WHERE owner_id = %(owner_id)s"
+        " AND is_open_and_listed(tasks)",
     "a function of a row in the result, in order and in a filter":
         "SELECT owner_id, is_open(tasks) AS o, count(*) FILTER (WHERE is_open(tasks)) OVER () AS n"
         " FROM tasks WHERE owner_id = %(owner_id)s ORDER BY is_open(tasks), id",
     "a function of a row in on, for the nullable side":
-        "SELECT l.version, t.title FROM ledgers AS l LEFT JOIN tasks AS t ON t.owner_id = l.owner_id"
-        " AND is_open(t) WHERE l.owner_id = %(owner_id)s ORDER BY t.title",
+        "SELECT l.version, t.title FROM ledgers AS l LEFT JOIN tasks AS t"
+        " ON t.owner_id = l.owner_id AND is_open(t) WHERE l.owner_id = %(owner_id)s"
+        " ORDER BY t.title",
     "a function of a row in a lateral bound from outside":
         "SELECT p.n FROM ledgers CROSS JOIN LATERAL (SELECT count(*) AS n FROM tasks"
         " WHERE tasks.owner_id = ledgers.owner_id AND is_open(tasks)) AS p"
@@ -790,6 +797,8 @@ ACCEPTED_OF_ROWS = {
     "a function of an outer row":
         "SELECT t.title FROM tasks AS t WHERE t.owner_id = %(owner_id)s AND EXISTS (SELECT FROM"
         " ledgers AS l WHERE l.owner_id = t.owner_id AND is_open(t)) ORDER BY t.title",
+    "a function of a row with defaults that are constants":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_short(tasks) ORDER BY title",
     "a field of a function's row":
         "SELECT tasks.is_open AS o FROM tasks WHERE tasks.owner_id = %(owner_id)s",
 }  # fmt: skip
@@ -811,6 +820,8 @@ LEAKS_OF_ROWS = {
         "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_last(tasks)",
     "a function of a row whose body is a text that reads":
         "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_known(tasks)",
+    "a function of a row with a default that reads":
+        "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND is_few(tasks)",
     "an operator of a row":
         "SELECT title FROM tasks WHERE owner_id = %(owner_id)s AND tasks <<< %(bob_title)s",
     "a function of a row that uses an operator that reads":
