@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run backup restore test image faults soak check contract specs mutants trace fuzz format requirements
+.PHONY: help run backup restore test image faults soak check contract specs mutants attacks trace fuzz format requirements
 .PHONY: bench bench-growth bench-duties bench-layers clean rebuild
 
 help: ## list the targets
@@ -87,6 +87,9 @@ specs: $(DEVELOPING) ## write the generated parts of specs/*.md and CONTRIBUTING
 
 mutants: $(DEVELOPING) ## remove each ownership predicate from sql/, and require that a test fails
 	$(PY) -m pytest tests/audit/test_id_collisions.py tests/audit/test_row_security.py $(ARGS)
+
+attacks: $(DEVELOPING) ## run 20,000 random statements, or STATEMENTS=..., that the ownership proof accepts
+	OWNERSHIP_STATEMENTS=$(or $(STATEMENTS),20000) $(PY) -m pytest tests/audit/test_generated.py --capture=no $(ARGS)
 
 trace: $(DEVELOPING) ## print the tests of each requirement in specs/
 	$(PY) -m tests.support.trace

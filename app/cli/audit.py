@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 from app.config import Config
 from app.db import session
 from app.db.errors import cause
+from app.devdb import EmbeddedError
 
 if TYPE_CHECKING:
     from app.audit.report.results import Entry, Report
@@ -47,7 +48,8 @@ def audit(
     OWNERS owners of TASKS tasks each, and its id in the pg_stat_statements of DATABASE_URL. The
     proof needs a scratch database, as it reads the query trees that PostgreSQL makes of the
     statements; --no-plans leaves it without rows, and leaves out the plans and the comparison of
-    headers with PostgreSQL. As HTML it is one page that needs no other file and no network.
+    headers with PostgreSQL, as the report says then. As HTML it is one page that needs no other
+    file and no network.
     """
     from app.audit import access, statements
     from app.audit.catalogue import Catalogue
@@ -60,9 +62,11 @@ def audit(
             entries = _entries(statements.audit_all(catalogue))
             if plans:
                 entries = _run_all(connection, entries, owners, tasks)
-            report = Report(entries, catalogue.owned_tables, access.read(connection))
+            report = Report(entries, catalogue.owned_tables, access.read(connection), plans)
     except psycopg.Error as error:
         raise click.ClickException(f"The database can't be used: {cause(error)}") from error
+    except EmbeddedError as error:
+        raise click.ClickException(f"{error}; or name a server by --scratch") from error
     _print(report, form, output)
     if report.findings:
         click.echo("\n".join(report.findings), err=True)

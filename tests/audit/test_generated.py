@@ -1,6 +1,6 @@
 """Random statements: each that the proof accepts is run for one of two owners.
 
-500 statements, the same in each run; OWNERSHIP_STATEMENTS=20000 is the long form, which is random.
+500 statements, the same in each run; `make attacks` is the long form, which is random.
 """
 
 import os

@@ -104,14 +104,9 @@ def test_rights_and_triggers_are_in_each_form(reports: Reports) -> None:
     assert document["security_definer_functions"] == [{**ACCESS.definers[0]._asdict()}]
 
 
-@pytest.mark.parametrize("as_form", [as_text, as_html])
-def test_without_a_database_the_report_says_what_is_missing(reports, as_form) -> None:  # type: ignore[no-untyped-def]
-    text = as_form(reports.report(access=None))
-    assert "left out" in text
-    assert "without" in text
-    assert "--no-plans" in text
+@ALL_FORMS
+def test_a_report_with_plans_leaves_nothing_out(reports, as_form) -> None:  # type: ignore[no-untyped-def]
     assert "left out" not in as_form(reports.report())
-    assert json.loads(as_json(reports.report(access=None)))["rights"] is None
 
 
 def test_code_in_a_statement_is_text(reports: Reports) -> None:

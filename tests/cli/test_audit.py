@@ -19,9 +19,10 @@ from app.audit.report.results import Entry, Report
 from app.audit.statements import Audited
 from app.config import Config
 from app.db import migrations
+from app.devdb import postgres as devdb_postgres
 from tests.support.audited import auditing
 from tests.support.databases import Postgres, memory_directory
-from tests.support.reports import parsed
+from tests.support.reports import ACCESS, parsed
 
 SMALL = ["--owners", "12", "--tasks", "500"]
 
@@ -97,6 +98,7 @@ def test_the_summary_counts_the_statements(document: dict[str, Any]) -> None:
     assert {"tasks", "users"} <= {*summary["owned_tables"]}
     assert "items" not in summary["owned_tables"]
     assert summary["findings"] == []
+    assert summary["left_out"] is None
     assert {each["file"] for each in summary["exemptions"]} == {
         f"sql/{name}.sql" for name in EXEMPTIONS
     }
@@ -145,13 +147,13 @@ def test_a_sequential_scan_of_a_big_table_is_a_finding(
         plan = plans.explain(connection, "tasks/new", text)
     assert plan.sequential == ("tasks",)
     assert plan.rows == 6000
-    assert Report([Entry(get_task, ["GET /"], plan, "")], []).findings == [
+    assert Report([Entry(get_task, ["GET /"], plan, "")], [], ACCESS, has_plans=True).findings == [
         "sql/tasks/get.sql scans tasks sequentially"
     ]
 
 
 def test_a_statement_that_nothing_runs_is_a_finding(get_task: Audited) -> None:
-    assert Report([Entry(get_task, [], None, "")], []).findings == [
+    assert Report([Entry(get_task, [], None, "")], [], ACCESS, has_plans=False).findings == [
         "sql/tasks/get.sql is run by nothing"
     ]
 
@@ -203,6 +205,33 @@ def test_the_text_has_a_row_per_file(app: Flask, postgres: Postgres) -> None:
     files = [line.split()[0] for line in result.stdout.splitlines() if line.startswith("sql/")]
     assert len(files) == len(list(db.SQL.rglob("*.sql")))
     assert result.stdout.endswith("statements, no finding\n")
+
+
+@pytest.mark.proves("OWN-71")
+@pytest.mark.parametrize("form", ["text", "json", "html"])
+def test_a_report_without_plans_says_so_and_how_to_include_them(
+    app: Flask, postgres: Postgres, form: str
+) -> None:
+    result = app.test_cli_runner().invoke(args=[*proofs(postgres), "--format", form])
+    assert result.exit_code == 0
+    assert "Plans, and the comparison of headers with PostgreSQL, were left out" in result.stdout
+    assert "run flask audit without --no-plans for them" in result.stdout
+    assert "ownrow_app" in result.stdout  # the rights are not left out
+    assert "ledger_entries_kept" in result.stdout  # nor the triggers
+
+
+def test_without_a_postgresql_the_error_names_the_option_for_another_one(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(version: int) -> Path:
+        raise devdb.EmbeddedError(f"there is no PostgreSQL {version} here")
+
+    monkeypatch.setattr(devdb_postgres, "_find", find)
+    result = app.test_cli_runner().invoke(args=["audit", "--no-plans"])
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: there is no PostgreSQL 18 here; or name a server by --scratch\n"
+    )
 
 
 @pytest.fixture

@@ -29,10 +29,12 @@ class Reports:
 
     audits: Audits
 
-    def report(self, *entries: Entry, access: Access | None = ACCESS) -> Report:
+    def report(self, *entries: Entry) -> Report:
         """The results for these statements; for all of sql/ where none is given."""
         everything = [entry(each) for each in self.audits.by_name.values()]
-        return Report(entries or everything, self.audits.catalogue.owned_tables, access)
+        return Report(
+            entries or everything, self.audits.catalogue.owned_tables, ACCESS, has_plans=True
+        )
 
     def of(self, name: str, *entry_points: str) -> Entry:
         """The results for sql/<name>.sql."""

@@ -9,13 +9,12 @@ from app.audit.report.results import Entry, Report
 
 
 def as_json(report: Report) -> str:
-    """An object; rights, triggers and functions are null where there was no database."""
-    access = report.access
+    """An object; the plans in it are null where they were left out."""
     document = {
         "summary": _summary(report),
-        "rights": access and _objects(access.rights),
-        "triggers": access and _objects(access.triggers),
-        "security_definer_functions": access and _objects(access.definers),
+        "rights": _objects(report.access.rights),
+        "triggers": _objects(report.access.triggers),
+        "security_definer_functions": _objects(report.access.definers),
         "statements": [_statement(entry) for entry in report.entries],
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
@@ -32,6 +31,7 @@ def _summary(report: Report) -> dict[str, Any]:
         "exemptions": [
             {"file": entry.file, "reason": entry.audited.exemption} for entry in report.exempt
         ],
+        "left_out": report.left_out or None,
         "findings": report.findings,
     }
 

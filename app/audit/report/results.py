@@ -19,6 +19,10 @@ BOUND = {
     (False, True): "insert rows of the owner",
     (True, True): "find rows by their owner, and insert rows of the owner",
 }
+LEFT_OUT = (
+    "Plans, and the comparison of headers with PostgreSQL, were left out: "
+    "run flask audit without --no-plans for them."
+)
 PROOFS = (*BOUND.values(), NO_OWNED_TABLE, EXEMPT, WITH_FINDINGS)
 
 
@@ -104,8 +108,14 @@ class Report:
 
     entries: Sequence[Entry]
     owned_tables: Sequence[str]
-    access: Access | None = None  # None: there was no database to read it from
+    access: Access
+    has_plans: bool  # and the comparison of each header with PostgreSQL
     made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def left_out(self) -> str:
+        """What the report does not have, and how to get it; empty where it has everything."""
+        return "" if self.has_plans else LEFT_OUT
 
     @property
     def findings(self) -> list[str]:

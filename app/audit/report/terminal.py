@@ -19,10 +19,6 @@ EXEMPTIONS = {"exempt": 34, "reason": 80}
 RIGHTS = {"table": 24, "roles": 34, "rights": 100}
 TRIGGERS = {"trigger": 34, "event": 60, "state": 25, "function": 34, "runs as": 20}
 DEFINERS = {"security definer": 44, "runs as": 20, "called by": 60}
-LEFT_OUT = (
-    "Plans, rights and triggers were left out: they need a scratch database.\n"
-    "Run flask audit without --no-plans."
-)
 
 
 def as_text(report: Report) -> str:
@@ -30,8 +26,9 @@ def as_text(report: Report) -> str:
     rows = (_statement(entry) for entry in report.entries)
     sections = [
         _summary(report),
+        *([report.left_out] if report.left_out else []),
         *_exemptions(report),
-        *(_access(report.access) if report.access else [LEFT_OUT]),
+        *_access(report.access),
         _table(STATEMENTS, rows),
         "\n".join(report.findings) or f"{len(report.entries)} statements, no finding",
     ]
