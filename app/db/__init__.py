@@ -35,6 +35,7 @@ from app.db.statements import SQL as SQL
 from app.db.statements import NoRow as NoRow
 from app.db.statements import Statement as Statement
 from app.db.statements import load as load
+from app.errors import Unavailable
 
 CONNECT_TIMEOUT = 2  # seconds
 POOL_TIMEOUT = 1.0  # seconds
@@ -42,6 +43,8 @@ AWAY_TIMEOUT = 0.1  # seconds instead, from a timeout of the pool until it gives
 LOCK_TIMEOUT = "500ms"
 IDLE_TIMEOUT = "2s"  # of a transaction without a statement, whose client may be gone
 STREAM_ROWS = 200  # per FETCH
+STREAM_SHARE = 4  # streams use one in four threads and connections of a process
+STREAM_RETRY = 5  # seconds after which a client may try again
 GRACE = 0.25  # seconds after statement_timeout in which the server has to end a statement
 # How soon a silent peer is noticed; milliseconds for the last one.
 KEEPALIVES = {
@@ -85,6 +88,9 @@ class _Process:
         self.groups = settings.config.db_group_commit
         self.taken_at = -math.inf  # monotonic seconds when the pool last gave a connection
         self.is_away = False
+        # Streams wait for their clients: other requests keep most threads and connections.
+        most = min(settings.config.db_pool_size, settings.config.web_threads)
+        self.streams = threading.BoundedSemaphore(max(1, most // STREAM_SHARE))
         self.reads, self.writes = (
             GroupCommitQueue(),
             GroupCommitQueue(),
@@ -320,9 +326,9 @@ def stream(
     """The rows of each statement in chunks, all from one snapshot.
 
     Each chunk has a statement's timeout of its own. Holds a connection until it is exhausted or
-    closed.
+    closed. Raises Unavailable where the process has as many streams as it may.
     """
-    with _Loan() as connection, _snapshot(connection):
+    with _stream_slot(), _Loan() as connection, _snapshot(connection):
         connection.execute(RAISE_IDLE_TIMEOUT.text)
         for call, setting in _set_owner(params):
             connection.execute(call.text, setting)
@@ -331,6 +337,17 @@ def stream(
                 cursor.execute(statement.text, params)
                 while chunk := cursor.fetchmany(STREAM_ROWS):
                     yield statement, chunk
+
+
+@contextmanager
+def _stream_slot() -> Iterator[None]:
+    streams = _this_process().streams
+    if not streams.acquire(blocking=False):
+        raise Unavailable(STREAM_RETRY)
+    try:
+        yield
+    finally:
+        streams.release()
 
 
 @contextmanager

@@ -168,25 +168,16 @@ def test_a_body_stream_waits_for_the_rest_and_ends_with_the_connection() -> None
     assert BodyStream(cut_off, lambda: False).read(5) == b"{"
 
 
-class Client:
-    """A socket that records what is sent."""
-
-    def __init__(self) -> None:
-        self.received = BytesIO()
-
-    def sendall(self, data: bytes) -> None:
-        self.received.write(data)
-
-
 def written(environ: dict[str, Any], sent: list[tuple[str, str]], *pieces: bytes) -> bytes:
-    client, request = Client(), Request(environ, 0, keep_alive=True)
+    received: list[bytes] = []
+    request = Request(environ, 0, keep_alive=True)
     request.is_complete = True
-    response = ResponseWriter(client, request, keep_alive=True)  # type: ignore[arg-type]
+    response = ResponseWriter(received.append, request, keep_alive=True)
     response.start("200 OK", sent)
     for piece in pieces:
         response.send(piece)
     response.end()
-    return client.received.getvalue()
+    return b"".join(received)
 
 
 EXPECTED = {"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1"}
