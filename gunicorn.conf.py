@@ -62,6 +62,7 @@ def pre_fork(server, worker):
     """A new worker continues the metrics of one that has ended."""
     metrics.directory()
     worker.slot = metrics.free_slot(each.slot for each in server.WORKERS.values())
+    worker.cors_origins = settings.cors_origins  # for what the worker answers itself
 
 
 def post_fork(server, worker):

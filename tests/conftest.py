@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
@@ -31,6 +32,7 @@ from tests.support.contract_check import checked
 from tests.support.database_copies import DatabaseCopies, DatabaseCopy
 from tests.support.databases import VOLATILE_SETTINGS, Postgres, memory_directory
 from tests.support.processes import coverage_settings
+from tests.support.sentry_sink import Sink
 from tests.support.server import ROOT, Server, serving
 from tests.support.services import FlaskCommand
 
@@ -212,3 +214,12 @@ def alice(client: FlaskClient) -> ApiUser:
 def bob(client: FlaskClient) -> ApiUser:
     """Another registered user."""
     return register(client, "bob@example.com")
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """A server that keeps the reports which are sent to its `dsn`."""
+    with Sink() as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()

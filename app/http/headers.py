@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from app.http.request import Request, current_request
 from app.http.responses import Response
 
+Header = tuple[str, str]
+
 POLICY = "Content-Security-Policy"
 SECURITY = [
     ("X-Content-Type-Options", "nosniff"),
@@ -46,7 +48,15 @@ def response_headers(cors_origins: Sequence[str]) -> Callable[[Response], Respon
     return add_headers
 
 
-def _caching(path: str, present: Mapping[str, str]) -> list[tuple[str, str]]:
+def cors_headers(origin: str, origins: Sequence[str]) -> list[Header]:
+    """The headers by which pages of that origin may read a response made outside the application.
+
+    All such responses are closed to caches, but vary nevertheless.
+    """
+    return [("Vary", "Origin"), *_readable(origin, origins)] if origins else []
+
+
+def _caching(path: str, present: Mapping[str, str]) -> list[Header]:
     if path.startswith("/api/auth"):
         return [NOT_STORED]
     if path.startswith("/api/"):
@@ -54,20 +64,21 @@ def _caching(path: str, present: Mapping[str, str]) -> list[tuple[str, str]]:
     return [] if "Cache-Control" in present else [NOT_STORED]
 
 
-def _cors(
-    request: Request, present: Mapping[str, str], origins: Sequence[str]
-) -> list[tuple[str, str]]:
-    origin = request.header("ORIGIN") or ""
-    if origin not in origins:
-        return []
-    added = [
-        ("Access-Control-Allow-Origin", origin),
-        ("Access-Control-Expose-Headers", READABLE),
-    ]
-    if request.method == "OPTIONS" and request.header("ACCESS_CONTROL_REQUEST_METHOD"):
+def _cors(request: Request, present: Mapping[str, str], origins: Sequence[str]) -> list[Header]:
+    added = _readable(request.header("ORIGIN") or "", origins)
+    if added and request.method == "OPTIONS" and request.header("ACCESS_CONTROL_REQUEST_METHOD"):
         added += [
             ("Access-Control-Allow-Methods", present.get("Allow", "")),
             ("Access-Control-Allow-Headers", SENDABLE),
             ("Access-Control-Max-Age", PREFLIGHT_SECONDS),
         ]
     return added
+
+
+def _readable(origin: str, origins: Sequence[str]) -> list[Header]:
+    if origin not in origins:
+        return []
+    return [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Expose-Headers", READABLE),
+    ]

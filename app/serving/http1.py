@@ -54,11 +54,13 @@ class RequestReader:
     """Reads the requests of one connection; llhttp calls its `on_` methods.
 
     Behind an `error` nothing is read. `is_partial`: a request has begun, and has not ended.
+    `fields` are the headers of the last one that has begun, under their names in the environ.
     """
 
     def __init__(self, shared: "WSGIEnvironment") -> None:
         """`shared` is the part of the environ that all requests of the connection have."""
         self.requests: deque[Request] = deque()
+        self.fields: dict[str, str] = {}
         self.error: AppError | None = None
         self.is_partial = self.expects_continue = self._is_in_head = False
         self._shared, self._start, self._head_size = shared, b"", 0
@@ -90,7 +92,7 @@ class RequestReader:
         """Starts a request."""
         self.is_partial = self._is_in_head = True
         self._target, self._head_size, self._field_count = b"", 0, 0
-        self._fields: dict[str, str] = {}
+        self.fields = {}
 
     def on_url(self, part: bytes) -> None:
         """Adds a part of the request target."""
@@ -105,13 +107,13 @@ class RequestReader:
             self._fail(HeadersTooLarge())
         key = _environ_key(name)
         if key is not None and self._is_in_head:
-            text, present = value.decode("latin-1"), self._fields.get(key)
-            self._fields[key] = text if present is None else f"{present},{text}"
+            text, present = value.decode("latin-1"), self.fields.get(key)
+            self.fields[key] = text if present is None else f"{present},{text}"
 
     def on_headers_complete(self) -> None:
         """Makes the environ."""
         self._is_in_head = False
-        fields, version = self._fields, self._parser.get_http_version()
+        fields, version = self.fields, self._parser.get_http_version()
         coding, expectation = fields.get("HTTP_TRANSFER_ENCODING"), fields.pop("HTTP_EXPECT", "")
         if coding is not None and coding.lower() != "chunked":
             self._fail(NotImplementedHere())

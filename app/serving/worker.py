@@ -16,18 +16,22 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gunicorn import util
 from gunicorn.workers.base import Worker
 
 from app.errors import AppError, BadRequest, Internal, RequestTimeout, Unavailable
+from app.http.headers import cors_headers
 from app.http.request import REQUEST_ID, new_request_id
 from app.serving.errors import error_response
 from app.serving.http1 import BodyStream, Request, RequestReader, ResponseWriter
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 BUFFERED_BODY = 64 * 1024  # bytes; the application's thread waits for the rest of a longer body
 RECEIVED = 16 * 1024  # bytes of one recv()
@@ -66,10 +70,10 @@ def begin_reload() -> None:
 class Response:
     """A response that the application has begun."""
 
+    environ: "WSGIEnvironment"
     writer: ResponseWriter
     body: Iterable[bytes]
     pieces: Iterator[bytes]  # of the body, without those that were sent
-    request_id: str | None  # as the client gave it
 
 
 class Connection:
@@ -181,7 +185,8 @@ class Connection:
 class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     """Serves WSGI on `threads` threads; see the module."""
 
-    slot: int  # set by gunicorn.conf.py
+    slot: int  # set by gunicorn.conf.py, as is the next one
+    cors_origins: Sequence[str] = ()
 
     def init_process(self) -> None:
         """Prepares the process, and serves until it ends."""
@@ -328,7 +333,7 @@ class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             if request is not None:
                 self._answer(connection, request)
             elif error is not None:
-                self._refuse(connection, error)
+                self._refuse(connection, error, connection.reader.fields)
             elif connection.has_ended:
                 connection.is_last = True
             else:
@@ -365,13 +370,12 @@ class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         else:
             stream = BodyStream(request, partial(self._receive_body, connection))
             request.environ["wsgi.input"] = io.BufferedReader(stream)
-        given_id = request.environ.get("HTTP_X_REQUEST_ID")
         writer = ResponseWriter(connection.send, request, keep_alive=self.alive)
         try:
             body = self.wsgi(request.environ, writer.start)
-            connection.response = Response(writer, body, iter(body), given_id)
+            connection.response = Response(request.environ, writer, body, iter(body))
         except Exception as error:  # noqa: BLE001  # answered and logged there
-            self._refuse(connection, error, given_id)
+            self._refuse(connection, error, request.environ)
 
     def _may_await_body(self) -> bool:
         """Whether another thread may wait for a body: half of them are for all other requests."""
@@ -421,7 +425,7 @@ class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 self.log.exception("A response broke off")
                 connection.is_last = True  # without its end, so that the client can tell
             else:
-                self._refuse(connection, error, response.request_id)
+                self._refuse(connection, error, response.environ)
         self._end_response(connection, response)
         return not connection.unsent
 
@@ -435,19 +439,22 @@ class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             except Exception:
                 self.log.exception("A response could not be closed")
 
-    def _refuse(
-        self, connection: Connection, cause: Exception, given_id: str | None = None
-    ) -> None:
-        """Sends an error that the application has not answered; its text quotes nothing sent."""
+    def _refuse(self, connection: Connection, cause: Exception, fields: Mapping[str, str]) -> None:
+        """Sends an error that the application has not answered; its text quotes nothing sent.
+
+        `fields` are the request's headers as far as they have come.
+        """
         error = cause if isinstance(cause, AppError) else Internal()
-        request_id = given_id if REQUEST_ID.fullmatch(given_id or "") else new_request_id()
+        given_id = fields.get("HTTP_X_REQUEST_ID", "")
+        request_id = given_id if REQUEST_ID.fullmatch(given_id) else new_request_id()
         if isinstance(error, Internal):
             self.log.error("request %s failed in the server", request_id, exc_info=cause)
         else:
             kind = type(error).__name__
             self.log.warning("request %s from %s: %s", request_id, connection.host, kind)
         connection.is_last = True
-        connection.send(error_response(error, str(request_id), util.http_date()))
+        cors = cors_headers(fields.get("HTTP_ORIGIN", ""), self.cors_origins)
+        connection.send(error_response(error, request_id, util.http_date(), cors))
 
     def _shut_down_late(self, now: float) -> None:
         """Has timed-out connections end: a thread answers what has come of them, or closes."""

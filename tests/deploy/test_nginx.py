@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,17 @@ from typing import Any
 
 import pytest
 
+from app.http.headers import CLOSED, NOT_STORED, READABLE, SECURITY
+from app.serving.worker import BUFFERED_BODY
 from tests.support import services
 from tests.support.processes import children, until
+from tests.support.remote_user import sign_up
 from tests.support.server import Reply, Server, reply, serving
 
 CONFIGURATION = services.ROOT / "deploy" / "nginx.conf"
 ATTACKERS = 10  # client addresses, each within the limit on connections
+ORIGIN = "https://todo.example.com"
+CORS = ["Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"]
 MiB = 1024 * 1024
 
 
@@ -117,6 +122,8 @@ def configuration(directory: Path, server: Server, port: int, plain_port: int) -
         "listen 8443": f"listen 127.0.0.1:{port}",
         "/run/secrets/tls_certificate": str(made),
         "/run/secrets/tls_key": str(key),
+        "/run/secrets/server_name": str(directory / "server_name"),
+        f"# {ORIGIN}": ORIGIN,
         "/dev/stdout": str(directory / "access.log"),
     }.items():
         assert old in text
@@ -183,20 +190,60 @@ def test_requests_over_tls_reach_the_service(front: Front) -> None:
     assert len(answer.headers.get_all("X-Content-Type-Options") or []) == 1
 
 
-def test_without_tls_a_request_is_redirected_to_https(front: Front) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", front.plain_port)
-    connection.request("POST", "/api/auth/login", headers={"Host": "todo.example.com"})
-    answer = connection.getresponse()
-    assert answer.status == 308
-    assert answer.headers["Location"] == "https://todo.example.com/api/auth/login"
-    assert answer.headers["X-Request-Id"]
-    connection.close()
+@pytest.mark.proves("API-1", "OPS-86")
+@pytest.mark.parametrize("host", ["localhost", "phishing.example", "localhost:1"])
+def test_without_tls_a_request_is_redirected_to_the_configured_host(
+    front: Front, host: str
+) -> None:
+    head = f"POST /api/auth/login?a=%20b HTTP/1.1\r\nHost: {host}\r\nX-Request-Id: mine\r\n\r\n"
+    answer = front.plain(head.encode())
+    assert refusal(answer, over_tls=False) == (308, "BAD_REQUEST")
+    assert answer.headers.get_all("Location") == ["https://localhost/api/auth/login?a=%20b"]
+    assert answer.headers.get_all("X-Request-Id") == ["mine"]
+    sent = set(answer.headers.items())
+    assert {*SECURITY, CLOSED, NOT_STORED} <= sent
 
 
+@pytest.mark.proves("OPS-86")
 @pytest.mark.parametrize("path", ["/", "/api/auth/me", "/metrics", "/livez", "/errors/../livez"])
 def test_without_tls_no_path_reaches_the_service(front: Front, path: str) -> None:
     answer = front.plain(f"GET {path} HTTP/1.1\r\nHost: a\r\nX-Request-Id: 0\r\n\r\n".encode())
-    assert (answer.status, answer.headers["Location"]) == (308, f"https://a{path}")
+    assert (answer.status, answer.headers["Location"]) == (308, f"https://localhost{path}")
+
+
+@pytest.mark.proves("OPS-86")
+def test_the_host_of_make_secrets_is_the_one_that_redirects_lead_to(
+    served_database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "server_name").write_text("server_name todo.example.com;\n")
+    with fronted(served_database_url, tmp_path) as front:
+        answer = front.plain(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert answer.headers["Location"] == "https://todo.example.com/livez"
+
+
+@pytest.mark.proves("OPS-87")
+def test_what_nginx_answers_itself_can_be_read_by_pages_of_the_listed_origins(
+    front: Front,
+) -> None:
+    def headers(origin: str) -> dict[str, str | None]:
+        sent = {"Origin": origin, "Content-Length": str(MiB + 1)}
+        answer = front.request("GET", "/metrics", headers=sent | {"X-Large": "a" * 9000})
+        assert refusal(answer) == (431, "HEADERS_TOO_LARGE")
+        return {name: answer.headers[name] for name in CORS}
+
+    assert headers(ORIGIN) == dict(zip(CORS, ["Origin", ORIGIN, READABLE], strict=True))
+    assert headers("https://evil.example") == dict(zip(CORS, ["Origin", None, None], strict=True))
+
+
+@pytest.mark.proves("API-84")
+def test_tls_on_the_plain_port_ends_at_once(front: Front) -> None:
+    began = time.monotonic()
+    with (
+        socket.create_connection(("127.0.0.1", front.plain_port), 20) as raw,
+        pytest.raises(ssl.SSLError),
+    ):
+        front.tls.wrap_socket(raw, server_hostname="localhost")
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.proves("API-1", "OPS-60")
@@ -356,6 +403,51 @@ def test_the_access_log_contains_no_path(front: Front) -> None:
 
 
 # --- attacks and restarts -----------------------------------------------------------------------
+
+
+SENTENCE = """
+Without nginx, clients that send bodies over 64 KiB slowly or read exports slowly can keep others
+from large batches and exports, though from nothing else, and nothing limits the number of
+connections.
+"""
+
+
+@pytest.mark.proves("API-81", "LEDGER-80")
+@pytest.mark.slow
+def test_nginx_holds_off_what_the_readme_leaves_to_it(
+    served_database_url: str, tmp_path: Path
+) -> None:
+    readme = (services.ROOT / "README.md").read_text(encoding="utf-8")
+    assert " ".join(SENTENCE.split()) in " ".join(readme.split())
+    assert f"over {BUFFERED_BODY // 1024} KiB" in SENTENCE
+    settings = {"WEB_CONCURRENCY": "1", "WEB_THREADS": "4"}
+    with fronted(served_database_url, tmp_path, **settings) as front:
+        user = sign_up(front.server)
+        user.create_large_tasks()
+        bearer = f"HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {user.access_token}\r\n"
+        export = f"GET /api/me/export {bearer}\r\n".encode()
+        page = f"GET /api/me/tasks?limit=1 {bearer}\r\n".encode()
+        length = BUFFERED_BODY + 1
+        batch = f"POST /api/me/batch {bearer}Content-Length: {length}\r\n\r\n".encode()
+        slow = batch + b"{" * BUFFERED_BODY
+
+        def statuses(connect: Callable[[], socket.socket], *requests: bytes) -> list[int]:
+            """Of these requests, beside clients that send slowly and that do not read."""
+            with contextlib.ExitStack() as clients:
+                for _ in range(20):
+                    clients.enter_context(connect()).sendall(slow)
+                    stalled = clients.enter_context(connect())
+                    stalled.sendall(export)
+                    stalled.recv(1)
+                answers = []
+                for sent in requests:
+                    client = clients.enter_context(connect())
+                    client.sendall(sent)
+                    answers.append(reply(client).status)
+                return answers
+
+        assert statuses(front.server.connect_narrowly, slow, export, page) == [503, 503, 200]
+        assert statuses(front.connect, slow + b"{", export, page) == [415, 200, 200]
 
 
 def p99(front: Front) -> float:

@@ -1,13 +1,9 @@
 """Events for Sentry, as a local HTTP server receives them."""
 
-import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
 
 import psycopg
 import pytest
@@ -17,42 +13,9 @@ from app import create_app, db
 from app.config import Config
 from app.observability import sentry
 from tests.support.api_user import PASSWORD, register
+from tests.support.sentry_sink import Sink
 
 CANARIES = ("canary@example.com", "canary-text", PASSWORD, "eyJ")
-
-
-class Sink(ThreadingHTTPServer):
-    """Keeps the text of every request body."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.received: list[str] = []
-
-    @property
-    def dsn(self) -> str:
-        return f"http://public@127.0.0.1:{self.server_address[1]}/1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Sink
-
-    def do_POST(self) -> None:  # the base class has it so
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        zipped = self.headers.get("Content-Encoding") == "gzip"
-        self.server.received.append((gzip.decompress(body) if zipped else body).decode())
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_args: Any) -> None:
-        """Writes no log."""
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink() as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 @contextmanager

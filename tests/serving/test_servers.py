@@ -2,6 +2,8 @@
 
 import ast
 import json
+import socket
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -24,6 +26,7 @@ from tests.support.api_user import register
 from tests.support.processes import minimal_environment
 from tests.support.remote_user import sign_up
 from tests.support.roles import as_role
+from tests.support.sentry_sink import Sink
 from tests.support.server import ROOT, Reply, Server
 from tests.support.servers import METRICS_TOKEN, SERVERS, Software, on_one_connection, serving_on
 
@@ -494,3 +497,47 @@ def test_a_client_behind_a_proxy_cannot_change_the_path(
         assert answer.json["data"] == {"status": "alive"}
         answer = server.raw(b"GET / HTTP/1.1\r\nHost: todo.example\r\n" + FORGED + b"\r\n")
         assert answer.json["data"]["name"] == "Ownrow"
+
+
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER with timeout 0: close() sends RST
+LENGTH = "Content-Length: 100"
+BROKEN_OFF = {
+    "nothing": b"",
+    "the request line": b"POST /api/auth/login HT",
+    "a header": b"POST /api/auth/login HTTP/1.1\r\nHost: todo.exa",
+    "the body": request("POST", "/api/auth/login", b"", "Host: a", LENGTH)[:-2] + b"\r\n{",
+    "a chunk": request("POST", "/api/auth/login", b"", "Host: a", "Transfer-Encoding: chunked")
+    + b"64\r\n{",
+    "a large body": request("POST", "/api/auth/login", b"", "Host: a", "Content-Length: 65536")
+    + b"{" * 9000,
+    "the next request": request("GET", "/livez") + b"GET / HTTP/1.1\r\nHo",
+    "the response": request("GET", "/docs/swagger-ui-bundle.js") * 8,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.proves("OPS-88")
+@pytest.mark.parametrize(
+    "name",
+    ["gunicorn, fast worker", "gunicorn, gthread", "gunicorn, sync", "gunicorn without epoll"],
+)
+def test_a_client_s_reset_is_no_error_of_the_service(
+    name: str, served_database_url: str, tmp_path: Path, sink: Sink
+) -> None:
+    with serving_on(
+        SERVERS[name], served_database_url, tmp_path, SENTRY_DSN=sink.dsn, LOG_LEVEL="debug"
+    ) as server:
+        for beginning in BROKEN_OFF.values():
+            for answered in (False, True):  # the reset comes before the bytes are read, or after
+                with server.connect() as client:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                    client.sendall(beginning)
+                    if answered and SERVERS[name].keeps_connections:
+                        assert server.raw(request("GET", "/livez")).status == 200
+        assert server.raw(request("GET", "/livez")).status == 200
+        server.process.terminate()
+        assert server.process.wait(30) == 0
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert {line["level"] for line in lines} <= {"debug", "info", "warning"}
+    assert [line for line in lines if "Traceback" in str(line)] == []
+    assert sink.received == []

@@ -1,6 +1,5 @@
 """Clients that do not read, or do not send what they announced: no other client waits for them."""
 
-import json
 import socket
 import time
 from collections.abc import Iterator
@@ -51,21 +50,8 @@ def server(served_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
 def alice(server: Server) -> RemoteUser:
     """A user whose lists and export are larger than the buffers of a connection."""
     remote = sign_up(server)
-    operation = {"op": "create", "title": "large", "description": "\U0001f600" * 5000}
-    body = json.dumps({"operations": [operation] * 40}, ensure_ascii=False).encode()
-    for _ in range(10):
-        sent = {"Content-Type": "application/json"}
-        assert remote.call("POST", "/batch", body, sent).status == 200
+    remote.create_large_tasks()
     return remote
-
-
-def connect(server: Server) -> socket.socket:
-    """A client with a small buffer, so that most of a response stays with the server."""
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.settimeout(TIMEOUT)
-    client.connect((server.host, server.port))
-    return client
 
 
 def get(path: str, user: RemoteUser | None = None) -> bytes:
@@ -91,7 +77,7 @@ def test_clients_that_do_not_read_hold_no_thread(
     server: Server, alice: RemoteUser, path: str
 ) -> None:
     with ExitStack() as clients:
-        stalled = [clients.enter_context(connect(server)) for _ in range(CLIENTS)]
+        stalled = [clients.enter_context(server.connect_narrowly()) for _ in range(CLIENTS)]
         for client in stalled:
             client.sendall(get(path, alice) * PIPELINED)
         began = time.monotonic()
@@ -107,7 +93,7 @@ def test_a_client_that_reads_late_gets_every_response_whole(
     server: Server, alice: RemoteUser, path: str
 ) -> None:
     expected = server.request("GET", path, headers=alice.authorization).body
-    with connect(server) as client:
+    with server.connect_narrowly() as client:
         client.sendall(get(path, alice) * 8)
         assert client.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
         assert_prompt(server)
@@ -118,7 +104,7 @@ def test_a_client_that_reads_late_gets_every_response_whole(
 
 @pytest.mark.proves("API-80")
 def test_a_client_that_reads_nothing_is_disconnected_after_the_timeout(server: Server) -> None:
-    with connect(server) as client:
+    with server.connect_narrowly() as client:
         client.sendall(get("/docs/swagger-ui-bundle.js") * PIPELINED)
         assert client.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
         (worker,) = children(server.process.pid)
@@ -138,7 +124,7 @@ def test_a_stop_lets_a_slow_client_read_its_response(
 ) -> None:
     with serving(served_database_url, tmp_path, WEB_CONCURRENCY="1") as server:
         expected = server.request("GET", "/docs/swagger-ui-bundle.js").body
-        with server.connect() as idle, connect(server) as client:
+        with server.connect() as idle, server.connect_narrowly() as client:
             idle.sendall(get("/livez"))
             assert reply(idle).status == 200
             client.sendall(get("/docs/swagger-ui-bundle.js") * PIPELINED)
@@ -159,7 +145,7 @@ def test_what_clients_do_not_read_takes_a_bounded_amount_of_memory(
     with ExitStack() as clients:
         before = reset_peak_memory(worker)
         for _ in range(100):
-            client = clients.enter_context(connect(server))
+            client = clients.enter_context(server.connect_narrowly())
             client.sendall(get("/api/me/tasks?limit=200", alice))
             client.recv(12, socket.MSG_PEEK)
         assert_prompt(server)
@@ -170,7 +156,7 @@ def test_what_clients_do_not_read_takes_a_bounded_amount_of_memory(
 @pytest.mark.proves("API-80")
 def test_refused_clients_that_stay_hold_no_thread(server: Server) -> None:
     with ExitStack() as clients:
-        refused = [clients.enter_context(connect(server)) for _ in range(CLIENTS)]
+        refused = [clients.enter_context(server.connect_narrowly()) for _ in range(CLIENTS)]
         began = time.monotonic()
         for client in refused:
             client.sendall(b"G{T / HTTP/1.1\r\n\r\n")
@@ -187,7 +173,7 @@ def test_exports_beyond_their_share_are_refused_and_other_requests_are_not(
     server: Server, alice: RemoteUser
 ) -> None:
     with ExitStack() as clients:
-        stalled = [clients.enter_context(connect(server)) for _ in range(CLIENTS)]
+        stalled = [clients.enter_context(server.connect_narrowly()) for _ in range(CLIENTS)]
         for client in stalled:
             client.sendall(get("/api/me/export", alice))
         began = [client.recv(12, socket.MSG_PEEK)[-3:] for client in stalled]
@@ -204,7 +190,7 @@ def test_exports_beyond_their_share_are_refused_and_other_requests_are_not(
 
 @pytest.mark.proves("LEDGER-80")
 def test_a_stalled_export_gives_its_place_to_another_one(server: Server, alice: RemoteUser) -> None:
-    with connect(server) as client:
+    with server.connect_narrowly() as client:
         client.sendall(get("/api/me/export", alice))
         assert client.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
         assert alice.get("/export").status == 503
@@ -214,7 +200,7 @@ def test_a_stalled_export_gives_its_place_to_another_one(server: Server, alice: 
 @pytest.mark.proves("API-80", "TASK-60")
 def test_an_export_that_is_read_late_is_whole(server: Server, alice: RemoteUser) -> None:
     expected = alice.get("/export").body
-    with connect(server) as client:
+    with server.connect_narrowly() as client:
         client.sendall(get("/api/me/export", alice))
         assert client.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
         assert_prompt(server)
@@ -244,12 +230,12 @@ def test_small_bodies_that_do_not_end_delay_no_others(
 ) -> None:
     with ExitStack() as clients:
         for _ in range(CLIENTS):
-            client = clients.enter_context(connect(server))
+            client = clients.enter_context(server.connect_narrowly())
             client.sendall(posting(alice, "/tasks", SMALL[case]))
         assert_prompt(server)
         body = b'{"title": "t"}'
         rest = b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
-        with connect(server) as client:
+        with server.connect_narrowly() as client:
             client.sendall(posting(alice, "/tasks", rest))
             assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
             client.sendall(body)
@@ -262,7 +248,7 @@ def test_large_bodies_that_do_not_end_leave_half_of_the_threads(
 ) -> None:
     rest = b"Content-Length: 100000\r\n\r\n{"
     with ExitStack() as clients:
-        stalled = [clients.enter_context(connect(server)) for _ in range(CLIENTS)]
+        stalled = [clients.enter_context(server.connect_narrowly()) for _ in range(CLIENTS)]
         for client in stalled:
             client.sendall(posting(alice, "/batch", rest))
         assert_prompt(server)

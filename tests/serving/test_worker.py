@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -30,6 +31,7 @@ LOGIN = b"POST /api/auth/login HTTP/1.1\r\n" + HOST
 BODY_LIMIT = 64 * 1024
 DOCS = ["/openapi.json", "/docs", "/docs/page.css"]
 THREADS = 4
+ORIGIN = "https://todo.example.com"
 REQUEST_TIMEOUT = 2  # seconds in which a request must arrive at `quick_server`
 
 
@@ -277,7 +279,8 @@ def quick_server(
 ) -> Iterator[Server]:
     """A server with one worker, at which a request must arrive within REQUEST_TIMEOUT."""
     directory = tmp_path_factory.mktemp("quick_server")
-    settings = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), **coverage_settings()}
+    settings = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "CORS_ORIGINS": ORIGIN}
+    settings |= coverage_settings()
     with serving(
         served_database_url, directory, "--timeout", str(REQUEST_TIMEOUT), **settings
     ) as running:
@@ -313,6 +316,48 @@ def test_a_request_that_arrives_byte_by_byte_ends_with_its_timeout(quick_server:
         while (first := send_byte(connection)) is None:
             assert time.monotonic() < started + 10 * REQUEST_TIMEOUT
     assert first == b"HTTP/1.1 408"
+
+
+ORIGINS = {ORIGIN: ORIGIN, "https://evil.example": None, "null": None}
+ANSWERED_BY_THE_WORKER = {
+    "a late body": (b"Content-Length: 100\r\n\r\n{", 408),
+    "a broken chunk": (CHUNKED + b"zz\r\n", 400),
+    "large trailers": (CHUNKED + b"2\r\n{}\r\n0\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431),
+    "a transfer coding": (b"Transfer-Encoding: gzip\r\n\r\n", 501),
+}
+
+
+@pytest.mark.proves("OPS-87")
+@pytest.mark.parametrize("origin", ORIGINS)
+@pytest.mark.parametrize("case", ANSWERED_BY_THE_WORKER)
+def test_what_the_worker_answers_itself_can_be_read_by_pages_of_the_listed_origins(
+    quick_server: Server, case: str, origin: str
+) -> None:
+    rest, status = ANSWERED_BY_THE_WORKER[case]
+    sent = f"Origin: {origin}\r\nX-Request-Id: mine.1\r\n".encode()
+    answer = quick_server.raw(LOGIN + sent + rest)
+    assert answer.status == status
+    assert answer.headers["X-Request-Id"] == answer.json["error"]["request_id"] == "mine.1"
+    assert answer.headers["Vary"] == "Origin"
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGINS[origin]
+    exposed = (answer.headers["Access-Control-Expose-Headers"] or "").split(", ")
+    assert ("X-Request-Id" in exposed) == (origin == ORIGIN)
+
+
+@pytest.mark.proves("OPS-87")
+def test_without_cors_origins_the_worker_s_answers_have_no_cors_headers(server: Server) -> None:
+    answer = server.raw(LOGIN + f"Origin: {ORIGIN}\r\n".encode() + CHUNKED + b"zz\r\n")
+    assert answer.status == 400
+    assert answer.headers["Vary"] is answer.headers["Access-Control-Allow-Origin"] is None
+
+
+@pytest.mark.proves("API-84")
+def test_tls_on_the_plain_port_ends_at_once(server: Server) -> None:
+    began = time.monotonic()
+    context = ssl.create_default_context()
+    with server.connect() as connection, pytest.raises(ssl.SSLError):
+        context.wrap_socket(connection, server_hostname="localhost")
+    assert time.monotonic() - began < 1
 
 
 def send_byte(connection: socket.socket) -> bytes | None:

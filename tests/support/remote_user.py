@@ -1,5 +1,6 @@
 """A registered user of a real server, and the memory of the server's processes."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,14 @@ class RemoteUser:
         answer = self.call("POST", "/tasks", {"title": title})
         assert answer.status == 201, answer.body
         return dict(answer.json["data"])
+
+    def create_large_tasks(self) -> None:
+        """Creates tasks of 8 MB, more than the buffers of a connection take."""
+        operation = {"op": "create", "title": "large", "description": "\U0001f600" * 5000}
+        body = json.dumps({"operations": [operation] * 40}, ensure_ascii=False).encode()
+        for _ in range(10):
+            answer = self.call("POST", "/batch", body, {"Content-Type": "application/json"})
+            assert answer.status == 200, answer.body
 
 
 def sign_up(server: Server) -> RemoteUser:

@@ -56,6 +56,15 @@ class Server:
         """Opens a TCP connection."""
         return socket.create_connection((self.host, self.port), timeout=TIMEOUT)
 
+    def connect_narrowly(self) -> socket.socket:
+        """Opens a connection with a small buffer: most of a large response stays with the server
+        until the client reads it."""
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(TIMEOUT)
+        client.connect((self.host, self.port))
+        return client
+
     def raw(self, request: bytes) -> Reply:
         """Sends the bytes on a new connection; reads one response."""
         with self.connect() as connection:

@@ -120,8 +120,13 @@ def settings(database_url: str, directory: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving_on(software: Software, database_url: str, directory: Path) -> Iterator[Server]:
-    """The service on that server, ready to answer; skips the test where it is not installed."""
+def serving_on(
+    software: Software, database_url: str, directory: Path, **environment: str
+) -> Iterator[Server]:
+    """The service on that server, ready to answer; skips the test where it is not installed.
+
+    `environment` has further settings of the service.
+    """
     program = SCRIPTS / software.program
     if not program.exists():
         pytest.skip(f"{software.program} is missing: pip install {software.package}")
@@ -132,7 +137,7 @@ def serving_on(software: Software, database_url: str, directory: Path) -> Iterat
         process = subprocess.Popen(
             child_process.command(command, death_signal=signal.SIGTERM),
             cwd=ROOT,
-            env=settings(database_url, directory),
+            env=settings(database_url, directory) | environment,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
