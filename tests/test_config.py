@@ -15,9 +15,9 @@ import pytest
 from app.config import Config, ConfigError
 from app.db.errors import cause
 from app.observability.logs import error_message, message
-from tests.support.processes import minimal_environment
-from tests.support.server import ROOT
-from tests.support.services import free_port
+from tests.support.processes import children, minimal_environment, until
+from tests.support.server import ROOT, Server
+from tests.support.services import free_port, is_listening
 
 SECRET = "7d0e9b0c5a3f4e6182d4b6c8fa1e3957"
 URL = "postgresql://me:hidden-password@db.example.com:5432/todo"
@@ -268,6 +268,7 @@ def test_an_address_in_place_of_a_file_is_not_quoted(tmp_path: Path, name: str) 
 
 PROGRAMS = {
     "gunicorn": ["gunicorn", "wsgi:app"],
+    "launcher": ["app.serving"],
     "flask db status": ["flask", "--app", "wsgi", "db", "status"],
     "flask doctor": ["flask", "--app", "wsgi", "doctor"],
     "flask audit": ["flask", "--app", "wsgi", "audit", "--no-plans"],
@@ -318,15 +319,45 @@ def test_a_database_that_is_away_is_reported_without_its_address(
 
 
 @pytest.mark.proves("RUN-7")
-@pytest.mark.parametrize("program", ["flask doctor", "make run"])
+@pytest.mark.parametrize("program", ["launcher", "flask doctor", "make run"])
 def test_variables_that_gunicorn_reads_itself_are_reported_with_the_others(
     tmp_path: Path, program: str
 ) -> None:
     wrong = {"WEB_CONCURRENCY": "many", "FORWARDED_ALLOW_IPS": "proxy", "PORT": "http"}
     done = start(tmp_path, PROGRAMS[program], LOG_LEVEL="loud", **wrong)
     assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
     for name in (*wrong, "LOG_LEVEL"):
         assert f"{name} must be" in done.stdout + done.stderr
+
+
+@pytest.mark.proves("RUN-7", "RUN-80")
+def test_the_launcher_becomes_gunicorn_whatever_the_spelling_of_its_variables(
+    tmp_path: Path,
+) -> None:
+    spelling = {"WEB_CONCURRENCY": "", "FORWARDED_ALLOW_IPS": " 127.0.0.1 , 10.0.0.0/8, "}
+    empty = dict.fromkeys(("PORT", "HOST", "DATABASE_URL_FILE", "LOG_FORMAT"), "")
+    port = str(free_port())
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.serving", "--bind", f"127.0.0.1:{port}"],
+            cwd=ROOT,
+            env=minimal_environment(DATA_DIR=str(tmp_path), **empty, **spelling),
+            stderr=log,
+        )
+    server = Server("127.0.0.1", int(port), process, tmp_path / "log")
+    try:
+        until(lambda: is_listening(int(port)) or process.poll() is not None)
+        assert server.request("GET", "/livez").status == 200
+        assert len(children(process.pid)) == (os.cpu_count() or 1) + 1
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0, server.log.read_text()
+
+
+def test_image_and_readme_start_the_launcher() -> None:
+    assert 'CMD ["python", "-m", "app.serving"]' in (ROOT / "Dockerfile").read_text()
+    assert "Serve: `python -m app.serving`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def start(tmp_path: Path, program: list[str], **settings: str) -> subprocess.CompletedProcess[str]:
@@ -414,9 +445,9 @@ def test_the_development_key_is_created_once_and_readable_by_its_owner_only(tmp_
 @pytest.mark.proves("RUN-1")
 @pytest.mark.parametrize(
     "program",
-    [["-m", "gunicorn", "wsgi:app"], ["-m", "flask", "--app", "wsgi", "db", "status"],
-     ["-m", "app.devdb.run"]],
-    ids=["gunicorn", "flask", "make run"],
+    [["-m", "gunicorn", "wsgi:app"], ["-m", "app.serving"],
+     ["-m", "flask", "--app", "wsgi", "db", "status"], ["-m", "app.devdb.run"]],
+    ids=["gunicorn", "launcher", "flask", "make run"],
 )  # fmt: skip
 def test_every_program_reports_invalid_settings_and_exits(
     tmp_path: Path, program: list[str]

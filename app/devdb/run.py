@@ -88,11 +88,9 @@ def migrate(config: Config, url: str) -> None:
 @contextmanager
 def run_gunicorn(database_url: str) -> Iterator[subprocess.Popen[bytes]]:
     """gunicorn as a child with `database_url` in its environment, stopped gracefully at the end."""
-    # An empty variable counts as unset; gunicorn itself would fail at an empty WEB_CONCURRENCY.
-    environment = {name: text for name, text in os.environ.items() if text}
-    environment["DATABASE_URL"] = database_url
+    environment = {**os.environ, "DATABASE_URL": database_url}
     environment.pop("DATABASE_URL_FILE", None)
-    program = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+    program = [sys.executable, "-m", "app.serving"]
     gunicorn = subprocess.Popen(
         child_process.command(program, death_signal=signal.SIGTERM),
         env=environment,
