@@ -8,6 +8,7 @@ from flask import Flask
 from app import __version__, db, hooks
 from app.auth.access_tokens import AccessTokens
 from app.auth.ended_sessions import EndedSessions
+from app.auth.known_sessions import KnownSessions
 from app.auth.login_throttle import KeyedHashes
 from app.auth.passwords import Passwords
 from app.auth.refresh_tokens import RefreshTokens
@@ -43,6 +44,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["keyed_hashes"] = KeyedHashes(secrets)
     app.extensions["kinds"] = KINDS
     app.extensions["ended_sessions"] = EndedSessions()
+    app.extensions["known_sessions"] = KnownSessions()
     app.extensions["metrics"] = Metrics(__version__)
     app.extensions["request_log"] = RequestLog(config.log_level, config.log_format)
     db.configure(config)

@@ -4,6 +4,7 @@ from typing import cast
 
 from app.auth.access_tokens import AccessTokens
 from app.auth.ended_sessions import EndedSessions
+from app.auth.known_sessions import KnownSessions
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.http.authorization import bearer_token
 from app.http.request import current_request
@@ -20,7 +21,8 @@ def authenticate() -> None:
     request = current_request()
     ended: EndedSessions = request.app.extensions["ended_sessions"]
     caller = access_tokens().verify(bearer_token(request))
-    if ended.contains(caller.session_id):
+    known: KnownSessions = request.app.extensions["known_sessions"]
+    if ended.contains(caller.session_id) or not known.contains(caller):
         raise Unauthenticated(invalid=True)
     request.identity = caller
     _check_path(request.path_user, caller)

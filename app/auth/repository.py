@@ -52,6 +52,12 @@ class Account(NamedTuple):
     disabled_at: str | None
 
 
+class FoundSession(NamedTuple):
+    """A session that has not been ended."""
+
+    id: Uuid
+
+
 class TokenState(NamedTuple):
     """A session's current refresh token and its parent; used ones in grace from grace_number on."""
 
@@ -106,6 +112,7 @@ START_SESSION = db.load("auth/start_session")
 ROTATE_TOKEN = db.load("auth/rotate_token", User)
 GET_TOKEN_STATE = db.load("auth/get_token_state", TokenState)
 LIST_SESSIONS = db.load("auth/list_sessions", Session)
+FIND_SESSION = db.load("auth/find_session", FoundSession)
 LIST_ENDED_SESSIONS = db.load("auth/list_ended_sessions", EndedSession)
 END_SESSION = db.load("auth/end_session")
 END_SESSIONS = db.load("auth/end_sessions")
@@ -286,6 +293,12 @@ def get_token_state(token: RefreshToken) -> TokenState | None:
 def list_sessions(owner_id: Uuid) -> list[Session]:
     """The owner's living sessions, the most recently used first."""
     return db.fetch_all(LIST_SESSIONS, {"owner_id": owner_id})
+
+
+def has_session(owner_id: Uuid, session_id: Uuid) -> bool:
+    """Whether the owner has that session."""
+    params = {"owner_id": owner_id, "session_id": session_id}
+    return db.fetch_one(FIND_SESSION, params, grouped=True) is not None
 
 
 def list_ended_sessions(seconds: float) -> list[Uuid]:

@@ -94,7 +94,7 @@ def assert_refused(answer: TestResponse) -> None:
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
-def test_a_valid_token_needs_the_database_only_for_the_ended_sessions(
+def test_a_valid_token_needs_the_database_for_its_session_only(
     offline_client: FlaskClient, tokens: AccessTokens
 ) -> None:
     for token in (tokens.issue(OWNER, SESSION), sign(header(), claims())):

@@ -12,9 +12,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from flask import Flask
 
 from app import create_app, db
+from app.auth.access_tokens import AccessTokens
 from app.config import Config
+from app.values import Uuid, new_uuid
 from tests.support.api_user import PASSWORD, ApiUser, data, error
 from tests.support.auth_rows import age_sessions, count, run
 from tests.support.server import Reply, Server, reply, serving
@@ -153,6 +156,20 @@ def test_an_ended_session_stays_ended_after_a_restart(alice: ApiUser, config: Co
     restarted = create_app(config).test_client()
     answer = restarted.get("/api/auth/me", headers=alice.authorization)
     assert error(answer) == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.proves("AUTH-80")
+def test_a_signed_token_of_a_session_that_the_user_does_not_have_is_a_401(
+    alice: ApiUser, bob: ApiUser, app: Flask
+) -> None:
+    tokens: AccessTokens = app.extensions["access_tokens"]
+    own, foreign = (tokens.verify(user.access_token).session_id for user in (alice, bob))
+    for session_id, status in ((own, 200), (new_uuid(), 401), (foreign, 401)):
+        token = tokens.issue(Uuid(alice.id), session_id)
+        for _ in range(2):
+            answer = alice.client.get("/api/me/tasks", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == status
+            assert (status == 401) == ("WWW-Authenticate" in answer.headers)
 
 
 # --- several workers ----------------------------------------------------------------------------
