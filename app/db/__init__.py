@@ -23,6 +23,7 @@ from app.config import Config
 from app.db.connection import Call, Connection, Params
 from app.db.deadline import Deadline, deadline
 from app.db.group_commit import Fetch, Group, GroupCommitQueue, Job
+from app.db.lane import Lane
 from app.db.pool import Pool
 from app.db.repository import (
     RAISE_IDLE_TIMEOUT,
@@ -44,6 +45,8 @@ LOCK_TIMEOUT = "500ms"
 IDLE_TIMEOUT = "2s"  # of a transaction without a statement, whose client may be gone
 STREAM_ROWS = 200  # per FETCH
 STREAM_SHARE = 4  # streams use one in four threads and connections of a process
+SLOW_SHARE = 10  # slow statements use one in ten
+LANE_TIMEOUT = 1.0  # seconds
 STREAM_RETRY = 5  # seconds after which a client may try again
 GRACE = 0.25  # seconds after statement_timeout in which the server has to end a statement
 # How soon a silent peer is noticed; milliseconds for the last one.
@@ -53,6 +56,10 @@ KEEPALIVES = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+
+LARGE_ROW = 64 * 1024  # bytes; after a larger one its owner's statements run alone
+LARGE_SECONDS = 60.0  # for so long
+MOST_LARGE = 10_000  # owners that are remembered
 
 SHUTDOWNS = ("57P01", "57P02", "57P03")  # SQLSTATEs that end a connection
 # A prepared statement that the connection no longer has, or that a migration has changed. Both are
@@ -91,10 +98,26 @@ class _Process:
         # Streams wait for their clients: other requests keep most threads and connections.
         most = min(settings.config.db_pool_size, settings.config.web_threads)
         self.streams = threading.BoundedSemaphore(max(1, most // STREAM_SHARE))
+        self.slow = Lane(max(1, most // SLOW_SHARE), most_waiting=most // STREAM_SHARE)
         self.reads, self.writes = (
             GroupCommitQueue(),
             GroupCommitQueue(),
         )  # no read waits for a commit
+        self.large_at: dict[str, float] = {}  # when owners had large rows; monotonic seconds
+
+    def groups_owner(self, params: Params) -> bool:
+        """Whether the owner's statements may share a transaction with others."""
+        if not self.groups:
+            return False
+        large_at = self.large_at.get(str(params.get("owner_id"))) if self.large_at else None
+        return large_at is None or monotonic() - large_at > LARGE_SECONDS
+
+    def note_size(self, params: Params, row: tuple[Any, ...]) -> None:
+        """Remembers the owner of a large row, for which a group has had to wait."""
+        if sum(len(value) for value in row if isinstance(value, bytes)) > LARGE_ROW:
+            if len(self.large_at) >= MOST_LARGE:
+                self.large_at.clear()
+            self.large_at[str(params.get("owner_id"))] = monotonic()
 
 
 class _Database:
@@ -276,13 +299,21 @@ def transaction() -> Iterator[None]:
             _database.thread.connection = None
 
 
-def fetch_one(statement: Statement[R], params: Params, *, grouped: bool = False) -> R | None:
+def fetch_one(
+    statement: Statement[R], params: Params, *, grouped: bool = False, slow: bool = False
+) -> R | None:
     """The first row, or None where there is none.
 
     With `grouped`, outside a transaction, the statement may be executed by group commit: for
-    statements of one owner that read few rows and return soon.
+    statements of one owner that read few rows and return soon. A `slow` one may read all rows of
+    its owner: it waits for its turn among these.
     """
+    if slow:
+        with _this_process().slow.turn(str(params["owner_id"]), LANE_TIMEOUT):
+            return fetch_one(statement, params)
     rows: list[R] = _run(statement, params, Connection.rows, grouped=grouped)
+    if grouped and rows:
+        _this_process().note_size(params, rows[0])
     return rows[0] if rows else None
 
 
@@ -368,7 +399,7 @@ def _run(statement: Statement[Any], params: Params, fetch: Fetch[T], *, grouped:
     try:
         if thread.connection is not None:
             return _run_on(thread.connection, statement, params, fetch)
-        if grouped and deadline.allows_default() and _this_process().groups:
+        if grouped and deadline.allows_default() and _this_process().groups_owner(params):
             return _run_grouped(statement, params, fetch)
         return _run_alone(statement, params, fetch)
     finally:

@@ -144,6 +144,7 @@ def search(
             **order.params(position),
         },
         grouped=words is None and is_completed is None,  # else it may read all tasks
+        slow=words is not None,
     )
     if row is None:
         raise NotFound

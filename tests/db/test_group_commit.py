@@ -14,7 +14,7 @@ from flask import Flask
 
 from app import db
 from app.config import Config
-from app.db import group_commit
+from app.db import LARGE_ROW, group_commit
 from app.db.connection import Connection
 from app.db.deadline import Deadline
 from app.db.group_commit import Group, GroupCommitQueue, Job
@@ -117,6 +117,24 @@ def test_a_request_close_to_its_deadline_runs_alone(alice: ApiUser) -> None:
         found = repository.get(Uuid(alice.id), Uuid(task["id"]))
         db.end_request()
     assert found.version == 1
+
+
+@pytest.mark.proves("RUN-81")
+def test_an_owner_of_large_pages_does_not_delay_the_reads_of_a_group(
+    alice: ApiUser, bob: ApiUser
+) -> None:
+    description = "\U0001f600" * 5000
+    for _ in range(4):
+        alice.create("large", description)
+    assert len(alice.get().data) > LARGE_ROW
+    with blocked(READS), patch.object(group_commit, "LONGEST_WAIT", TIMEOUT):
+        began = monotonic()
+        for path in ("", "?limit=1", "/trash"):
+            assert alice.get(path).status_code == 200
+        assert monotonic() - began < TIMEOUT / 2, "it waited in the queue of the group"
+    small = bob.create()
+    (read,) = run_as_group(READS, lambda: data(bob.get()))
+    assert read.result() == [small]
 
 
 @pytest.mark.proves("RUN-25")

@@ -1,9 +1,13 @@
 """Lists: order, pagination during concurrent writes, filters and search."""
 
 import random
+import threading
+import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, LiteralString
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -16,7 +20,10 @@ from app.config import Config
 from app.tasks import repository
 from app.values import fold
 from tests.support.api_user import ApiUser, broken_fields, data, error
-from tests.support.task_rows import unrecorded
+from tests.support.databases import Postgres
+from tests.support.remote_user import sign_up
+from tests.support.server import Reply, serving
+from tests.support.task_rows import add_tasks, unrecorded
 
 SORTS = ["created_at", "-created_at", "updated_at", "-updated_at", "title", "-title"]
 NAMES = ["b", "a", "B", "ä", "aa", "a", "\U0001f600", "a ", "z", "א", "_", "~", "Ａ"]
@@ -414,3 +421,54 @@ def test_another_user_sees_none_of_the_10_000_tasks(ten_thousand: ApiUser, bob: 
     assert titles(bob) == []
     assert titles(bob, q="task") == []
     assert len(data(ten_thousand.get("?limit=200"))) == 200
+
+
+# --- slow searches ------------------------------------------------------------------------------
+
+SLOW = "a" * 199 + "b"
+SLOW_TASKS = 3000
+SEARCHERS = 24  # more than the server has threads
+PROMPT = 0.7  # seconds
+FILL = """
+    UPDATE tasks SET description_folded = repeat('a', 5000) WHERE owner_id = %(owner_id)s
+"""
+
+
+@pytest.mark.proves("RUN-82")
+@pytest.mark.slow
+def test_slow_searches_of_a_user_delay_nobody_else(
+    postgres: Postgres, migrated: str, tmp_path: Path
+) -> None:
+    with (
+        postgres.database(template=migrated) as name,
+        serving(postgres.url(name), tmp_path, WEB_CONCURRENCY="1") as server,
+        ThreadPoolExecutor(SEARCHERS) as searchers,
+    ):
+        alice, bob = sign_up(server), sign_up(server)
+        bob.create("needle")
+        with psycopg.connect(postgres.superuser_url(name), autocommit=True) as admin:
+            add_tasks(admin, alice.id, SLOW_TASKS)
+            with unrecorded(admin):
+                admin.execute(FILL, {"owner_id": alice.id})
+        stop = threading.Event()
+
+        def search() -> list[Reply]:
+            """Repeats a search that is too slow for alice's tasks."""
+            answers = [alice.get(f"/tasks?q={SLOW}")]
+            while not stop.wait(0.1):
+                answers.append(alice.get(f"/tasks?q={SLOW}"))
+            return answers
+
+        searches = [searchers.submit(search) for _ in range(SEARCHERS)]
+        try:
+            for path in ["/tasks", "/tasks?q=needle", "/changes", "/export"] * 5:
+                began = time.monotonic()
+                assert bob.get(path).status == 200
+                assert time.monotonic() - began < PROMPT
+        finally:
+            stop.set()
+        answers = [answer for each in searches for answer in each.result()]
+        assert {answer.status for answer in answers} == {503}
+        assert {answer.json["error"]["code"] for answer in answers} == {"UNAVAILABLE"}
+        assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
+        assert alice.get("/tasks?q=task").status == 200
