@@ -135,7 +135,7 @@ BEGIN
     END IF;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'the roles were not made: %', SQLERRM
-        USING HINT = 'Roll back 0006 to 0004 and apply them again as a role with CREATEROLE; no data is lost.';
+        USING HINT = 'Roll back this migration and those after it, and apply them again as a role with CREATEROLE: see specs/dba.md.';
 END
 $$;
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from marshmallow import ValidationError
 
 from app.auth.passwords import LONGEST, SHORTEST, is_common
@@ -14,6 +14,10 @@ from app.values import IGNORABLE, nfkc_casefold
 
 SHORTEST_EMAIL, LONGEST_EMAIL = 3, 254  # characters; RFC 5321's limit of a path
 LONGEST_LABEL = 63  # characters of a domain, between dots; with others than ASCII fewer are valid
+RESERVED_DOMAIN = (
+    "Its domain is reserved for names that the Internet's mail does not reach, as .local, "
+    ".home.arpa and localhost are; use another address."
+)
 DOTS = re.compile("[.\u3002\uff0e\uff61]")  # that separate labels (UTS #46)
 
 
@@ -26,9 +30,12 @@ class Email(Text):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
-        email = normal_email(super()._deserialize(value, attr, data, **kwargs))
+        text = super()._deserialize(value, attr, data, **kwargs)
+        email = normal_email(text)
         if email is None:
-            raise ValidationError("Must be an e-mail address.")
+            raise ValidationError(
+                RESERVED_DOMAIN if _has_reserved_domain(text) else "Must be an e-mail address."
+            )
         return email
 
 
@@ -70,6 +77,12 @@ def _has_long_label(address: str) -> bool:
     """Whether its domain can't be one; to check the characters of a label takes quadratic time."""
     domain = unicodedata.normalize("NFC", address.rpartition("@")[2])
     return max(map(len, DOTS.split(domain))) > LONGEST_LABEL
+
+
+def _has_reserved_domain(address: str) -> bool:
+    """Whether its domain ends in a special-use name (RFC 6761), in any spelling."""
+    _, at, domain = address.rpartition("@")
+    return at == "@" and nfkc_casefold(DOTS.split(domain.strip())[-1]) in SPECIAL_USE_DOMAIN_NAMES
 
 
 def email_key(text: str) -> str:

@@ -85,13 +85,46 @@ def test_a_domain_in_punycode_is_the_same_account(client: FlaskClient) -> None:
     assert log_in(client, "a@xn--mnchen-3ya.de").status_code == 200
 
 
+RESERVED = [
+    "printer.local",
+    "localhost",
+    "ann.localhost",
+    "home.arpa",
+    "nas.home.arpa",
+    "LOCALHOST",
+    "printer.LOCAL",
+    "printer.\uff4c\uff4f\uff43\uff41\uff4c",
+    "printer\u3002local",
+    "a.onion",
+    "b.invalid",
+]
+
+
+@pytest.mark.proves("AUTH-81")
+@pytest.mark.parametrize("domain", RESERVED)
+def test_an_address_at_a_reserved_domain_is_refused_with_the_reason(
+    client: FlaskClient, domain: str
+) -> None:
+    answer = sign_up(client, f"ann@{domain}")
+    assert error(answer) == (422, "VALIDATION_FAILED")
+    (detail,) = answer.get_json()["error"]["details"]
+    assert detail["field"] == "email"
+    for part in ("reserved", ".local", ".home.arpa", "localhost"):
+        assert part in detail["message"]
+
+
+@pytest.mark.proves("AUTH-81")
+@pytest.mark.parametrize("domain", ["local.example.com", "nas.lan", "ann.test", "localhosts.de"])
+def test_a_domain_that_only_looks_reserved_is_accepted(client: FlaskClient, domain: str) -> None:
+    assert sign_up(client, f"ann@{domain}").status_code == 201
+
+
 @pytest.mark.parametrize(
     "email",
     [
         "",
         "x",
         "a@b",
-        "a@localhost",
         "a b@example.com",
         "a\tb@example.com",
         "a@@example.com",

@@ -436,3 +436,11 @@ def test_a_refusal_by_the_database_is_an_error_of_one_line(
     assert re.fullmatch(
         r"Error: The database refuses: permission denied .+ \(SQLSTATE 42501\)\n", output
     ), output
+
+
+def test_no_message_of_a_migration_names_migrations_by_number() -> None:
+    """Later ones would make it wrong, and a released migration never changes."""
+    for file in (ROOT / "migrations").glob("*.sql"):
+        code = "\n".join(line.partition("--")[0] for line in file.read_text().splitlines())
+        for text in re.findall(r"(?<!U&)'([^']*)'", code):
+            assert not re.search(r"\b00[0-9]{2}\b", text), f"{file.name}: {text}"
