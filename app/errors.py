@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 Detail = Mapping[str, str]
+NO_SUCH_ITEM = "There is no such item."  # nor does it tell whether another owner has it
 
 
 class AppError(Exception):
@@ -77,6 +78,13 @@ class EmailTaken(AppError):
 
     status, code = 409, "EMAIL_TAKEN"
     message = "There is an account with this e-mail already"
+
+
+class NameTaken(AppError):
+    """There is a label of that name, whatever its case and normal form."""
+
+    status, code = 409, "NAME_TAKEN"
+    message = "There is a label with this name already"
 
 
 class IdempotencyInFlight(AppError):

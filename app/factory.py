@@ -16,9 +16,12 @@ from app.auth.routes import account
 from app.auth.routes import blueprint as auth
 from app.cli import Commands
 from app.config import Config
+from app.filters.routes import blueprint as filters
 from app.http.dispatch import Application
 from app.kinds import KINDS
 from app.kinds.routes import blueprint as kinds
+from app.labels.routes import blueprint as labels
+from app.lists.routes import blueprint as lists
 from app.observability import sentry
 from app.observability.logs import RequestLog
 from app.observability.metrics import Metrics
@@ -50,7 +53,7 @@ def create_app(config: Config) -> Flask:
     db.configure(config)
     sentry.register(app, config, __version__)
     hooks.register(app, config)
-    for blueprint in (auth, account, tasks, kinds, system, docs):
+    for blueprint in (auth, account, tasks, lists, labels, filters, kinds, system, docs):
         app.register_blueprint(blueprint)
     limits.register(app, config)
     app.cli = Commands()

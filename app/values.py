@@ -42,10 +42,11 @@ class Origin(NamedTuple):
 class Page:
     """A page of a list: a JSON array, and the entity tag and version that it was read at.
 
-    `next_position` is the next page's position as a JSON array; None on the last page.
+    `tag` is None where the page changes with the time alone. `next_position` is the next page's
+    position as a JSON array; None on the last page.
     """
 
-    tag: str
+    tag: str | None
     version: int
     items: bytes
     next_position: bytes | None

@@ -24,9 +24,12 @@ import orjson
 from app import db
 from app.config import Config
 from app.ledger import repository as ledger
+from app.ledger.repository import Terms
 from app.ledger.sync_token import Position
+from app.search import repository as searching
+from app.search.page_cache import CachedPage, PageCache
+from app.search.repository import Wanted
 from app.tasks import repository
-from app.tasks.page_cache import CachedPage, PageCache
 from app.values import Origin, Page, Uuid
 from benchmarks import load, stage
 from benchmarks.load import NOTES, TITLE
@@ -57,7 +60,7 @@ ADD_TASKS = """
 WITH made AS (
     INSERT INTO tasks (
         owner_id, id, title, description, title_folded, description_folded, completed_at,
-        created_at, updated_at, version, last_action, request_id
+        position, created_at, updated_at, version, last_action, request_id
     )
     SELECT
         lpad(to_hex(owner), 32, '0')::uuid,
@@ -67,6 +70,7 @@ WITH made AS (
         'task ' || n,
         lower(notes),
         CASE WHEN n %% 3 = 0 THEN stamp END,
+        first_position(n),
         stamp,
         stamp,
         n,
@@ -207,7 +211,7 @@ def connected(url: str, folder: Path) -> Iterator[None]:
         "DB_STATEMENT_TIMEOUT_MS": "60000",  # slow calls are measured, not cancelled
     }
     db.configure(Config.from_env(environ))
-    repository.PAGES = NoPageCache()
+    searching.PAGES = NoPageCache()
     try:
         yield
     finally:
@@ -225,21 +229,15 @@ def prepare(postgres: Postgres, folder: Path) -> Calls:
 
 
 def _calls_of(owner: Uuid, size: int) -> dict[str, Callable[[], object]]:
+    terms = Terms(owner, None, ORIGIN)
     page = partial(
-        repository.search,
-        owner,
-        sort="-created_at",
-        position=None,
-        limit=PAGE,
-        is_completed=None,
-        words=None,
-        known_tags=[],
+        searching.search, owner, sort="-created_at", position=None, limit=PAGE, known_tags=[]
     )
     calls: dict[str, Callable[[], object]] = {
-        "page 1": page,
-        "search, every task has the word": partial(page, words=COMMON_WORD),
-        GROWS: partial(page, words=RARE_WORD),
-        "create": partial(ledger.change, owner, repository.CREATE.prepare(NEW_TASK), None, ORIGIN),
+        "page 1": partial(page, Wanted()),
+        "search, every task has the word": partial(page, Wanted(words=COMMON_WORD)),
+        GROWS: partial(page, Wanted(words=RARE_WORD)),
+        "create": partial(ledger.change, repository.CREATE.prepare(NEW_TASK), terms),
         "sync": partial(
             ledger.changes,
             owner,
@@ -250,7 +248,8 @@ def _calls_of(owner: Uuid, size: int) -> dict[str, Callable[[], object]]:
         ),
     }
     if size >= FAR_PAGE * PAGE:
-        calls[f"page {FAR_PAGE}"] = partial(page, position=_position(page))
+        position = _position(partial(page, Wanted()))
+        calls[f"page {FAR_PAGE}"] = partial(page, Wanted(), position=position)
     return calls
 
 

@@ -16,7 +16,7 @@ from app.db.connection import Call, Connection
 from app.db.pool import Pool
 from app.db.statements import NoRow, Statement
 from app.http.dispatch import Application
-from app.tasks.page_cache import PageCache
+from app.search.page_cache import PageCache
 from benchmarks import patches
 
 Cursor = psycopg.Cursor[Any]

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from app import db, devdb
-from app.audit.plans import PARTICULAR, SAMPLES
+from app.audit.plans import LAST_ID, PARTICULAR, SAMPLES
+from app.tasks.repository import NEW, NO_TEXTS
 from benchmarks import patches
 from benchmarks.stage import TIMEOUT, Service, cpu_seconds, machine_seconds, memory
 from benchmarks.tokens import User
@@ -46,6 +47,7 @@ WORKLOADS: Mapping[str, Mapping[str, int]] = {
 
 TITLE = "Buy milk on the way home"
 NOTES = "Two litres, and ask whether the bakery next door still has the dark bread left."
+OF_TASKS = ("tasks/", "search/")  # statements that read or write tasks, below sql/
 MARK = "#" * 10  # wrk.lua writes a number there: an update without a change would write nothing
 
 
@@ -196,7 +198,7 @@ def _logged_statement(log: Path, request_id: str) -> str:
         for line in log.read_text().split("\n")[:-1]:
             if f'"{request_id}"' in line:
                 names = [each["name"] for each in json.loads(line)["statements"]]
-                (found,) = [name for name in names if name.startswith("tasks/")]
+                (found,) = [name for name in names if name.startswith(OF_TASKS)]
                 return str(found)
         time.sleep(0.02)
     raise RuntimeError(f"the service's log has no line of {request_id}")
@@ -239,11 +241,13 @@ TASK = Expression("('0194' || :place::text || '0007000' || :owner::text)::uuid")
 NUMBER = Expression(":number")
 
 CREATED = {"title": TITLE, "title_folded": TITLE.lower()}
+ALL_TASKS = {"list_id": None, "patterns": None, "filter": None, "filter_values": None}
 UPDATED = {"fields": ["title", "description"], "title": NUMBER, "title_folded": NUMBER}
 DESCRIBED = {"description": NOTES, "description_folded": NOTES.lower()}
 VALUES: Mapping[str, Mapping[str, Any]] = {
-    "create": {**CREATED, **DESCRIBED},
-    "update": {**UPDATED, **DESCRIBED},
+    "list": {**ALL_TASKS, "after_id": LAST_ID, "known_tags": [], "known_tag": None},
+    "create": {**NEW, **CREATED, **DESCRIBED},
+    "update": {**NO_TEXTS, **UPDATED, **DESCRIBED},
 }
 
 
@@ -261,12 +265,11 @@ def transaction(kind: str, name: str, text: str) -> Transaction:
     pgbench's values can't be NULL: a NULL is written into the text, which saves PostgreSQL the
     conditions on it. pgbench's rate is slightly too high because of that.
     """
-    given = {"owner_id": OWNER, "session_id": OWNER, "id": TASK, **VALUES.get(kind, {})}
-    values = {**SAMPLES, **PARTICULAR.get(name, {}), **given}
+    given = values(kind, name)
     variables: dict[str, str] = {}
 
     def place(found: re.Match[str]) -> str:
-        value = values[found[1]]
+        value = given[found[1]]
         if value is None:
             return "NULL"
         if isinstance(value, Expression):
@@ -276,6 +279,12 @@ def transaction(kind: str, name: str, text: str) -> Transaction:
         return f":{variable}"
 
     return Transaction(VARIABLES + PARAMETER.sub(place, text), variables)
+
+
+def values(kind: str, name: str) -> dict[str, Any]:
+    """The parameters of the statement `name` for that kind of request."""
+    given = {"owner_id": OWNER, "session_id": OWNER, "id": TASK, **VALUES.get(kind, {})}
+    return {**SAMPLES, **PARTICULAR.get(name, {}), **given}
 
 
 def _literal(value: Any) -> str:

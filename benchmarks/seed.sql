@@ -19,7 +19,7 @@ ALTER TABLE tasks DISABLE TRIGGER tasks_recorded;
 
 INSERT INTO tasks (
     owner_id, id, title, description, title_folded, description_folded, completed_at,
-    created_at, updated_at, version, last_action, request_id
+    position, created_at, updated_at, version, last_action, request_id
 )
 SELECT
     ('1000000000004000' || (8000000000000000 + u))::uuid,
@@ -29,6 +29,7 @@ SELECT
     'task ' || n || ' of user ' || u,
     lower(notes),
     CASE WHEN n % 3 = 0 THEN stamp END,
+    first_position(n),
     stamp,
     stamp,
     n,

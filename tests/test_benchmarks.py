@@ -72,6 +72,32 @@ def test_a_transaction_is_the_file_with_its_parameters_replaced() -> None:
     assert re.fullmatch(re.escape(load.VARIABLES) + r"[^%\n]+".join(pieces), made.text)
 
 
+def test_pgbench_reads_the_page_that_a_request_reads(
+    seeded_url: str, requests: dict[str, list[bytes]]
+) -> None:
+    name = "search/list_by_created_desc"
+    request = requests["list"][0].decode()
+    owner, limit = re.findall(r"/api/([^/]+)/tasks\?limit=(\d+) ", request)[0]
+    with psycopg.connect(seeded_url) as connection:
+        sent = {**load.values("list", name), "owner_id": owner}
+        page = connection.execute(db.load(name).text, sent).fetchone()
+    assert page is not None
+    documents = page[3]
+    assert len(documents) == int(limit)
+    assert [each["id"] for each in documents] == sorted(
+        (each["id"] for each in documents), reverse=True
+    )
+
+
+def test_every_seeded_task_is_behind_the_ones_before_it(seeded_url: str) -> None:
+    with psycopg.connect(seeded_url) as connection:
+        wrong = connection.execute(
+            "SELECT count(*) FROM tasks"
+            " WHERE request_id = 'seed' AND position <> first_position(version)"
+        ).fetchone()
+    assert wrong == (0,)
+
+
 def test_a_service_without_duties_works(
     seeded_url: str, requests: dict[str, list[bytes]], tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """No route gives access to, or information about, another user's resources."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -10,14 +11,45 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from app.kinds import KINDS as KINDS_OF_ITEMS
+from app.search.repository import SORTS
 from tests.support.api_user import PASSWORD, ApiUser, data, error
+from tests.support.items import KINDS, Items
+from tests.support.planning import make, make_task
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 BODIES: dict[str, Any] = {
     "tasks.create_task": {"title": "theirs"},
     "tasks.update_task": {"title": "theirs", "description": None, "is_completed": True},
+    "tasks.move_task": {"after": None, "list_id": None, "parent_id": None},
+    "lists.create_list": {"title": "theirs"},
+    "lists.update_list": {"title": "theirs", "description": None, "color": "#aabbcc"},
+    "lists.move_list": {"after": None},
+    "labels.create_label": {"name": "theirs"},
+    "labels.update_label": {"name": "theirs", "color": None},
+    "labels.move_label": {"before": None},
+    "filters.create_filter": {"title": "theirs", "query": "overdue"},
+    "filters.update_filter": {"title": "theirs", "query": "overdue", "sort": "title"},
+    "filters.move_filter": {"after": None},
     "kinds.apply_batch": {"operations": [{"op": "create", "title": "theirs"}]},
 }
+WITHOUT_BODY = {
+    *(f"{kind}s.restore_{kind}" for kind in KINDS),
+    "tasks.complete_task",
+    "lists.archive_list",
+    "lists.unarchive_list",
+}
+TABLES = (
+    "users", "tasks", "lists", "labels", "filters", "ledger_entries", "ledgers", "idempotency_keys",
+)  # fmt: skip
+STATES = ("kept", "in the trash")
+OPERATIONS: dict[str, list[dict[str, Any]]] = {
+    "task": [{"op": "update", "title": "theirs"}, {"op": "complete"}],
+    "list": [{"op": "update", "title": "theirs"}, {"op": "archive"}, {"op": "unarchive"}],
+    "label": [{"op": "update", "name": "theirs"}],
+    "filter": [{"op": "update", "title": "theirs"}],
+}
+FOR_ALL: list[dict[str, Any]] = [{"op": "move", "after": None}, {"op": "delete"}, {"op": "restore"}]
 
 
 def rules(app: Flask, argument: str) -> list[tuple[Rule, str]]:
@@ -54,40 +86,178 @@ def rows(database_url: str) -> list[Any]:
     with psycopg.connect(database_url) as connection:
         return [
             connection.execute(f"SELECT to_jsonb(t) FROM {table} AS t ORDER BY 1").fetchall()
-            for table in ("tasks", "ledger_entries", "ledgers", "idempotency_keys")
+            for table in TABLES
         ]
 
 
 @pytest.fixture
-def theirs(bob: ApiUser) -> dict[str, str]:
-    """The ids of Bob's tasks: one active, one in the trash."""
-    trashed = bob.create("in the trash")
-    bob.delete(f"/{trashed['id']}")
-    return {"a task": bob.create("private")["id"], "one in the trash": trashed["id"]}
+def theirs(bob: ApiUser) -> dict[str, dict[str, str]]:
+    """The ids of Bob's items by their kind: one kept, one in the trash."""
+    found = {}
+    for kind in KINDS:
+        items = Items(bob, kind)
+        trashed = items.create("in the trash")["id"]
+        items.delete(trashed)
+        found[kind] = dict(zip(STATES, (items.create("private")["id"], trashed), strict=True))
+    return found
+
+
+def item_arguments(rule: Rule, theirs: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The id of Bob's item for the argument of the rule that names one."""
+    return {f"{k}_id": theirs[k]["kept"] for k in KINDS if f"{k}_id" in rule.arguments}
+
+
+def test_every_write_is_tried_with_a_body_that_it_accepts(app: Flask, alice: ApiUser) -> None:
+    for rule, method in rules(app, "user_id"):
+        if method not in ("POST", "PUT", "PATCH"):
+            continue
+        assert (rule.endpoint in BODIES) != (rule.endpoint in WITHOUT_BODY), rule
+        items = Items(alice, rule.endpoint.partition("s.")[0])
+        own = {}
+        if f"{items.kind}_id" in rule.arguments:
+            item_id = own[f"{items.kind}_id"] = items.create()["id"]
+            if ".restore_" in rule.endpoint:
+                items.delete(item_id)
+        answer = send(alice, rule, method, user_id="me", **own)
+        assert answer.status_code in (200, 201), f"{method} {rule}: {answer.text}"
+        if items.kind == "label":  # the next one is to have the same name
+            items.delete(data(answer)["id"])
 
 
 @pytest.mark.proves("OWN-2")
-@pytest.mark.parametrize("which", ["a task", "one in the trash"])
-def test_a_stranger_cannot_tell_a_foreign_task_from_a_missing_one(
-    app: Flask, alice: ApiUser, bob: ApiUser, theirs: dict[str, str], database_url: str, which: str
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stranger_cannot_tell_a_foreign_item_from_a_missing_one(
+    app: Flask,
+    alice: ApiUser,
+    bob: ApiUser,
+    theirs: dict[str, dict[str, str]],
+    database_url: str,
+    kind: str,
+    state: str,
 ) -> None:
     before = rows(database_url)
-    for rule, method in rules(app, "task_id"):
-        foreign = send(alice, rule, method, user_id="me", task_id=theirs[which])
-        missing = send(alice, rule, method, user_id="me", task_id=str(uuid4()))
+    argument = f"{kind}_id"
+    for rule, method in rules(app, argument):
+        foreign = send(alice, rule, method, user_id="me", **{argument: theirs[kind][state]})
+        missing = send(alice, rule, method, user_id="me", **{argument: str(uuid4())})
         assert visible(foreign) == visible(missing), f"{method} {rule}"
         assert foreign.status_code == 404, f"{method} {rule}"
     assert rows(database_url) == before
-    assert data(bob.get(f"/{theirs['a task']}"))["title"] == "private"
+    items = Items(bob, kind)
+    assert items.read(theirs[kind]["kept"])[items.name] == "private"
+
+
+@pytest.mark.proves("OWN-2")
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_operation_of_a_batch_tells_nothing_of_a_foreign_item(
+    alice: ApiUser, theirs: dict[str, dict[str, str]], database_url: str, kind: str, state: str
+) -> None:
+    tried = [*FOR_ALL, *OPERATIONS[kind]]
+    assert {each["op"] for each in tried} == KINDS_OF_ITEMS[kind].operations.keys() - {"create"}
+    before = rows(database_url)
+    for operation in tried:
+        answers = [
+            alice.batch(
+                {"kind": kind, **operation, "id": item_id}, headers={"X-Request-Id": "same"}
+            )
+            for item_id in (theirs[kind][state], str(uuid4()))
+        ]
+        assert visible(answers[0]) == visible(answers[1]), operation
+        assert answers[0].status_code == 404, operation
+    assert rows(database_url) == before
+
+
+@pytest.mark.proves("OWN-2")
+@pytest.mark.parametrize("state", STATES)
+def test_a_body_that_names_a_foreign_item_is_as_one_that_names_a_missing_one(
+    alice: ApiUser, theirs: dict[str, dict[str, str]], database_url: str, state: str
+) -> None:
+    """As the list, parent, label or neighbour of an item of one's own."""
+    own = {kind: Items(alice, kind).create() for kind in KINDS}
+    task = f"/api/me/tasks/{own['task']['id']}"
+    references: list[tuple[str, str, str, Any]] = [
+        ("POST", "/api/me/tasks", "list", lambda i: {"title": "t", "list_id": i}),
+        ("POST", "/api/me/tasks", "task", lambda i: {"title": "t", "parent_id": i}),
+        ("POST", "/api/me/tasks", "label", lambda i: {"title": "t", "label_ids": [i]}),
+        ("PATCH", task, "list", lambda i: {"list_id": i}),
+        ("PATCH", task, "task", lambda i: {"parent_id": i}),
+        ("PATCH", task, "label", lambda i: {"label_ids": [own["label"]["id"], i]}),
+        ("POST", f"{task}/move", "list", lambda i: {"after": None, "list_id": i}),
+        ("POST", f"{task}/move", "task", lambda i: {"before": None, "parent_id": i}),
+        *(
+            ("POST", f"/api/me/{kind}s/{own[kind]['id']}/move", kind, partial(neighbour, side))
+            for kind in KINDS
+            for side in ("after", "before")
+        ),
+    ]
+    before = rows(database_url)
+    for method, path, kind, body in references:
+        answers = [
+            alice.call(method, path, json=body(item_id), headers={"X-Request-Id": "same"})
+            for item_id in (theirs[kind][state], str(uuid4()))
+        ]
+        assert visible(answers[0]) == visible(answers[1]), f"{method} {path} {body(kind)}"
+        assert answers[0].status_code == 422, f"{method} {path} {body(kind)}"
+    assert rows(database_url) == before
+
+
+def neighbour(side: str, item_id: str) -> dict[str, str]:
+    """The body of a move behind or before an item."""
+    return {side: item_id}
+
+
+@pytest.mark.proves("OWN-2", "OWN-3")
+@pytest.mark.parametrize("state", STATES)
+def test_a_search_for_a_foreign_list_parent_or_label_is_as_for_a_missing_one(
+    alice: ApiUser, bob: ApiUser, theirs: dict[str, dict[str, str]], state: str
+) -> None:
+    make_task(alice, "mine")
+    for field in ("list_id", "parent_id"):
+        kept = theirs["list" if field == "list_id" else "task"]["kept"]
+        make_task(bob, "within", **{field: kept})
+    make_task(bob, "labelled", label_ids=[theirs["label"]["kept"]])
+    for parameter, kind in (("list_id", "list"), ("parent_id", "task"), ("label", "label")):
+        answers = [
+            alice.get(f"?{parameter}={item_id}", headers={"X-Request-Id": "same"})
+            for item_id in (theirs[kind][state], str(uuid4()))
+        ]
+        assert visible(answers[0]) == visible(answers[1]), parameter
+        if parameter == "list_id":
+            assert error(answers[0]) == (404, "NOT_FOUND")
+        else:
+            assert data(answers[0]) == [], parameter
+
+
+@pytest.mark.proves("OWN-2", "OWN-3")
+def test_a_filter_that_names_a_foreign_list_or_label_is_as_one_that_names_none(
+    alice: ApiUser, bob: ApiUser
+) -> None:
+    make(bob, "lists", title="secret")
+    make(bob, "labels", name="secret")
+    for condition in ('list = "{}"', 'list != "{}"', 'label = "{}"', 'not has label "{}"'):
+        known, unknown = (
+            alice.get(
+                query_string={"filter": condition.format(name)}, headers={"X-Request-Id": "same"}
+            )
+            for name in ("secret", "nobody")
+        )
+        assert error(known) == (422, "VALIDATION_FAILED"), condition
+        assert known.text.replace("secret", "nobody") == unknown.text, condition
 
 
 @pytest.mark.proves("OWN-1")
 def test_another_users_path_is_403_whether_or_not_the_user_exists(
-    app: Flask, alice: ApiUser, bob: ApiUser, theirs: dict[str, str], database_url: str
+    app: Flask,
+    alice: ApiUser,
+    bob: ApiUser,
+    theirs: dict[str, dict[str, str]],
+    database_url: str,
 ) -> None:
     before = rows(database_url)
     for rule, method in rules(app, "user_id"):
-        arguments = {"task_id": theirs["a task"]} if "task_id" in rule.arguments else {}
+        arguments = item_arguments(rule, theirs)
         existing = send(alice, rule, method, user_id=bob.id, **arguments)
         missing = send(alice, rule, method, user_id=NOBODY, **arguments)
         assert visible(existing) == visible(missing), f"{method} {rule}"
@@ -98,31 +268,34 @@ def test_another_users_path_is_403_whether_or_not_the_user_exists(
 @pytest.mark.proves("OWN-1")
 def test_me_and_the_own_id_are_the_same_user(alice: ApiUser) -> None:
     task = alice.create()
+    items = {kind: Items(alice, kind).create() for kind in KINDS if kind != "task"}
     for user in ("me", alice.id):
-        assert data(alice.call("GET", f"/api/{user}/tasks")) == [task]
-        assert data(alice.call("GET", f"/api/{user}/tasks/{task['id']}")) == task
+        for kind, item in {**items, "task": task}.items():
+            assert data(alice.call("GET", f"/api/{user}/{kind}s")) == [item]
+            assert data(alice.call("GET", f"/api/{user}/{kind}s/{item['id']}")) == item
 
 
 @pytest.mark.proves("OWN-1")
 @pytest.mark.parametrize("user", ["ME", "Me", "self", "0", "%00", "null", "*", "me%20", "..%2Fme"])
 def test_no_other_alias_of_a_user_is_accepted(alice: ApiUser, user: str) -> None:
-    assert error(alice.call("GET", f"/api/{user}/tasks")) == (404, "NOT_FOUND")
+    for kind in KINDS:
+        assert error(alice.call("GET", f"/api/{user}/{kind}s")) == (404, "NOT_FOUND")
 
 
 def test_the_own_id_in_a_noncanonical_form_is_404(alice: ApiUser) -> None:
     for spelling in (alice.id.upper(), alice.id.replace("-", ""), f"{{{alice.id}}}"):
         if spelling != alice.id:
-            assert error(alice.call("GET", f"/api/{spelling}/tasks"))[0] == 404
+            for kind in KINDS:
+                assert error(alice.call("GET", f"/api/{spelling}/{kind}s"))[0] == 404
 
 
 @pytest.mark.proves("OWN-1")
 def test_every_user_route_is_401_without_a_valid_token(
-    app: Flask, alice: ApiUser, theirs: dict[str, str]
+    app: Flask, alice: ApiUser, theirs: dict[str, dict[str, str]]
 ) -> None:
     for rule, method in rules(app, "user_id"):
         for token in ({}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "Basic YTpi"}):
-            arguments = {"task_id": theirs["a task"]} if "task_id" in rule.arguments else {}
-            path = address(app, rule, {"user_id": alice.id, **arguments})
+            path = address(app, rule, {"user_id": alice.id, **item_arguments(rule, theirs)})
             answer = alice.client.open(path, method=method, headers=token)
             assert answer.status_code == 401, f"{method} {rule}"
             assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -141,26 +314,50 @@ def test_a_token_is_accepted_in_the_authorization_header_only(alice: ApiUser) ->
 
 
 @pytest.mark.proves("OWN-7")
-def test_a_body_cannot_set_the_owner_of_a_task(alice: ApiUser, bob: ApiUser) -> None:
-    task = alice.create()
-    for body in ({"title": "x", "owner_id": bob.id}, {"title": "x", "user_id": bob.id}):
-        assert error(alice.post(json=body))[0] == 422
-        assert error(alice.patch(f"/{task['id']}", json=body))[0] == 422
-    assert data(bob.get()) == []
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_body_cannot_set_the_owner_of_an_item(alice: ApiUser, bob: ApiUser, kind: str) -> None:
+    items = Items(alice, kind)
+    item = items.create()
+    for owner in ({"owner_id": bob.id}, {"user_id": bob.id}):
+        assert error(items.call("POST", body=items.fields("x", **owner)))[0] == 422
+        for method in ("PUT", "PATCH"):
+            body = items.fields("x", **owner)
+            assert error(items.call(method, f"/{item['id']}", body))[0] == 422
+        moved = items.call("POST", f"/{item['id']}/move", {"after": None, **owner})
+        assert error(moved)[0] == 422
+        create = {"kind": kind, "op": "create", **items.fields("x", **owner)}
+        assert error(alice.batch(create))[0] == 422
+    assert items.listed() == [item]
+    assert Items(bob, kind).listed() == []
 
 
 @pytest.mark.proves("OWN-3")
 def test_lists_searches_feeds_and_exports_contain_own_items_only(
     alice: ApiUser, bob: ApiUser
 ) -> None:
-    mine, other = alice.create("shared words"), bob.create("shared words")
-    for user, own in ((alice, mine), (bob, other)):
-        for query in ("", "?q=shared", "?sort=title", "?is_completed=false"):
-            assert data(user.get(query)) == [own]
-        for query in ("", "kind=task"):
-            entries = data(user.changes(query=query))
-            assert [entry["item"] for entry in entries] == [own]
-        assert user.export().get_json() == {"tasks": [own]}
+    users = (alice, bob)
+    names = {"task": "shared words", "list": "Shared", "label": "shared", "filter": "Shared"}
+    for user, own in [
+        (user, {kind: Items(user, kind).create(names[kind]) for kind in KINDS}) for user in users
+    ]:
+        task = own["task"]
+        for query in (
+            "",
+            "?q=shared",
+            "?is_completed=false",
+            "?list_id=none",
+            "?filter=priority=0",
+        ):
+            assert data(user.get(query)) == [task]
+        for sort in SORTS:
+            assert data(user.get(f"?sort={sort}")) == [task]
+        for kind in KINDS:
+            assert data(user.call("GET", f"/api/me/{kind}s")) == [own[kind]]
+            entries = data(user.changes(query=f"kind={kind}"))
+            assert [entry["item"] for entry in entries] == [own[kind]]
+        entries = data(user.changes())
+        assert [entry["item"] for entry in entries] == [*own.values()]
+        assert user.export().get_json() == {f"{kind}s": [own[kind]] for kind in KINDS}
 
 
 def test_an_idempotency_key_of_another_user_replays_nothing(alice: ApiUser, bob: ApiUser) -> None:
@@ -188,7 +385,9 @@ def test_no_response_contains_a_password_hash(alice: ApiUser, database_url: str)
         row = connection.execute("SELECT password_hash FROM credentials").fetchone()
     assert row is not None
     me = alice.call("GET", "/api/auth/me")
-    assert list(data(me)) == ["id", "email", "created_at", "updated_at"]
+    assert list(data(me)) == [
+        "id", "email", "time_zone", "reminder_time", "created_at", "updated_at",
+    ]  # fmt: skip
     body = {"email": alice.email, "password": PASSWORD}
     for answer in (
         me,

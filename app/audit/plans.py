@@ -48,10 +48,46 @@ FROM generate_series(1, 1000) AS n;
 INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body)
 SELECT id, 'key ' || n, sha256(''), 200, 'null' FROM users CROSS JOIN generate_series(1, 5) AS n;
 
+ALTER TABLE lists DISABLE TRIGGER lists_recorded;
+INSERT INTO lists (
+    owner_id, id, title, title_folded, position, created_at, updated_at, archived_at, deleted_at,
+    version, last_action, request_id
+)
+SELECT
+    id, lpad(to_hex(n), 32, '0')::uuid, 'List ' || n, 'list ' || n, first_position(n), now(), now(),
+    CASE WHEN n = 19 THEN now() END, CASE WHEN n = 20 THEN now() END, n,
+    CASE WHEN n = 20 THEN 'delete' ELSE 'create' END, 'seed'
+FROM users CROSS JOIN generate_series(1, 20) AS n;
+
+ALTER TABLE lists ENABLE TRIGGER lists_recorded;
+ALTER TABLE labels DISABLE TRIGGER labels_recorded;
+INSERT INTO labels (
+    owner_id, id, name, name_key, position, created_at, updated_at, deleted_at, removed_from,
+    version, last_action, request_id
+)
+SELECT
+    id, lpad(to_hex(n), 32, '0')::uuid, 'Label ' || n, sha256(n::text::bytea), first_position(n),
+    now(), now(), CASE WHEN n = 20 THEN now() END, CASE WHEN n = 20 THEN 15 END, n,
+    CASE WHEN n = 20 THEN 'delete' ELSE 'create' END, 'seed'
+FROM users CROSS JOIN generate_series(1, 20) AS n;
+
+ALTER TABLE labels ENABLE TRIGGER labels_recorded;
+ALTER TABLE filters DISABLE TRIGGER filters_recorded;
+INSERT INTO filters (
+    owner_id, id, title, query, sort, position, created_at, updated_at, version, last_action,
+    request_id
+)
+SELECT
+    id, lpad(to_hex(n), 32, '0')::uuid, 'Filter ' || n, 'overdue', 'due', first_position(n), now(),
+    now(), n, 'create', 'seed'
+FROM users CROSS JOIN generate_series(1, 5) AS n;
+
+ALTER TABLE filters ENABLE TRIGGER filters_recorded;
 ALTER TABLE tasks DISABLE TRIGGER tasks_recorded;
 INSERT INTO tasks (
-    owner_id, id, title, title_folded, description_folded, created_at, updated_at, completed_at,
-    deleted_at, version, last_action, request_id
+    owner_id, id, title, title_folded, description_folded, position, priority, list_id, label_ids,
+    due, due_at, due_begins_at, computed_zone, created_at, updated_at, completed_at, deleted_at,
+    version, last_action, request_id
 )
 SELECT
     users.id,
@@ -59,6 +95,14 @@ SELECT
     'Task ' || n,
     'task ' || n,
     '',
+    first_position(n),
+    n %% 10,
+    CASE WHEN n %% 2 = 0 THEN lpad(to_hex(1 + n %% 19), 32, '0')::uuid END,
+    CASE WHEN n %% 7 = 0 THEN ARRAY[lpad(to_hex(1 + n %% 19), 32, '0')::uuid] ELSE '{}' END,
+    CASE WHEN n %% 4 = 0 THEN to_char(made.at AT TIME ZONE 'UTC', 'YYYY-MM-DD') END,
+    CASE WHEN n %% 4 = 0 THEN date_trunc('day', made.at, 'UTC') + interval '1 day' END,
+    CASE WHEN n %% 4 = 0 THEN date_trunc('day', made.at, 'UTC') END,
+    CASE WHEN n %% 4 = 0 THEN 'UTC' END,
     made.at,
     made.at,
     CASE WHEN n %% 3 = 0 THEN made.at END,
@@ -155,7 +199,7 @@ def _plan(root: Mapping[str, Any], big: set[str]) -> Plan:
     nodes = list(_nodes(root))
     indexes = {node["Index Name"] for node in nodes if "Index Name" in node}
     scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
-    read = sum(_rows_read(node) for node in nodes if not node.get("Plans"))
+    read = sum(_rows_read(node) for node in nodes if "Relation Name" in node)
     buffers = root.get("Shared Hit Blocks", 0) + root.get("Shared Read Blocks", 0)
     small, sequential = sorted(scanned - big), sorted(scanned & big)
     return Plan(tuple(sorted(indexes)), tuple(small), tuple(sequential), read, buffers)
@@ -175,13 +219,14 @@ def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _parameters(connection: psycopg.Connection[Any], name: str) -> dict[str, Any]:
     """Sample values by the parameter's name, some of them of this statement only."""
-    in_trash = name == "tasks/restore"
     found = connection.execute(
-        "SELECT id FROM tasks WHERE owner_id = %s AND (deleted_at IS NOT NULL) = %s"
-        " ORDER BY version LIMIT 1 OFFSET 100",
-        (OWNER, in_trash),
+        "SELECT id FROM tasks WHERE owner_id = %s AND deleted_at IS NULL AND due IS NOT NULL"
+        " ORDER BY version LIMIT 1 OFFSET 10",
+        (OWNER,),
     ).fetchone()
-    given = {**SAMPLES, "id": found[0] if found else OWNER}
+    others = ("lists/", "labels/", "filters/")
+    item_id = found[0] if found and not name.startswith(others) else OWNER  # their first one, too
+    given = {**SAMPLES, "id": item_id, "ids": [item_id]}
     return {**given, **PARTICULAR.get(name, {})}
 
 
@@ -235,22 +280,89 @@ SAMPLES: Mapping[str, Any] = {
     "statement_timeout": "2s",
     "lock_timeout": "500ms",
     "idle_timeout": "10s",
+    "time_zone": "Europe/Madrid",
+    "reminder_time": "08:00",
+    "query": "overdue",
+    "sort": "due",
+    "position": "00000000000zh",
+    "after_position": "",
+    "is_archived": None,
+    "is_deleted": False,
+    "action": "update",
+    "name": "New",
+    "name_key": b"n" * 32,
+    "name_keys": [b"n" * 32],
+    "color": None,
+    "label_id": OWNER,
+    "from_version": 15,
+    "to_version": 20,
+    "removed_from": None,
+    "deleted_from": None,
+    "list_id": None,
+    "parent_id": None,
+    "root_id": None,
+    "anchor_id": OWNER,
+    "priority": 1,
+    "label_ids": [],
+    "due": None,
+    "start": None,
+    "due_at": None,
+    "due_begins_at": None,
+    "start_at": None,
+    "computed_zone": None,
+    "filter": None,
+    "filter_values": None,
+    "known_tag": None,
+    "after_due_at": "-infinity",
+    "after_priority": 0,
+    "after_other_id": UUID(int=0),
     "kind": "task",
     "kinds": ["task"],
     "tasks": orjson.dumps(
         [
             {"ordinal": 1, "id": LAST_ID, "title": "New", "title_folded": "new",
-             "description_folded": "", "created_at": datetime.now(UTC),
-             "updated_at": datetime.now(UTC), "action": "create"},
+             "description_folded": "", "priority": 0, "label_ids": [],
+             "created_at": datetime.now(UTC), "updated_at": datetime.now(UTC),
+             "action": "create"},
         ]
     ).decode(),
+    "lists": orjson.dumps(
+        [{"ordinal": 1, "id": LAST_ID, "title": "New", "title_folded": "new",
+          "created_at": datetime.now(UTC)}]
+    ).decode(),
+    "labels": orjson.dumps(
+        [{"ordinal": 1, "id": LAST_ID, "name": "New", "name_key": "\\x" + "00" * 32,
+          "created_at": datetime.now(UTC)}]
+    ).decode(),
 }  # fmt: skip
+UNDATED = {"time_zone": None}  # a zone needs a time
 PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "auth/register": {"owner_id": LAST_ID, "email_key": "new@example.com"},
     "auth/start_session": {"session_id": LAST_ID},
     "db/set_owner": {"owner_id": str(OWNER)},
     "seed/store_tasks": {"after_version": TASKS_PER_OWNER},
-    "tasks/list_by_created_desc": {"after_id": LAST_ID},
-    "tasks/list_by_updated_desc": {"after_version": LAST_VERSION},
-    "tasks/list_by_title_desc": {"after_title": "\U0010ffff", "after_id": LAST_ID},
+    "seed/store_lists": {"after_version": TASKS_PER_OWNER},
+    "seed/store_labels": {"after_version": TASKS_PER_OWNER},
+    "search/list_by_created_desc": {"after_id": LAST_ID},
+    "search/list_by_updated_desc": {"after_version": LAST_VERSION},
+    "search/list_by_title_desc": {"after_title": "\U0010ffff", "after_id": LAST_ID},
+    "search/list_by_position_desc": {"after_position": "~", "after_id": LAST_ID},
+    "search/list_by_due_desc": {
+        "after_due_at": "infinity",
+        "after_id": LAST_ID,
+        "after_other_id": LAST_ID,
+    },
+    "search/list_by_priority_desc": {
+        "after_priority": 10,
+        "after_id": LAST_ID,
+        "after_other_id": LAST_ID,
+    },
+    "tasks/create": UNDATED,
+    "tasks/store": UNDATED,
+    "tasks/move_instants": {
+        "due_at": [datetime.now(UTC)],
+        "due_begins_at": [datetime.now(UTC)],
+        "start_at": [None],
+    },
+    "tasks/set_root": {"root_id": None},
 }

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from app import db
 from app.auth.refresh_tokens import RefreshToken
-from app.errors import EmailTaken
+from app.errors import EmailTaken, NotFound
 from app.values import Uuid, new_uuid
 
 
@@ -16,8 +16,16 @@ class User(NamedTuple):
 
     id: Uuid
     email: str
+    time_zone: str
+    reminder_time: str
     created_at: str
     updated_at: str
+
+
+class TimeZone(NamedTuple):
+    """The zone of an owner's local days."""
+
+    time_zone: str
 
 
 class FoundCredential(NamedTuple):
@@ -107,6 +115,8 @@ RECORD_REFUSAL = db.load("auth/record_refusal")
 FIND_CREDENTIAL = db.load("auth/find_credential", FoundCredential)
 GET_CREDENTIAL = db.load("auth/get_credential", Credential)
 GET_USER = db.load("auth/get_user", User)
+GET_TIME_ZONE = db.load("auth/get_time_zone", TimeZone)
+UPDATE_USER = db.load("auth/update_user", User)
 LIST_USERS = db.load("auth/list_users", Account)
 START_SESSION = db.load("auth/start_session")
 ROTATE_TOKEN = db.load("auth/rotate_token", User)
@@ -157,7 +167,7 @@ class Proof:
 # --- accounts -----------------------------------------------------------------------------------
 
 
-def register(email: str, email_key: str, password_hash: str) -> User:
+def register(email: str, email_key: str, password_hash: str, time_zone: str = "UTC") -> User:
     """Creates the account; raises EmailTaken where there is one with that key."""
     user = db.fetch_one(
         REGISTER,
@@ -165,6 +175,7 @@ def register(email: str, email_key: str, password_hash: str) -> User:
             "owner_id": new_uuid(),
             "email": email,
             "email_key": email_key,
+            "time_zone": time_zone,
             "password_hash": password_hash,
         },
     )
@@ -188,6 +199,20 @@ def get_credential(owner_id: Uuid, address_hashes: Sequence[bytes]) -> Credentia
 def get_user(owner_id: Uuid) -> User | None:
     """The account, or None where it is gone."""
     return db.fetch_one(GET_USER, {"owner_id": owner_id})
+
+
+def get_time_zone(owner_id: Uuid) -> str:
+    """The zone of the owner's local days; raises NotFound where the account is gone."""
+    row = db.fetch_one(GET_TIME_ZONE, {"owner_id": owner_id})
+    if row is None:
+        raise NotFound
+    return row.time_zone
+
+
+def update_user(owner_id: Uuid, time_zone: str | None, reminder_time: str | None) -> User | None:
+    """Changes what is not None; returns the account, or None where it is gone."""
+    params = {"owner_id": owner_id, "time_zone": time_zone, "reminder_time": reminder_time}
+    return db.fetch_one(UPDATE_USER, params)
 
 
 def list_users() -> Iterator[Account]:

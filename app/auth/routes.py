@@ -1,7 +1,7 @@
 """/api/auth: accounts and their sessions."""
 
 from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
 import orjson
 
@@ -17,13 +17,14 @@ from app.auth.credentials import (
     prove,
 )
 from app.auth.refresh_tokens import RefreshToken, RefreshTokens, parse
-from app.auth.repository import FoundCredential, TokenState, User
+from app.auth.repository import TokenState, User
 from app.auth.schemas import (
     ERASURE,
     LOGIN,
     PASSWORD_CHANGE,
     REFRESH_TOKEN,
     REGISTRATION,
+    USER_CHANGES,
     email_key,
 )
 from app.errors import InvalidCredentials, NotFound, Unauthenticated
@@ -48,22 +49,24 @@ def register() -> JsonResponse:
     """Creates an account."""
     body = read_body(REGISTRATION)
     key, password_hash = email_key(body["email"]), new_hash(body["password"])
-    user = repository.register(body["email"], key, password_hash)
-    return success(orjson.dumps(_user(user)), status=201)
+    user = repository.register(body["email"], key, password_hash, body["time_zone"])
+    return success(orjson.dumps(user._asdict()), status=201)
 
 
 @blueprint.post("/login")
 def login() -> JsonResponse:
     """Starts a session."""
     body = read_body(LOGIN)
-    user = check_login(email_key(body["email"]), body["password"])
-    token = _refresh_tokens().first(user.id, new_uuid())
-    if not repository.start_session(
+    found = check_login(email_key(body["email"]), body["password"])
+    token = _refresh_tokens().first(found.id, new_uuid())
+    is_started = repository.start_session(
         token,
         user_agent=_user_agent(),
         address_hash=address_hashes()[0],
-        password_changed_at=user.password_changed_at,
-    ):
+        password_changed_at=found.password_changed_at,
+    )
+    user = repository.get_user(found.id) if is_started else None
+    if user is None:
         raise InvalidCredentials
     return _session(token, user)
 
@@ -100,7 +103,20 @@ def get_me() -> JsonResponse:
     user = repository.get_user(owner_id())
     if user is None:
         raise Unauthenticated(invalid=True)
-    return success(orjson.dumps(_user(user)))
+    return success(orjson.dumps(user._asdict()))
+
+
+@account.patch("/me")
+def update_me() -> JsonResponse:
+    """Changes settings of the account; what depends on the zone follows it."""
+    body = read_body(USER_CHANGES)
+    user = repository.update_user(owner_id(), body.get("time_zone"), body.get("reminder_time"))
+    if user is None:
+        raise Unauthenticated(invalid=True)
+    if "time_zone" in body:
+        for kind in current_request().app.extensions["kinds"].values():
+            kind.follow_zone(owner_id())
+    return success(orjson.dumps(user._asdict()))
 
 
 @account.put("/password")
@@ -176,24 +192,15 @@ def _was_issued(token: RefreshToken, state: TokenState | None) -> bool:
     return token.hash in stored or _refresh_tokens().is_genuine(token)
 
 
-def _session(token: RefreshToken, user: User | FoundCredential) -> JsonResponse:
+def _session(token: RefreshToken, user: User) -> JsonResponse:
     body = {
         "access_token": access_tokens().issue(token.owner_id, token.session_id),
         "token_type": "Bearer",
         "expires_in": LIFETIME,
         "refresh_token": token.text,
-        "user": _user(user),
+        "user": user._asdict(),
     }
     return success(orjson.dumps(body))
-
-
-def _user(row: User | FoundCredential) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "email": row.email,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }
 
 
 def _user_agent() -> str | None:

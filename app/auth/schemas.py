@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields, validates_schema
 
 from app.auth.passwords import LONGEST, SHORTEST, is_common
-from app.http.fields import StrictSchema, Text
+from app.http.fields import StrictSchema, Text, Zone
 from app.values import IGNORABLE, nfkc_casefold
 
 SHORTEST_EMAIL, LONGEST_EMAIL = 3, 254  # characters; RFC 5321's limit of a path
 LONGEST_LABEL = 63  # characters of a domain, between dots; with others than ASCII fewer are valid
+CLOCK_TIME = re.compile("(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 RESERVED_DOMAIN = (
     "Its domain is reserved for names that the Internet's mail does not reach, as .local, "
     ".home.arpa and localhost are; use another address."
@@ -92,11 +93,36 @@ def email_key(text: str) -> str:
     return nfkc_casefold(normal_email(text) or text)
 
 
+class ClockTime(fields.Field[str]):
+    """A time of day as hours and minutes."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        if not isinstance(value, str) or not CLOCK_TIME.fullmatch(value):
+            raise ValidationError("Must be a time from 00:00 to 23:59, such as 09:00.")
+        return value
+
+
 class Registration(StrictSchema):
     """POST /auth/register."""
 
     email = Email(required=True)
     password = NewPassword(required=True)
+    time_zone = Zone(load_default="UTC")
+
+
+class UserChanges(StrictSchema):
+    """PATCH /auth/me: fields that are left out stay."""
+
+    time_zone = Zone()
+    reminder_time = ClockTime()
+
+    @validates_schema
+    def names_a_field(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Requires at least one field."""
+        if not data:
+            raise ValidationError("Name at least one of time_zone, reminder_time.")
 
 
 class Login(StrictSchema):
@@ -126,6 +152,7 @@ class Erasure(StrictSchema):
 
 
 REGISTRATION = Registration()
+USER_CHANGES = UserChanges()
 LOGIN = Login()
 REFRESH_TOKEN = RefreshToken()
 PASSWORD_CHANGE = PasswordChange()

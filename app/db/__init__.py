@@ -299,6 +299,16 @@ def transaction() -> Iterator[None]:
             _database.thread.connection = None
 
 
+@contextmanager
+def savepoint() -> Iterator[None]:
+    """Inside a transaction: an exception undoes what the block has done, and nothing before."""
+    connection = _database.thread.connection
+    if connection is None:
+        raise RuntimeError("db.savepoint() belongs inside db.transaction()")
+    with connection.transaction():
+        yield
+
+
 def fetch_one(
     statement: Statement[R], params: Params, *, grouped: bool = False, slow: bool = False
 ) -> R | None:

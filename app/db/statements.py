@@ -29,7 +29,7 @@ SQL = Path(__file__).resolve().parent.parent.parent / "sql"
 PARAMETER = re.compile(r"%(?:\((\w+)\)s|%)")  # `%%` is a percent sign
 HEADER_LINE = re.compile("--")
 TAG = re.compile(r"-- @(reads|writes|param|returns)(?: (.+))?")
-COLUMN = re.compile(r"(\w+) ([a-z0-9]+(?:\[\])?)( null)?")
+COLUMN = re.compile(r"(\w+) ([a-z0-9_]+(?:\[\])?)( null)?")
 
 # What Python has for each of PostgreSQL's types in a result.
 PYTHON_TYPES: dict[str, Any] = {
@@ -43,6 +43,7 @@ PYTHON_TYPES: dict[str, Any] = {
     "text[]": list[str],
     "timestamptz": datetime,
     "uuid": Uuid,
+    "uuid[]": list[Uuid],
 }
 
 

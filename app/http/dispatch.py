@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import flask
 from flask import Blueprint, Flask
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import BaseConverter, MapAdapter
 
 from app.http.request import CURRENT, Request, current_request
 from app.http.responses import JsonResponse, Response
@@ -33,6 +33,12 @@ class DirectBlueprint(Blueprint):
 
     They may be called outside Flask's contexts, where those proxies raise RuntimeError.
     """
+
+
+class ItemSegment(BaseConverter):
+    """A path segment other than the trash, which takes no PUT, PATCH or DELETE."""
+
+    regex = r"(?!trash\Z)[^/]+"
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class Application(Flask):
         super().__init__(*args, **kwargs)
         self._plans: dict[Shape, Plan] = {}
         self._environ_hooks: list[Callable[[WSGIEnvironment], None]] = []
+        self.url_map.converters["item"] = ItemSegment
         self.url_value_preprocessor(_note_match)
 
     def before_matching(self, hook: "Callable[[WSGIEnvironment], None]") -> None:

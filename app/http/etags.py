@@ -5,7 +5,7 @@ import re
 from app.http.request import current_request
 
 ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
-VERSION = re.compile(r"0|[1-9][0-9]{0,17}")
+VERSION = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.[1-9][0-9]{0,9})?")  # list_tag() adds a count
 
 
 def if_versions() -> list[int] | None:
@@ -13,7 +13,8 @@ def if_versions() -> list[int] | None:
     header = current_request().header("IF_MATCH")
     if header is None or header.strip() == "*":
         return None
-    return [int(tag) for weak, tag in _entity_tags(header) if not weak and VERSION.fullmatch(tag)]
+    found = (VERSION.fullmatch(tag) for weak, tag in _entity_tags(header) if not weak)
+    return [int(match[1]) for match in found if match]
 
 
 def known_tags() -> list[str]:

@@ -2,13 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import date, datetime
 from typing import Any, cast
 
 from marshmallow import Schema, ValidationError, fields
 
+from app import zones
 from app.errors import Detail
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Python 3.14 reads 24:00 as the next day's midnight.
+LOCAL_TIME = re.compile(rf"{DAY.pattern}(T(?!24)[0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}})?)?")
+ZONED_TIME = re.compile(rf"{DAY.pattern}T[0-9:.,]+ ?(?:[Zz]|[+-][0-9:]+)(\[.*\])?")
+INSTANT = re.compile(
+    rf"{DAY.pattern}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,6}})?(Z|[+-][0-9]{{2}}:[0-9]{{2}})"
+)
+LOCAL_LENGTHS = (len("2026-10-07"), len("2026-10-07T09:00:00"))
 
 
 class StrictSchema(Schema):
@@ -106,6 +117,63 @@ class Choice(fields.Field[str]):
         if value not in self.choices:
             raise ValidationError(f"Must be one of {', '.join(self.choices)}.")
         return str(value)
+
+
+class Repeated(fields.List[Any]):
+    """A parameter of a query string that may be given more than once."""
+
+
+class LocalTime(fields.Field[str]):
+    """A local date or date and time, from 1970 to 2199; seconds may be left out."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("Must be a string.")
+        if ZONED_TIME.fullmatch(value):
+            raise ValidationError("Must be a local time: give its zone as time_zone.")
+        if not LOCAL_TIME.fullmatch(value) or not _exists(value):
+            raise ValidationError(
+                "Must be a date or a time that exists, from 1970 to 2199: "
+                "2026-10-07 or 2026-10-07T09:00."
+            )
+        return value if len(value) in LOCAL_LENGTHS else f"{value}:00"
+
+
+def _exists(local: str) -> bool:
+    """Whether there is such a day, and such a time of it."""
+    try:
+        return 1970 <= datetime.fromisoformat(local).year <= 2199
+    except ValueError:
+        return False
+
+
+class Zone(fields.Field[str]):
+    """A time zone by its name in tzdata, in its exact spelling."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        if not isinstance(value, str) or value not in zones.NAMES:
+            raise ValidationError("Must be a time zone such as Europe/Madrid, in that spelling.")
+        return value
+
+
+class DayOrInstant(fields.Field[date | datetime]):
+    """A date, or an instant with its offset, in a query string."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> date | datetime:
+        if DAY.fullmatch(value) and _exists(value):
+            return date.fromisoformat(value)
+        if INSTANT.fullmatch(value) and _exists(value[:19]):
+            with suppress(ValueError):
+                return datetime.fromisoformat(value)
+        raise ValidationError(
+            "Must be a date such as 2026-10-07, or an instant such as 2026-10-07T09:00:00Z."
+        )
 
 
 def load(schema: Schema, data: Any) -> tuple[dict[str, Any], list[Detail]]:

@@ -11,7 +11,7 @@ from marshmallow import Schema
 
 from app.errors import BadRequest, Detail, ValidationFailed
 from app.http.cursors import read_cursor
-from app.http.fields import StrictSchema, load
+from app.http.fields import Repeated, StrictSchema, load
 from app.http.request import current_request
 
 CACHED_LENGTH = 256  # bytes; a longer query string is parsed anew each time
@@ -75,13 +75,14 @@ def _parse(schema: Schema, text: bytes) -> Query:
     for pair in pairs:
         name, value = (each.encode("latin-1").decode() for each in pair)
         given.setdefault(name, []).append(value)
-    first = {name: values[0] for name, values in given.items()}
+    lists = {name for name, field in schema.fields.items() if isinstance(field, Repeated)}
+    first = {name: values if name in lists else values[0] for name, values in given.items()}
     repeated: list[Detail] = [
         {"field": name, "message": "Must be given once."}
         for name, values in given.items()
-        if len(values) > 1
+        if len(values) > 1 and name not in lists
     ]
     fields, broken = load(schema, first)
     others = sorted(pair for pair in first.items() if pair[0] not in ("limit", "cursor"))
-    link = urlencode([pair for pair in first.items() if pair[0] != "cursor"])
+    link = urlencode([pair for pair in first.items() if pair[0] != "cursor"], doseq=True)
     return Query(fields, repeated + broken, orjson.dumps(others), link)

@@ -1,11 +1,12 @@
 """What the endpoints and commands over all items need to know about one kind of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from app import db
 from app.http.fields import StrictSchema
 from app.ledger.repository import Change, Document
+from app.values import Uuid
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,20 @@ class Operation:
     change: Change
 
 
+def keep_still(_owner_id: Uuid) -> None:
+    """Of a kind without times: nothing of it depends on its owner's zone."""
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A kind of item: `name` as the ledger has it, `plural` as paths and exports have it."""
+    """A kind of item: `name` as the ledger has it, `plural` as paths and exports have it.
+
+    `follow_zone` recomputes what depends on the owner's time zone, after it was changed.
+    """
 
     name: str
     plural: str
     operations: Mapping[str, Operation]
     export: db.Statement[Document]
     empty_trash: db.Statement[db.NoRow]
+    follow_zone: Callable[[Uuid], None] = keep_still

@@ -6,12 +6,20 @@ Each function is one transaction.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, cast
+from uuid import UUID
 
 import orjson
 
 from app import db
-from app.errors import NotFound, PreconditionFailed, SyncTokenExpired
+from app.errors import (
+    NO_SUCH_ITEM,
+    NotFound,
+    PreconditionFailed,
+    SyncTokenExpired,
+    ValidationFailed,
+)
+from app.ledger import positions
 from app.ledger.sync_token import LedgerState, Position, after, is_expired
 from app.values import Origin, Page, Uuid
 
@@ -20,13 +28,22 @@ class Written(NamedTuple):
     """An item that a change found; unless `is_expected`, nothing was changed.
 
     `version` and `document` are those after the change, both None where nothing was changed;
-    `document` also where the item is in the trash.
+    `document` also where the item is in the trash. An expected item without `version` needs more
+    than this one statement.
     """
 
     is_expected: bool
     id: Uuid | None
     version: int | None
     document: bytes | None
+
+
+class FoundItem(NamedTuple):
+    """An item that was read."""
+
+    id: Uuid
+    version: int
+    document: bytes
 
 
 class Document(NamedTuple):
@@ -36,9 +53,27 @@ class Document(NamedTuple):
 
 
 class LockedLedger(NamedTuple):
-    """Whether the ledger has an expected version."""
+    """The version of a ledger, and whether it is an expected one."""
 
     is_expected: bool
+    version: int
+
+
+class Siblings(NamedTuple):
+    """Places in an order: an item's, and those next to it, or the first and last of all."""
+
+    previous: str | None
+    living_previous: str | None
+    anchor: str | None
+    living_next: str | None
+    next: str | None
+
+
+class OccupiedPlace(NamedTuple):
+    """An item outside the trash, and its position."""
+
+    id: Uuid
+    position: str
 
 
 class ListedChanges(NamedTuple):
@@ -57,6 +92,15 @@ class ListedItems(NamedTuple):
 
     version: int
     feed_tag: str
+    documents: bytes
+    last: bytes | None
+
+
+class ListedByPosition(NamedTuple):
+    """A page of items in their order as JSON, and its last one where there are more."""
+
+    version: int
+    tag: str
     documents: bytes
     last: bytes | None
 
@@ -100,6 +144,9 @@ class Function(NamedTuple):
 
 
 LOCK = db.load("ledger/lock_ledger", LockedLedger)
+FIND_SIBLINGS = db.load("ledger/find_siblings", Siblings)
+LIST_PLACES = db.load("ledger/list_places", OccupiedPlace)
+COUNT_RECOMPUTE = db.load("ledger/count_recompute")
 LIST_CHANGES = db.load("ledger/list_changes", ListedChanges)
 LIST_HISTORY = db.load("ledger/list_history", ListedItems)
 LIST_TRASH = db.load("ledger/list_trash", ListedItems)
@@ -112,33 +159,16 @@ LIST_TRIGGERS = db.load("ledger/list_triggers", Trigger)
 LIST_FUNCTIONS = db.load("ledger/list_functions", Function)
 
 BEYOND_VERSIONS = 2**63 - 1
+FIRST_ID, LAST_ID = str(UUID(int=0)), str(UUID(int=2**128 - 1))
+FEW = 200  # changes in one transaction that are made within a request's time
+SLOWEST = 0.01  # seconds for each one where there are more
 # Rows per statement: within a statement's timeout, and a writer's lock_timeout.
 PRUNED, VERIFIED = 1000, 5000
 
 Fields = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class PreparedChange:
-    """A statement that changes one item, and its parameters.
-
-    The parameters owner_id, if_versions, request_id and session_id are added to them.
-    """
-
-    statement: db.Statement[Written]
-    params: Fields
-
-
-@dataclass(frozen=True)
-class Change:
-    """A statement that changes one item, and how its parameters are made from a body's fields."""
-
-    statement: db.Statement[Written]
-    params: Callable[[Fields], Fields]
-
-    def prepare(self, fields: Fields) -> PreparedChange:
-        """The change with these fields; outside a transaction, as folding text takes time."""
-        return PreparedChange(self.statement, self.params(fields))
+Versions = Sequence[int] | None  # those that a client expects; None where any will do
 
 
 @dataclass(frozen=True)
@@ -173,26 +203,71 @@ class Removed(NamedTuple):
     items: int
 
 
-def change(
-    owner_id: Uuid,
-    what: PreparedChange,
-    if_versions: Sequence[int] | None,
-    origin: Origin,
-) -> Item:
-    """Changes an item; raises NotFound, or PreconditionFailed at a version not in `if_versions`."""
-    params = change_params(owner_id, what, if_versions, origin)
-    return changed(db.fetch_one(what.statement, params, grouped=True))
+class Terms(NamedTuple):
+    """Whose items a change is about, at which versions, and where it comes from."""
+
+    owner_id: Uuid
+    if_versions: Versions
+    origin: Origin
 
 
-def change_params(
-    owner_id: Uuid,
-    what: PreparedChange,
-    if_versions: Sequence[int] | None,
-    origin: Origin,
-) -> Fields:
-    """All parameters of the change's statement."""
-    own = {"owner_id": owner_id, "if_versions": if_versions, **origin._asdict()}
-    return {**what.params, **own}
+Run = Callable[[Terms], Item]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A statement that changes one item, and its own parameters."""
+
+    statement: db.Statement[Written]
+    params: Fields
+
+    def on(self, terms: Terms) -> tuple[db.Statement[Written], Fields]:
+        """The statement with all of its parameters."""
+        own = {"owner_id": terms.owner_id, "if_versions": terms.if_versions}
+        return self.statement, {**self.params, **own, **terms.origin._asdict()}
+
+
+@dataclass(frozen=True)
+class PreparedChange:
+    """A change whose fields are known: one statement, or a transaction that reads first.
+
+    Where there are both, the transaction follows if the statement can't decide.
+    """
+
+    call: Call | None = None
+    run: Run | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of one item, and how it is made from a body's fields.
+
+    `complete` adds what follows from them alone, such as folded text, which takes time: it is
+    called outside transactions.
+    """
+
+    build: Callable[[Fields], PreparedChange]
+    complete: Callable[[Fields], Fields] = dict
+
+    def prepare(self, fields: Fields) -> PreparedChange:
+        """The change with these fields."""
+        return self.build(self.complete(fields))
+
+
+def change(what: PreparedChange, terms: Terms) -> Item:
+    """Changes an item; raises NotFound, or PreconditionFailed at a version that is not expected."""
+    if what.call is not None:
+        row = db.fetch_one(*what.call.on(terms), grouped=True)
+        if what.run is None or not is_undecided(row):
+            return changed(row)
+    if what.run is None:
+        raise NotFound
+    return what.run(terms)
+
+
+def is_undecided(row: Written | None) -> bool:
+    """Whether the statement found its item, and leaves the change to a transaction."""
+    return row is not None and row.is_expected and row.version is None
 
 
 def changed(row: Written | None) -> Item:
@@ -204,15 +279,190 @@ def changed(row: Written | None) -> Item:
     return Item(row.id, row.version, row.document)
 
 
-def lock(owner_id: Uuid, if_versions: Sequence[int] | None) -> bool:
-    """Locks the ledger until the transaction ends; whether its version is one of `if_versions`.
+def write_each(calls: Sequence[tuple[db.Statement[Written], Fields]]) -> list[Item]:
+    """Changes items one after the other, in one round trip; many get the time that they need."""
+    if len(calls) > FEW:
+        db.extend_deadline(SLOWEST * len(calls))
+    return [changed(row) for row in db.fetch_each(calls)] if calls else []
 
-    Raises NotFound where the account is gone.
+
+def lock(owner_id: Uuid, if_versions: Versions = None) -> LockedLedger:
+    """Locks the ledger until the transaction ends; raises NotFound where the account is gone.
+
+    What reads an item's neighbours reads them in a statement after it: the one that waited for the
+    lock still sees the state of its start.
     """
     row = db.fetch_one(LOCK, {"owner_id": owner_id, "if_versions": if_versions})
     if row is None:
         raise NotFound
-    return row.is_expected
+    return row
+
+
+def count_recompute(owner_id: Uuid) -> None:
+    """Makes lists of items that were read before invalid, although no version was taken."""
+    db.execute(COUNT_RECOMPUTE, {"owner_id": owner_id})
+
+
+class State(Protocol):
+    """What the row type of every kind has."""
+
+    @property
+    def id(self) -> Uuid:
+        """The item's id."""
+
+    @property
+    def position(self) -> str:
+        """Its place in the order."""
+
+    @property
+    def version(self) -> int:
+        """The version of its last change."""
+
+    @property
+    def document(self) -> bytes:
+        """The item as JSON."""
+
+
+S = TypeVar("S", bound=tuple[Any, ...])  # a NamedTuple that is a State
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an item is to go: behind or before another one, or at an end of the order."""
+
+    anchor_id: Uuid | None
+    is_after: bool
+    list_id: Uuid | None = None
+    parent_id: Uuid | None = None
+
+    @classmethod
+    def of(cls, fields: Fields) -> Self:
+        """The place that `after` or `before` names."""
+        is_after = "after" in fields
+        return cls(fields["after" if is_after else "before"], is_after)
+
+
+@dataclass(frozen=True)
+class States(Generic[S]):
+    """How the items of a kind are read and written; each call is inside a transaction."""
+
+    kind: str
+    find: db.Statement[S]
+    store: db.Statement[Written]
+
+    def read(self, terms: Terms, item_id: Uuid | None, *, in_trash: bool = False) -> S:
+        """The item, in the trash or outside it; raises NotFound or PreconditionFailed."""
+        state: Any = db.fetch_one(self.find, {"owner_id": terms.owner_id, "id": item_id})
+        if state is None or state.is_deleted != in_trash:
+            raise NotFound
+        expect(state, terms.if_versions)
+        return cast("S", state)
+
+    def write(self, terms: Terms, state: Any, action: str) -> Item:
+        """Gives the item that state, and takes a version."""
+        own = {"owner_id": terms.owner_id, "action": action, **terms.origin._asdict()}
+        return changed(db.fetch_one(self.store, {**state._asdict(), **own}))
+
+    def change(
+        self, action: str, item_id: Uuid | None, decide: Callable[[S], S], *, in_trash: bool = False
+    ) -> PreparedChange:
+        """A change to the state that `decide` makes of the present one, if that is another."""
+
+        def run(terms: Terms) -> Item:
+            with db.transaction():
+                lock(terms.owner_id)
+                state = self.read(terms, item_id, in_trash=in_trash)
+                wanted: Any = decide(state)
+                return unchanged(wanted) if wanted == state else self.write(terms, wanted, action)
+
+        return PreparedChange(run=run)
+
+    def delete(self, item_id: Uuid | None) -> PreparedChange:
+        """A move to the trash."""
+        return self.change("delete", item_id, lambda state: _replaced(state, is_deleted=True))
+
+    def restore(self, item_id: Uuid | None) -> PreparedChange:
+        """A return from the trash."""
+        return self.change(
+            "restore", item_id, lambda state: _replaced(state, is_deleted=False), in_trash=True
+        )
+
+    def move(self, item_id: Uuid | None, place: Place) -> PreparedChange:
+        """A change of the item's place; none where it is there already."""
+
+        def run(terms: Terms) -> Item:
+            with db.transaction():
+                version = lock(terms.owner_id).version + 1
+                state: Any = self.read(terms, item_id)
+                placed = find_place(terms.owner_id, self.kind, state, place, version)
+                if placed.position == state.position:
+                    return unchanged(state)
+                for other_id, position in placed.others:
+                    other: Any = self.read(terms._replace(if_versions=None), other_id)
+                    self.write(terms, other._replace(position=position), "move")
+                return self.write(terms, state._replace(position=placed.position), "move")
+
+        return PreparedChange(run=run)
+
+
+def _replaced(state: Any, **changes: Any) -> Any:
+    return state._replace(**changes)
+
+
+def expect(state: State, if_versions: Versions) -> None:
+    """Raises PreconditionFailed where the item's version is not an expected one."""
+    if if_versions is not None and state.version not in if_versions:
+        raise PreconditionFailed
+
+
+def unchanged(state: State) -> Item:
+    """The item as it was."""
+    return Item(state.id, state.version, state.document)
+
+
+class Placed(NamedTuple):
+    """A position, and new ones for items whose positions have become too long."""
+
+    position: str
+    others: list[tuple[Uuid, str]]
+
+
+def find_place(owner_id: Uuid, kind: str, state: State, place: Place, version: int) -> Placed:
+    """The position for an item at that place: its own where it is there already.
+
+    `version` is the owner's next one. Raises ValidationFailed where the anchor is not there.
+    """
+    order = {
+        "owner_id": owner_id,
+        "kind": kind,
+        "id": state.id,
+        "list_id": place.list_id,
+        "parent_id": place.parent_id,
+    }
+    row = db.fetch_one(FIND_SIBLINGS, {**order, "anchor_id": place.anchor_id})
+    siblings = row or Siblings(None, None, None, None, None)
+    living = siblings._replace(previous=siblings.living_previous, next=siblings.living_next)
+    low, high = _gap(place, living)
+    if (low or "") < state.position and (high is None or state.position < high):
+        return Placed(state.position, [])
+    low, high = _gap(place, siblings)
+    position = positions.last(version) if high is None else positions.between(low, high)
+    if len(position) <= positions.LONGEST:
+        return Placed(position, [])
+    places = [(other.id, other.position) for other in db.fetch_all(LIST_PLACES, order)]
+    return Placed(*positions.respaced(low, places))
+
+
+def _gap(place: Place, siblings: Siblings) -> tuple[str | None, str | None]:
+    """The positions between which the place is."""
+    if place.anchor_id is None:
+        return (None, siblings.next) if place.is_after else (siblings.previous, None)
+    if siblings.anchor is None:
+        field = "after" if place.is_after else "before"
+        raise ValidationFailed(details=[{"field": field, "message": NO_SUCH_ITEM}])
+    if place.is_after:
+        return siblings.anchor, siblings.next
+    return siblings.previous, siblings.anchor
 
 
 def changes(
@@ -291,6 +541,32 @@ def _page(
         raise NotFound
     last = None if row.last is None else orjson.dumps([orjson.loads(row.last)["version"]])
     return Page(row.feed_tag, row.version, row.documents, last)
+
+
+def page_by_position(
+    statement: db.Statement[ListedByPosition],
+    owner_id: Uuid,
+    wanted: Fields,
+    position: Sequence[Any] | None,
+    limit: int,
+    known_tags: Sequence[str],
+) -> Page:
+    """A page of items in their order; raises NotFound where the account is gone."""
+    after_position, after_id = position or ("", FIRST_ID)
+    params = {
+        "owner_id": owner_id,
+        "after_position": after_position,
+        "after_id": after_id,
+        "limit": limit,
+        "known_tags": list(known_tags),
+        **wanted,
+    }
+    row = db.fetch_one(statement, params, grouped=True)
+    if row is None:
+        raise NotFound
+    last = None if row.last is None else orjson.loads(row.last)
+    beyond = None if last is None else orjson.dumps([last["position"], last["id"]])
+    return Page(row.tag, row.version, row.documents, beyond)
 
 
 def purge_deadline(older_than: timedelta) -> datetime:

@@ -11,7 +11,7 @@ from app.http.responses import JsonResponse, page
 from app.idempotency.repository import WriteResponse
 from app.idempotency.responses import answer_once
 from app.ledger import repository
-from app.ledger.repository import Change
+from app.ledger.repository import Change, Terms
 from app.ledger.schemas import PAGE_QUERY
 from app.values import canonical_uuid
 
@@ -24,7 +24,7 @@ def answer_change(change: Change, fields: Mapping[str, Any], status: int = 200) 
     owner, path = owner_id(), current_request().path
 
     def write() -> WriteResponse:
-        item = repository.change(owner, prepared, versions, by)
+        item = repository.change(prepared, Terms(owner, versions, by))
         location = f"{path}/{item.id}" if status == CREATED else None
         return WriteResponse(status, item.json, str(item.version), location)
 

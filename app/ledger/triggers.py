@@ -12,9 +12,11 @@ from app.db import schema
 from app.ledger import repository
 
 TRIGGER = re.compile(r"^CREATE (?:CONSTRAINT )?TRIGGER (\w+) [^;]+", re.MULTILINE)
+COMMENT = re.compile("--.*")
 FUNCTION = re.compile(
     r"^CREATE (?:OR REPLACE )?FUNCTION (\w+)\([^;$]+\$\$((?s:.*?))\$\$", re.MULTILINE
 )
+COMMENT = re.compile("--.*")
 
 
 def made() -> dict[str, str]:
@@ -53,5 +55,5 @@ def _function_problems(wanted: dict[str, str]) -> Iterator[str]:
 
 
 def _words(definition: str) -> list[str]:
-    """The words of a trigger's definition; PostgreSQL adds the schema to names."""
-    return definition.replace("public.", "").split()
+    """The words of a trigger's definition without comments; PostgreSQL adds the schema to names."""
+    return COMMENT.sub("", definition).replace("public.", "").split()

@@ -2,7 +2,7 @@
 
 import random
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from app.auth import repository as accounts
 from app.auth.schemas import email_key
 from app.seed import repository
+from app.tasks.dates import Dates, Instants
 from app.values import Uuid, fold
 
 PASSWORD = "seven quiet rivers"  # of every seeded account  # noqa: S105
@@ -44,38 +45,59 @@ DESCRIPTIONS = (
 TITLES = [f"{verb} {thing}" for verb in VERBS for thing in THINGS]
 
 Task = dict[str, Any]
+Plan = Callable[[Sequence[Task]], None]  # gives new tasks of one batch more than their texts
+UNPLANNED: Task = {
+    "list_id": None,
+    "parent_id": None,
+    "priority": 0,
+    "label_ids": [],
+    **Dates(None, None, None)._asdict(),
+    **Instants(None, None, None, None)._asdict(),
+}
 
 
-def account(password_hash: str) -> tuple[Uuid, str]:
+def account(password_hash: str, time_zone: str = "UTC") -> tuple[Uuid, str]:
     """Registers an account; returns its id and its e-mail."""
     name = f"{random.choice(FIRST_NAMES)}.{random.choice(LAST_NAMES)}"  # noqa: S311
     email = f"{name}.{secrets.token_hex(4)}@example.com"
-    return accounts.register(email, email_key(email), password_hash).id, email
+    return accounts.register(email, email_key(email), password_hash, time_zone).id, email
 
 
-def tasks(owner_id: Uuid, count: int) -> Iterator[int]:
-    """Gives a new account `count` tasks, some completed or deleted; yields each batch's size.
+def tasks(
+    owner_id: Uuid, count: int, plan: Plan | None = None, after_version: int = 0
+) -> Iterator[int]:
+    """Gives an account that has none `count` tasks, some completed or deleted; yields batch sizes.
 
-    Each batch has a period of the past of its own, in whose thirds its tasks are created, completed
-    and deleted, so that all of an owner's changes are in the order of time.
+    `after_version` is that of the account's ledger. Each batch has a period of the past of its own,
+    in whose thirds its tasks are created, completed and deleted, so that all of an owner's changes
+    are in the order of time.
     """
     sizes = [min(BATCH, count - start) for start in range(0, count, BATCH)]
-    began, version = datetime.now(UTC) - PAST, 0
+    began, version = datetime.now(UTC) - PAST, after_version
     for number, size in enumerate(sizes):
         third = PAST / len(sizes) / 3
         times = (began + PAST * number / len(sizes) + third * part for part in range(3))
-        for changed in _changes(size, times, third):
+        for changed in _changes(size, times, third, plan):
             version = repository.store(owner_id, version, changed)
         yield size
 
 
-def _changes(size: int, times: Iterable[datetime], duration: timedelta) -> Iterator[list[Task]]:
-    """The tasks as they are created, those that are then completed, those that are then deleted."""
+def _changes(
+    size: int, times: Iterable[datetime], duration: timedelta, plan: Plan | None
+) -> Iterator[list[Task]]:
+    """The tasks as they are created, those that are then completed, those that are then deleted.
+
+    Subtasks come after their parents, which are not completed or deleted themselves.
+    """
     created, completed, deleted = times
     made = [_task(at) for at in _spread(created, duration, size)]
+    if plan is not None:
+        plan(made)
     yield made
+    parents = {task["parent_id"] for task in made}
+    free = [task for task in made if task["id"] not in parents]
     for start, share, action in ((completed, COMPLETED, "complete"), (deleted, DELETED, "delete")):
-        chosen = [task for task in made if random.random() < share]  # noqa: S311
+        chosen = [task for task in free if random.random() < share]  # noqa: S311
         for task, at in zip(chosen, _spread(start, duration, len(chosen)), strict=True):
             task |= {"action": action, "updated_at": at}
             task["completed_at" if action == "complete" else "deleted_at"] = at
@@ -90,7 +112,8 @@ def _spread(start: datetime, duration: timedelta, count: int) -> Sequence[dateti
 def _task(at: datetime) -> Task:
     title, description = random.choice(TITLES), random.choice(DESCRIPTIONS)  # noqa: S311
     return {
-        "id": _id(at),
+        **UNPLANNED,
+        "id": new_id(at),
         "title": title,
         "title_folded": fold(title),
         "description": description,
@@ -101,7 +124,7 @@ def _task(at: datetime) -> Task:
     }
 
 
-def _id(at: datetime) -> UUID:
+def new_id(at: datetime) -> UUID:
     """A version 7 UUID, as uuidv7_at() makes it."""
     milliseconds, microseconds = divmod((at - EPOCH) // MICROSECOND, 1000)
     random_bits = random.getrandbits(62)

@@ -16,6 +16,15 @@ COLUMNS = (
     "description",
     "is_completed",
     "completed_at",
+    "list_id",
+    "parent_id",
+    "position",
+    "priority",
+    "label_ids",
+    "due",
+    "start",
+    "time_zone",
+    "due_at",
     "created_at",
     "updated_at",
     "version",
@@ -53,8 +62,10 @@ def _record(task: dict[str, Any]) -> list[str]:
     return [_cell(task[name]) for name in COLUMNS]
 
 
-def _cell(value: str | float | None) -> str:
+def _cell(value: str | float | list[str] | None) -> str:
     """The value as text; one that a spreadsheet would take for a formula gets a quote in front."""
+    if isinstance(value, list):
+        return " ".join(value)
     if not isinstance(value, str):
         return "" if value is None else orjson.dumps(value).decode()
     return f"'{value}" if value.startswith(FORMULA_STARTS) else value

@@ -1,6 +1,7 @@
 """Tasks as one of the kinds of items."""
 
 from app.ledger.kinds import Kind, Operation
+from app.ledger.schemas import TARGET
 from app.tasks import repository, schemas
 
 TASK = Kind(
@@ -10,9 +11,11 @@ TASK = Kind(
         "create": Operation(schemas.NEW_TASK, repository.CREATE),
         "update": Operation(schemas.UPDATE, repository.UPDATE),
         "complete": Operation(schemas.COMPLETE, repository.COMPLETE),
-        "delete": Operation(schemas.TARGET, repository.DELETE),
-        "restore": Operation(schemas.TARGET, repository.RESTORE),
+        "move": Operation(schemas.MOVE_TARGET, repository.MOVE),
+        "delete": Operation(TARGET, repository.DELETE),
+        "restore": Operation(TARGET, repository.RESTORE),
     },
     export=repository.EXPORT,
     empty_trash=repository.EMPTY_TRASH,
+    follow_zone=repository.follow_zone,
 )

@@ -1,7 +1,5 @@
 """/api/{user_id}/tasks: reads the request, calls the repository once, answers."""
 
-from werkzeug.routing import BaseConverter
-
 from app.auth.access import authenticate, take_path_user
 from app.http.body import read_body
 from app.http.dispatch import DirectBlueprint
@@ -16,19 +14,14 @@ from app.ledger.responses import (
     answer_target,
     answer_trash,
 )
+from app.search.repository import search
+from app.search.schemas import LIST_QUERY
+from app.search.wanted import wanted
 from app.tasks import repository
-from app.tasks.schemas import COMPLETION, LIST_QUERY, NEW_TASK, TASK_CHANGES
+from app.tasks.schemas import COMPLETION, NEW_TASK, TASK_CHANGES, TASK_MOVE
 from app.values import canonical_uuid
 
-
-class TaskSegment(BaseConverter):
-    """A path segment other than the trash, which takes no PUT, PATCH or DELETE."""
-
-    regex = r"(?!trash\Z)[^/]+"
-
-
 blueprint = DirectBlueprint("tasks", __name__, url_prefix="/api/<user_id>/tasks")
-blueprint.record_once(lambda state: state.app.url_map.converters.update(task=TaskSegment))
 blueprint.url_value_preprocessor(take_path_user)
 blueprint.before_request(authenticate)
 
@@ -37,13 +30,12 @@ blueprint.before_request(authenticate)
 def list_tasks() -> JsonResponse:
     """A page of tasks."""
     query = read_query(LIST_QUERY)
-    found = repository.search(
+    found = search(
         owner_id(),
+        wanted(owner_id(), query),
         sort=query["sort"],
         position=query["cursor"],
         limit=query["limit"],
-        is_completed=query["is_completed"],
-        words=query["q"],
         known_tags=known_tags(),
     )
     return page(found, query["limit"])
@@ -55,7 +47,7 @@ def create_task() -> JsonResponse:
     return answer_change(repository.CREATE, read_body(NEW_TASK), CREATED)
 
 
-@blueprint.get("/<task:task_id>")
+@blueprint.get("/<item:task_id>")
 def get_task(task_id: str) -> JsonResponse:
     """One task."""
     read_query()
@@ -63,27 +55,34 @@ def get_task(task_id: str) -> JsonResponse:
     return success(task.json, tag=str(task.version))
 
 
-@blueprint.route("/<task:task_id>", methods=["PUT", "PATCH"])
+@blueprint.route("/<item:task_id>", methods=["PUT", "PATCH"])
 def update_task(task_id: str) -> JsonResponse:
     """Changes the fields that the body names."""
     changes = read_body(TASK_CHANGES)
     return answer_change(repository.UPDATE, {**changes, "id": canonical_uuid(task_id)})
 
 
-@blueprint.patch("/<task:task_id>/complete")
+@blueprint.patch("/<item:task_id>/complete")
 def complete_task(task_id: str) -> JsonResponse:
     """Completes a task or reopens it; toggles without a body."""
     wanted = read_body(COMPLETION, optional=True)
     return answer_change(repository.COMPLETE, {**wanted, "id": canonical_uuid(task_id)})
 
 
-@blueprint.delete("/<task:task_id>")
+@blueprint.post("/<item:task_id>/move")
+def move_task(task_id: str) -> JsonResponse:
+    """Gives a task another place in the order, in a list and below a parent."""
+    place = read_body(TASK_MOVE)
+    return answer_change(repository.MOVE, {**place, "id": canonical_uuid(task_id)})
+
+
+@blueprint.delete("/<item:task_id>")
 def delete_task(task_id: str) -> JsonResponse:
     """Moves a task to the trash."""
     return answer_target(repository.DELETE, task_id)
 
 
-@blueprint.post("/<task:task_id>/restore")
+@blueprint.post("/<item:task_id>/restore")
 def restore_task(task_id: str) -> JsonResponse:
     """Takes a task out of the trash."""
     return answer_target(repository.RESTORE, task_id)
@@ -95,7 +94,7 @@ def list_trash() -> JsonResponse:
     return answer_trash(repository.KIND)
 
 
-@blueprint.get("/<task:task_id>/history")
+@blueprint.get("/<item:task_id>/history")
 def list_history(task_id: str) -> JsonResponse:
     """A page of a task's ledger entries."""
     return answer_history(repository.KIND, task_id)

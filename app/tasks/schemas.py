@@ -1,45 +1,81 @@
-"""Request bodies and query parameters of the task endpoints."""
+"""Request bodies of the task endpoints."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-from marshmallow import ValidationError, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
-from app.http.fields import Choice, Flag, QueryFlag, StrictSchema, Text
-from app.ledger.schemas import PageQuery, Target
-from app.tasks.repository import SORTS
+from app.http.fields import Flag, Integer, LocalTime, StrictSchema, Text, Zone
+from app.labels.schemas import name
+from app.ledger.schemas import Changes, Move, Reference, Target, description, title
+from app.values import Uuid, canonical_uuid
 
-
-def title(**options: Any) -> Text:
-    """A title: 1 to 255 characters, trimmed."""
-    return Text(1, 255, trim=True, **options)
-
-
-def description(**options: Any) -> Text:
-    """A description: up to 5000 characters, or null."""
-    return Text(0, 5000, allow_none=True, **options)
+MOST_LABELS = 50
 
 
-class NewTask(StrictSchema):
+class LabelIds(fields.Field[list[Uuid]]):
+    """Ids of labels: up to 50, each once, in their order."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> list[Uuid]:
+        _check_array(value)
+        known = {canonical_uuid(each) if isinstance(each, str) else None for each in value}
+        ids = sorted(each for each in known if each is not None)
+        if len(ids) < len(known):
+            raise ValidationError("Has an id that is no label's.")
+        return ids
+
+
+class LabelNames(fields.Field[list[str]]):
+    """Names of labels: up to 50; those that are missing are made."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> list[str]:
+        _check_array(value)
+        return [NAME.deserialize(each) for each in value]
+
+
+def _check_array(value: Any) -> None:
+    if not isinstance(value, list) or len(value) > MOST_LABELS:
+        raise ValidationError(f"Must be an array of up to {MOST_LABELS}.")
+
+
+class Planning(StrictSchema):
+    """What a task has besides its text."""
+
+    list_id = Reference(allow_none=True)
+    parent_id = Reference(allow_none=True)
+    priority = Integer(0, 9)
+    label_ids = LabelIds()
+    labels = LabelNames()
+    due = LocalTime(allow_none=True)
+    start = LocalTime(allow_none=True)
+    time_zone = Zone(allow_none=True)
+
+    @validates_schema
+    def names_labels_once(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuses labels by id and by name at once."""
+        if data.keys() >= {"label_ids", "labels"}:
+            raise ValidationError(
+                {"labels": ["Name the labels here or in label_ids, not in both."]}
+            )
+
+
+class NewTask(Planning):
     """POST /tasks, and the operation create."""
 
     title = title(required=True)
     description = description(load_default=None)
 
 
-class TaskChanges(StrictSchema):
-    """PUT and PATCH /tasks/{id}: fields that are left out stay; null clears the description."""
-
-    CHANGEABLE: ClassVar = {"title", "description", "is_completed"}
+class TaskChanges(Planning, Changes):
+    """PUT and PATCH /tasks/{id}: fields that are left out stay; null clears one."""
 
     title = title()
     description = description()
     is_completed = Flag()
-
-    @validates_schema
-    def names_a_field(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Requires at least one field."""
-        if not data.keys() & self.CHANGEABLE:
-            raise ValidationError("Name at least one of title, description, is_completed.")
 
 
 class Completion(StrictSchema):
@@ -48,12 +84,11 @@ class Completion(StrictSchema):
     is_completed = Flag(required=True)
 
 
-class ListQuery(PageQuery):
-    """Parameters of GET /tasks."""
+class TaskMove(Move):
+    """POST /tasks/{id}/move: also to another list, or below another parent."""
 
-    is_completed = QueryFlag(load_default=None)
-    q = Text(1, 200, load_default=None)
-    sort = Choice(*SORTS, load_default="-created_at")
+    list_id = Reference(allow_none=True)
+    parent_id = Reference(allow_none=True)
 
 
 class Update(Target, TaskChanges):
@@ -66,10 +101,15 @@ class Complete(Target):
     is_completed = Flag()
 
 
+class MoveTarget(Target, TaskMove):
+    """The operation move."""
+
+
+NAME: Text = name()
 NEW_TASK = NewTask()
 TASK_CHANGES = TaskChanges()
 COMPLETION = Completion()
-LIST_QUERY = ListQuery()
+TASK_MOVE = TaskMove()
 UPDATE = Update()
 COMPLETE = Complete()
-TARGET = Target()
+MOVE_TARGET = MoveTarget()

@@ -4,13 +4,15 @@
 -- @param owner_id uuid
 -- @param email text
 -- @param email_key text
+-- @param time_zone text
 -- @param password_hash text
--- @returns id uuid, email text, created_at text, updated_at text
+-- @returns id uuid, email text, time_zone text, reminder_time text, created_at text
+-- @returns updated_at text
 WITH registered AS (
-    INSERT INTO users (id, email, email_key)
-    VALUES (%(owner_id)s, %(email)s, %(email_key)s)
+    INSERT INTO users (id, email, email_key, time_zone)
+    VALUES (%(owner_id)s, %(email)s, %(email_key)s, %(time_zone)s)
     ON CONFLICT ON CONSTRAINT users_email_key_unique DO NOTHING
-    RETURNING id, email, created_at, updated_at
+    RETURNING id, email, time_zone, reminder_time, created_at, updated_at
 ),
 
 credential AS (
@@ -23,4 +25,7 @@ ledger AS (
     SELECT id FROM registered
 )
 
-SELECT id, email, utc(created_at) AS created_at, utc(updated_at) AS updated_at FROM registered
+SELECT
+    id, email, time_zone, reminder_time,
+    utc(created_at) AS created_at, utc(updated_at) AS updated_at
+FROM registered

@@ -9,7 +9,8 @@
 -- @param owner_id uuid
 -- @param session_id uuid
 -- @param token_hash bytea
--- @returns id uuid, email text, created_at text, updated_at text
+-- @returns id uuid, email text, time_zone text, reminder_time text, created_at text
+-- @returns updated_at text
 UPDATE sessions
 SET
     token_number = sessions.token_number + 1,
@@ -44,4 +45,5 @@ WHERE
     AND users.id = %(owner_id)s
     AND users.disabled_at IS NULL
 RETURNING
-    users.id, users.email, utc(users.created_at) AS created_at, utc(users.updated_at) AS updated_at
+    users.id, users.email, users.time_zone, users.reminder_time,
+    utc(users.created_at) AS created_at, utc(users.updated_at) AS updated_at

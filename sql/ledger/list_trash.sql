@@ -1,4 +1,5 @@
--- Lists the items of a kind in the trash before before_version, the most recently deleted first.
+-- Lists the items of a kind in the trash before before_version, the most recently deleted first;
+-- tasks whose list is in the trash, too, are left out.
 -- No row: the owner is gone. No documents: the page is empty, or known_tags
 -- holds the ledger's feed_tag.
 -- version > 0 is the condition of the indexes on versions.
@@ -30,6 +31,10 @@ CROSS JOIN
                 AND items.version > 0
                 AND items.version < %(before_version)s
                 AND items.deleted_at IS NOT NULL
+                AND (items.list_id IS NULL OR items.list_id IN (
+                    SELECT lists.id FROM lists
+                    WHERE lists.owner_id = %(owner_id)s AND lists.deleted_at IS NULL
+                ))
                 AND ledgers.feed_tag <> ALL(%(known_tags)s::text[])
             ORDER BY items.version DESC
             LIMIT %(limit)s::integer + 1

@@ -3,8 +3,10 @@
 -- @writes
 -- @param if_versions bigint[]
 -- @param owner_id uuid
--- @returns is_expected boolean
-SELECT %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected
+-- @returns is_expected boolean, version bigint
+SELECT
+    %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected,
+    version
 FROM ledgers
 WHERE owner_id = %(owner_id)s
 FOR UPDATE

@@ -92,6 +92,7 @@ failure AS (
                     WHERE
                         ledger_entries.owner_id = %(owner_id)s
                         AND ledger_entries.item_id = link.item_id
+                        AND ledger_entries.kind = link.kind
                         AND ledger_entries.version > link.version
                 )
                 THEN 'item'
@@ -99,7 +100,7 @@ failure AS (
                 items.version = link.version
                 AND (
                     items.last_action <> link.action
-                    OR (link.action <> 'delete' AND items.document::text <> link.item::text)
+                    OR (link.action <> 'delete' AND NOT is_kept(link.item, items.document))
                 )
                 THEN 'item'
         END AS problem

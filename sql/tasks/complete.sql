@@ -1,5 +1,8 @@
--- Completes or reopens a task; toggles it where is_completed is null.
--- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed.
+-- Completes or reopens a task that has neither parent nor subtasks; toggles it where is_completed is
+-- null.
+-- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed. No
+-- version: nothing was changed, as the task has, or once had, relatives, or as its list may have been
+-- deleted since the statement began (the ledger moved before it was locked).
 -- @writes
 -- @param owner_id uuid
 -- @param if_versions bigint[]
@@ -18,12 +21,24 @@ WITH ledger AS (
 found AS (
     SELECT
         id, is_completed, version, document,
-        %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected
+        %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected,
+        parent_id IS NULL
+        AND NOT is_parent
+        AND (
+            list_id IS NULL OR (SELECT ledger.version FROM ledger) = 1 + (
+                SELECT ledgers.version FROM ledgers
+                WHERE ledgers.owner_id = %(owner_id)s
+            )
+        ) AS is_alone
     FROM tasks
     WHERE
         owner_id = %(owner_id)s
         AND id = %(id)s
         AND deleted_at IS NULL
+        AND (list_id IS NULL OR EXISTS (
+            SELECT FROM lists
+            WHERE lists.owner_id = %(owner_id)s AND lists.id = tasks.list_id AND lists.deleted_at IS NULL
+        ))
         AND EXISTS (SELECT FROM ledger)
     FOR UPDATE
 ),
@@ -32,24 +47,22 @@ changed AS (
     UPDATE tasks
     SET
         completed_at = CASE WHEN NOT found.is_completed THEN ledger.at END,
-        updated_at = ledger.at,
-        version = ledger.version,
+        updated_at = ledger.at, version = ledger.version,
         last_action = CASE WHEN found.is_completed THEN 'reopen' ELSE 'complete' END,
-        request_id = %(request_id)s,
-        session_id = %(session_id)s
+        request_id = %(request_id)s, session_id = %(session_id)s
     FROM ledger, found
     WHERE
         tasks.owner_id = %(owner_id)s
         AND tasks.id = %(id)s
         AND found.is_expected
+        AND found.is_alone
         AND found.is_completed IS DISTINCT FROM %(is_completed)s::boolean
     RETURNING tasks.version, tasks.document
 )
 
 SELECT
-    found.is_expected,
-    found.id,
-    coalesce(changed.version, found.version) AS version,
+    found.is_expected, found.id,
+    CASE WHEN found.is_alone THEN coalesce(changed.version, found.version) END AS version,
     coalesce(changed.document, found.document) AS document
 FROM found
 LEFT JOIN changed ON TRUE

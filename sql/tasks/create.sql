@@ -1,4 +1,5 @@
--- Adds a task.
+-- Adds a task, behind the others of its owner. Whether its list, parent and labels exist is the
+-- caller's to know, after it has locked the ledger.
 -- No row: the owner is gone. Not is_expected: the ledger's version is not in if_versions, nothing
 -- was added.
 -- @writes
@@ -8,6 +9,18 @@
 -- @param title_folded text
 -- @param description text
 -- @param description_folded text
+-- @param list_id uuid
+-- @param parent_id uuid
+-- @param root_id uuid
+-- @param priority smallint
+-- @param label_ids uuid[]
+-- @param due text
+-- @param start text
+-- @param time_zone text
+-- @param due_at timestamptz
+-- @param due_begins_at timestamptz
+-- @param start_at timestamptz
+-- @param computed_zone text
 -- @param request_id text
 -- @param session_id uuid
 -- @returns is_expected boolean, id uuid null, version bigint null, document json null
@@ -23,11 +36,16 @@ WITH ledger AS (
 task AS (
     INSERT INTO tasks (
         owner_id, id, title, title_folded, description, description_folded,
+        list_id, parent_id, root_id, position, priority, label_ids,
+        due, start, time_zone, due_at, due_begins_at, start_at, computed_zone,
         created_at, updated_at, version, last_action, request_id, session_id
     )
     SELECT
         owner_id, uuidv7_at(at), %(title)s, %(title_folded)s, %(description)s,
-        %(description_folded)s, at, at, version, 'create', %(request_id)s, %(session_id)s
+        %(description_folded)s, %(list_id)s, %(parent_id)s, %(root_id)s, first_position(version),
+        %(priority)s, %(label_ids)s, %(due)s, %(start)s, %(time_zone)s, %(due_at)s,
+        %(due_begins_at)s, %(start_at)s, %(computed_zone)s, at, at, version, 'create',
+        %(request_id)s, %(session_id)s
     FROM ledger
     WHERE is_expected
     RETURNING id, version, document

@@ -84,9 +84,12 @@ def test_a_trigger_has_its_event_and_the_role_that_it_runs_as(database_url: str)
 def test_triggers_of_foreign_keys_are_left_out(database_url: str) -> None:
     assert {each.name for each in after(database_url).triggers} == {
         "credentials_noted",
+        "filters_recorded",
+        "labels_recorded",
         "ledger_entries_kept",
         "ledger_entries_not_truncated",
         "ledgers_kept",
+        "lists_recorded",
         "sessions_noted",
         "tasks_recorded",
         "users_closing_noted",

@@ -21,29 +21,42 @@ from app.db import migrations
 from tests.support.api_user import ApiUser, data, register
 from tests.support.auth_rows import dump
 from tests.support.databases import Postgres
+from tests.support.items import KINDS, NAMES, Items
+from tests.support.planning import make_task, read
 from tests.support.processes import minimal_environment
 from tests.support.roles import as_role, needs_logins
 from tests.support.server import ROOT
 from tests.support.services import FlaskCommand
 
+TABLES = [f"{kind}s" for kind in KINDS]  # of items
+OF_ITEMS = [
+    "CREATE INDEX mine ON {} (version)",
+    "ALTER TABLE {} ADD COLUMN mine text",
+    "ALTER TABLE {} DISABLE ROW LEVEL SECURITY",
+    "ALTER TABLE {} NO FORCE ROW LEVEL SECURITY",
+    "ALTER TABLE {0} DISABLE TRIGGER {0}_recorded",
+    "DROP TRIGGER {0}_recorded ON {0}",
+    "CREATE TRIGGER mine AFTER INSERT ON {} EXECUTE FUNCTION record_change('task')",
+    "DROP POLICY owner ON {}",
+    "DROP TABLE {} CASCADE",
+    "TRUNCATE {} CASCADE",
+    "DELETE FROM {}",
+    "UPDATE {} SET owner_id = gen_random_uuid()",
+    "UPDATE {} SET id = gen_random_uuid()",
+    "UPDATE {} SET created_at = now()",
+    "UPDATE {} SET document = DEFAULT",
+    "COPY {0} TO '/tmp/{0}'",
+]
 REFUSED = {
     "ownrow_app": [
+        *(statement.format(table) for table in TABLES for statement in OF_ITEMS),
         "CREATE TABLE mine (id integer)",
         "CREATE TEMPORARY TABLE mine (id integer)",
         "CREATE VIEW mine AS SELECT 1 AS one",
         "CREATE FUNCTION mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         "CREATE SCHEMA mine",
         "CREATE ROLE mine",
-        "CREATE INDEX mine ON tasks (title)",
-        "ALTER TABLE tasks ADD COLUMN mine text",
-        "ALTER TABLE tasks DISABLE ROW LEVEL SECURITY",
-        "ALTER TABLE tasks NO FORCE ROW LEVEL SECURITY",
         "ALTER TABLE ledger_entries DISABLE TRIGGER ledger_entries_kept",
-        "ALTER TABLE tasks DISABLE TRIGGER tasks_recorded",
-        "DROP TRIGGER tasks_recorded ON tasks",
-        "CREATE TRIGGER mine AFTER INSERT ON tasks EXECUTE FUNCTION record_change('task')",
-        "DROP POLICY owner ON tasks",
-        "DROP TABLE tasks",
         "DROP FUNCTION keep_ledger_entries() CASCADE",
         "GRANT SELECT ON credentials TO ownrow_app",
         "SET ROLE ownrow_owner",
@@ -51,7 +64,6 @@ REFUSED = {
         "SET ROLE ownrow_ledger",
         "SET session_replication_role = replica",
         "TRUNCATE ledger_entries",
-        "TRUNCATE tasks CASCADE",
         "INSERT INTO ledger_entries SELECT * FROM ledger_entries",
         "UPDATE ledger_entries SET action = 'update'",
         "UPDATE ledger_entries SET hash = sha256('')",
@@ -63,10 +75,6 @@ REFUSED = {
         "UPDATE ledgers SET pruned_hash = sha256('')",
         "UPDATE ledgers SET owner_id = gen_random_uuid()",
         "INSERT INTO ledgers (owner_id, version) SELECT id, 9 FROM users",
-        "DELETE FROM tasks",
-        "UPDATE tasks SET owner_id = gen_random_uuid()",
-        "UPDATE tasks SET id = gen_random_uuid()",
-        "UPDATE tasks SET created_at = now()",
         "UPDATE users SET id = gen_random_uuid()",
         "UPDATE users SET email = 'mallory@example.com'",
         "UPDATE sessions SET created_at = now()",
@@ -88,7 +96,6 @@ REFUSED = {
         "SELECT at FROM audit_changes",
         "INSERT INTO _yoyo_migration (migration_id) VALUES ('9999.mine')",
         "DELETE FROM _yoyo_migration",
-        "COPY tasks TO '/tmp/tasks'",
         "SELECT pg_read_file('/etc/passwd')",
         "SELECT rolpassword FROM pg_authid",
     ],
@@ -100,22 +107,31 @@ REFUSED = {
         "SELECT id FROM find_credential('', ARRAY[]::bytea[])",
         "SELECT erase_auth_events(gen_random_uuid(), '{}')",
         "CREATE TABLE mine (id integer)",
-        "SET default_transaction_read_only = off; DELETE FROM tasks",
+        *(f"SET default_transaction_read_only = off; DELETE FROM {each}" for each in TABLES),
+        *(
+            f"SET default_transaction_read_only = off; UPDATE {each} SET version = 9"
+            for each in TABLES
+        ),
+        *(
+            f"SET default_transaction_read_only = off; INSERT INTO {each} DEFAULT VALUES"
+            for each in TABLES
+        ),
         "SET default_transaction_read_only = off; UPDATE users SET disabled_at = now()",
         "SET default_transaction_read_only = off; INSERT INTO ended_sessions DEFAULT VALUES",
         "SET default_transaction_read_only = off; TRUNCATE ledger_entries",
     ],
 }  # fmt: skip
 READABLE = ("users", "sessions", "ended_sessions", "login_attempts", "known_addresses", "ledgers",
-            "tasks", "items", "ledger_entries", "idempotency_keys", "auth_events",
+            *TABLES, "items", "ledger_entries", "idempotency_keys", "auth_events",
             "audit_changes",
             "audit_auth_events", "audit_open_sessions", "audit_rows_per_owner")  # fmt: skip
 
 
 @pytest.fixture
 def connections(database_url: str, alice: ApiUser) -> Iterator[dict[str, psycopg.Connection]]:
-    """A connection per role to a database in which alice has a task."""
-    alice.post(json={"title": "rights"})
+    """A connection per role to a database in which alice has an item of each kind."""
+    for kind in KINDS:
+        Items(alice, kind).create("rights")
     made = {role: psycopg.connect(as_role(database_url, role), autocommit=True) for role in REFUSED}
     yield made
     for connection in made.values():
@@ -158,45 +174,157 @@ def _replace_ledger(connection: psycopg.Connection, owner_id: str) -> None:
 
 # --- the ledger keeps itself --------------------------------------------------------------------
 
-FORGERIES = {
-    "a version is taken twice": "UPDATE tasks SET title = 'forged'",
-    "a version is skipped": "UPDATE tasks SET title = 'forged', version = version + 2",
-    "a version goes back": "UPDATE tasks SET version = version - 1",
-    "a change is not later than the last": (
-        "UPDATE tasks SET version = version + 1, updated_at = updated_at"
-    ),
-    "a task is added at a version that was taken": """
-        INSERT INTO tasks (
-            owner_id, id, title, title_folded, description_folded, created_at, updated_at, version,
-            last_action, request_id
-        )
-        SELECT owner_id, gen_random_uuid(), 't', 't', '', now(), now(), version, 'create', 'r'
-        FROM ledgers WHERE owner_id = current_owner()
-    """,
-    "two tasks are added at one version": """
-        INSERT INTO tasks (
-            owner_id, id, title, title_folded, description_folded, created_at, updated_at, version,
-            last_action, request_id
-        )
-        SELECT owner_id, gen_random_uuid(), 't', 't', '', now(), now(), version + 1, 'create', 'r'
-        FROM ledgers CROSS JOIN generate_series(1, 2) WHERE owner_id = current_owner()
-    """,
+ADDED = {  # columns of a new item besides those that all kinds have
+    "task": ("title, title_folded, description_folded", "'t', 't', ''"),
+    "list": ("title, title_folded", "'t', 't'"),
+    "label": ("name, name_key", "'t', sha256(gen_random_uuid()::text::bytea)"),
+    "filter": ("title, query, sort", "'t', 'overdue', 'title'"),
 }
+
+
+def add(version: str, at: str = "next_change_at(changed_at)", count: int = 1) -> str:
+    """A statement that adds items with that version and time."""
+    return f"""
+        INSERT INTO {{table}} (
+            owner_id, id, {{columns}}, position, created_at, updated_at, version, last_action,
+            request_id
+        )
+        SELECT owner_id, gen_random_uuid(), {{values}}, 'h', {at}, {at}, {version}, 'create', 'r'
+        FROM ledgers CROSS JOIN generate_series(1, {count}) WHERE owner_id = current_owner()
+    """
+
+
+FORGERIES = {
+    "a version is taken twice": "UPDATE {table} SET {name} = 'forged'",
+    "a version is skipped": """
+        UPDATE {table} SET {name} = 'forged', version = ledgers.version + 2, updated_at = 'infinity'
+        FROM ledgers WHERE ledgers.owner_id = {table}.owner_id
+    """,
+    "a version goes back": "UPDATE {table} SET version = version - 1",
+    "a change is not later than the last": """
+        UPDATE {table} SET version = ledgers.version + 1, updated_at = ledgers.changed_at
+        FROM ledgers WHERE ledgers.owner_id = {table}.owner_id
+    """,
+    "an item is added at a version that was taken": add("version"),
+    "an item is added at a time that was taken": add("version + 1", at="changed_at"),
+    "two items are added at one version": add("version + 1", count=2),
+}
+
+
+def of_kind(statement: str, kind: str) -> bytes:
+    """The statement for the table of that kind."""
+    columns, values = ADDED[kind]
+    words = {"table": f"{kind}s", "name": NAMES[kind], "columns": columns, "values": values}
+    return statement.format(**words).encode()
 
 
 @pytest.mark.proves("LEDGER-50")
 @pytest.mark.parametrize("statement", FORGERIES.values(), ids=FORGERIES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_change_without_its_own_version_is_refused(
-    connections: dict[str, psycopg.Connection], alice: ApiUser, statement: str
+    connections: dict[str, psycopg.Connection], alice: ApiUser, kind: str, statement: str
 ) -> None:
     """By psql as the service's role, or by a statement that is wrong."""
     before = alice.changes().data
     service = connections[devdb.APPLICATION]
     with service.transaction(force_rollback=True):
         service.execute("SELECT set_config('app.owner_id', %s, TRUE)", (alice.id,))
-        with pytest.raises(errors.IntegrityError):
-            service.execute(statement.encode())
+        with pytest.raises(errors.IntegrityError, match=r"next version|_owner_version"):
+            service.execute(of_kind(statement, kind))
     assert alice.changes().data == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_forgeries_add_is_accepted_at_the_next_version(
+    connections: dict[str, psycopg.Connection], alice: ApiUser, kind: str
+) -> None:
+    service = connections[devdb.APPLICATION]
+    with service.transaction():
+        service.execute("SELECT set_config('app.owner_id', %s, TRUE)", (alice.id,))
+        service.execute(of_kind(add("version + 1"), kind))
+    entry = data(alice.changes())[-1]
+    assert (entry["kind"], entry["action"], entry["version"]) == (kind, "create", 5)
+
+
+DERIVED = {"root_id", "is_parent", "due_at", "due_begins_at", "start_at", "computed_zone"}
+UNRECORDED = """
+    SELECT attname
+    FROM pg_attribute
+    INNER JOIN pg_trigger ON tgrelid = attrelid
+    WHERE attrelid = %(table)s::regclass AND tgname = %(table)s || '_recorded'
+        AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+        AND cardinality(tgattr::smallint[]) > 0 AND attnum <> ALL(tgattr::smallint[])
+"""
+GRANTED = """
+    SELECT column_name::text FROM information_schema.column_privileges
+    WHERE grantee = 'ownrow_app' AND privilege_type = 'UPDATE' AND table_name = %s
+"""
+
+
+@pytest.mark.proves("LEDGER-50")
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_column_but_the_derived_ones_is_one_of_the_triggers(
+    superuser: psycopg.Connection, kind: str
+) -> None:
+    """A column that is added to a table is to be added to its trigger."""
+    rows = superuser.execute(UNRECORDED, {"table": f"{kind}s"}).fetchall()
+    assert {name for (name,) in rows} == (DERIVED if kind == "task" else set())
+
+
+@pytest.mark.proves("LEDGER-50")
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_column_but_the_derived_ones_changes_without_an_entry(
+    connections: dict[str, psycopg.Connection],
+    superuser: psycopg.Connection,
+    alice: ApiUser,
+    kind: str,
+) -> None:
+    before = alice.changes().data
+    service, free = connections[devdb.APPLICATION], set()
+    columns = [name for (name,) in superuser.execute(GRANTED, (f"{kind}s",)).fetchall()]
+    assert {NAMES[kind], "position", "version", "deleted_at", "last_action"} <= {*columns}
+    for column in columns:
+        change = sql.SQL("UPDATE {0} SET {1} = {1}").format(
+            sql.Identifier(f"{kind}s"), sql.Identifier(column)
+        )
+        with service.transaction(force_rollback=True):
+            service.execute("SELECT set_config('app.owner_id', %s, TRUE)", (alice.id,))
+            try:
+                free |= {column} if service.execute(change).rowcount else set()
+            except errors.IntegrityError:
+                continue
+    assert free == (DERIVED if kind == "task" else set())
+    assert alice.changes().data == before
+
+
+@pytest.mark.proves("LEDGER-50")
+def test_a_change_of_derived_columns_leaves_the_ledger_as_it_is(
+    connections: dict[str, psycopg.Connection],
+    superuser: psycopg.Connection,
+    alice: ApiUser,
+    flask: FlaskCommand,
+) -> None:
+    """As after a change of the owner's zone, which takes no version."""
+
+    def recorded() -> list[Any]:
+        heads = "SELECT to_jsonb(ledgers) FROM ledgers"
+        entries = "SELECT to_jsonb(ledger_entries) FROM ledger_entries ORDER BY version"
+        return [*superuser.execute(heads).fetchall(), *superuser.execute(entries).fetchall()]
+
+    task = make_task(alice, "floating", due="2026-10-07", start="2026-10-06T09:00:00")
+    before = recorded()
+    service = connections[devdb.APPLICATION]
+    later = "{0} = {0} + interval '9 hours'".format
+    moved = ", ".join(map(later, ("due_at", "due_begins_at", "start_at")))
+    with service.transaction():
+        service.execute("SELECT set_config('app.owner_id', %s, TRUE)", (alice.id,))
+        change = f"UPDATE tasks SET {moved}, computed_zone = 'Asia/Tokyo' WHERE due IS NOT NULL"
+        assert service.execute(change.encode()).rowcount == 1
+    now = read(alice, task)
+    assert now["due_at"] > task["due_at"]
+    assert {**now, "due_at": task["due_at"]} == task
+    assert recorded() == before
+    assert flask("ledger", "verify").exit_code == 0
 
 
 BY_HAND = """
@@ -204,28 +332,30 @@ BY_HAND = """
         SELECT owner_id, version + 1 AS version, next_change_at(changed_at) AS at
         FROM ledgers WHERE owner_id = current_owner() FOR UPDATE
     )
-    UPDATE tasks
-    SET title = 'by hand', version = ledger.version, updated_at = ledger.at, last_action = 'update',
-        request_id = 'psql', session_id = NULL
-    FROM ledger WHERE tasks.owner_id = ledger.owner_id
+    UPDATE {table}
+    SET {name} = 'by hand', version = ledger.version, updated_at = ledger.at,
+        last_action = 'update', request_id = 'psql', session_id = NULL
+    FROM ledger WHERE {table}.owner_id = ledger.owner_id
 """
 
 
 @pytest.mark.proves("LEDGER-50")
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_change_by_hand_has_its_entry(
-    connections: dict[str, psycopg.Connection], alice: ApiUser, flask: FlaskCommand
+    connections: dict[str, psycopg.Connection], alice: ApiUser, flask: FlaskCommand, kind: str
 ) -> None:
     service = connections[devdb.APPLICATION]
     with service.transaction():
         service.execute("SELECT set_config('app.owner_id', %s, TRUE)", (alice.id,))
-        service.execute(BY_HAND)
-    (entry,) = data(alice.changes())
-    assert (entry["version"], entry["action"], entry["item"]["title"]) == (2, "update", "by hand")
+        service.execute(of_kind(BY_HAND, kind))
+    (entry,) = data(alice.changes(query=f"kind={kind}"))
+    changed = entry["version"], entry["action"], entry["item"][NAMES[kind]]
+    assert changed == (5, "update", "by hand")
     auditor = connections["ownrow_auditor"]
     trail = auditor.execute(
         "SELECT version, kind, action, request_id FROM audit_changes"
     ).fetchall()
-    assert max(trail) == (2, "task", "update", "psql")
+    assert max(trail) == (5, kind, "update", "psql")
     assert flask("ledger", "verify").exit_code == 0
 
 
@@ -237,12 +367,13 @@ MOVES = {
 
 @pytest.mark.proves("LEDGER-50")
 @pytest.mark.parametrize("change", MOVES.values(), ids=MOVES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_not_even_the_tables_owner_moves_a_row_while_the_trigger_is_enabled(
-    database_url: str, alice: ApiUser, bob: ApiUser, change: str
+    database_url: str, alice: ApiUser, bob: ApiUser, kind: str, change: str
 ) -> None:
-    alice.create()
+    Items(alice, kind).create()
     move = f"""
-        UPDATE tasks SET {change}, version = ledgers.version + 1, updated_at = now()
+        UPDATE {kind}s SET {change}, version = ledgers.version + 1, updated_at = now()
         FROM ledgers WHERE ledgers.owner_id = %(bob)s
     """
     with psycopg.connect(as_role(database_url, "ownrow_migrator")) as migrator:
@@ -304,20 +435,22 @@ HOSTILE = """
 
 
 HOSTILE_CHANGE = """
-    UPDATE public.tasks
-    SET title = 'hostile', version = %s, updated_at = %s, last_action = 'update',
+    UPDATE public.{table}
+    SET {name} = 'hostile', version = %s, updated_at = %s, last_action = 'update',
         request_id = 'hostile', session_id = NULL
-    WHERE tasks.owner_id OPERATOR(pg_catalog.=) %s AND tasks.version OPERATOR(pg_catalog.=) 2
+    WHERE {table}.owner_id OPERATOR(pg_catalog.=) %s AND {table}.version OPERATOR(pg_catalog.=) 2
 """
 
 
 @pytest.mark.proves("LEDGER-51")
 @pytest.mark.parametrize("path", ["hostile, public, pg_catalog", "hostile, pg_temp, pg_catalog"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_names_and_operators_of_the_caller_do_not_bend_the_ledger(
-    superuser: psycopg.Connection, alice: ApiUser, flask: FlaskCommand, path: str
+    superuser: psycopg.Connection, alice: ApiUser, flask: FlaskCommand, kind: str, path: str
 ) -> None:
     """The caller is given even the rights to create schemas and temporary objects."""
-    assert [alice.create()["version"] for _ in range(2)] == [1, 2]
+    assert [Items(alice, kind).create()["version"] for _ in range(2)] == [1, 2]
+    change = of_kind(HOSTILE_CHANGE, kind)
     name = superuser.info.dbname
     superuser.execute(f'GRANT TEMPORARY ON DATABASE "{name}" TO ownrow_app'.encode())
     superuser.execute(HOSTILE)
@@ -326,11 +459,11 @@ def test_names_and_operators_of_the_caller_do_not_bend_the_ledger(
     superuser.execute("SET ROLE ownrow_app")
     for version, year in ((2, 2100), (4, 2100), (3, 2000)):
         with pytest.raises(errors.IntegrityError):
-            superuser.execute(HOSTILE_CHANGE, (version, datetime(year, 1, 1, tzinfo=UTC), alice.id))
-    superuser.execute(HOSTILE_CHANGE, (3, datetime(2100, 1, 1, tzinfo=UTC), alice.id))
+            superuser.execute(change, (version, datetime(year, 1, 1, tzinfo=UTC), alice.id))
+    superuser.execute(change, (3, datetime(2100, 1, 1, tzinfo=UTC), alice.id))
     assert flask("ledger", "verify").exit_code == 0
     entry = data(alice.changes())[-1]
-    assert (entry["version"], entry["item"]["title"]) == (3, "hostile")
+    assert (entry["version"], entry["item"][NAMES[kind]]) == (3, "hostile")
 
 
 # --- reading ------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def test_an_endpoint_is_found_through_closures_and_constants(app: Flask) -> None
     assert found["tasks/create"] == ["POST /api/{user_id}/batch", "POST /api/{user_id}/tasks"]
     assert found["tasks/export"] == ["GET /api/{user_id}/export"]
     assert found["tasks/empty_trash"] == ["flask ledger purge"]
-    assert found["tasks/list_by_title_asc"] == ["GET /api/{user_id}/tasks"]
+    assert found["search/list_by_title_asc"] == ["GET /api/{user_id}/tasks"]
     assert found["ledger/list_changes"] == ["GET /api/{user_id}/changes"]
     assert "each request of tasks" in found["auth/list_ended_sessions"]
 

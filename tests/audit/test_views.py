@@ -14,8 +14,9 @@ from app.auth import repository
 from app.cli.connection import connected
 from app.db import migrations
 from app.values import Uuid
-from tests.support.api_user import PASSWORD, ApiUser
+from tests.support.api_user import PASSWORD, ApiUser, data
 from tests.support.databases import Postgres
+from tests.support.items import KINDS, Items
 from tests.support.roles import as_role
 
 pytestmark = pytest.mark.proves("OWN-8")
@@ -35,21 +36,23 @@ def fetch_rows(
     return auditor.execute(query).fetchall()
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_change_has_its_account_session_and_request(
-    alice: ApiUser, auditor: psycopg.Connection[dict[str, Any]]
+    alice: ApiUser, auditor: psycopg.Connection[dict[str, Any]], kind: str
 ) -> None:
-    made = alice.post(json={"title": "one"}, headers={"X-Request-Id": "the-request"})
-    assert made.json is not None
-    alice.call("DELETE", f"/api/me/tasks/{made.json['data']['id']}")
+    items = Items(alice, kind)
+    body = items.fields("one")
+    made = data(items.call("POST", body=body, headers={"X-Request-Id": "the-request"}))
+    items.delete(made["id"])
     changes = fetch_rows(auditor, "SELECT * FROM audit_changes ORDER BY version")
     assert [(row["email"], row["action"]) for row in changes] == [
         ("alice@example.com", "create"),
         ("alice@example.com", "delete"),
     ]
-    assert {row["kind"] for row in changes} == {"task"}
-    assert {row["item_id"] for row in changes} == {UUID(made.json["data"]["id"])}
+    assert {row["kind"] for row in changes} == {kind}
+    assert {row["item_id"] for row in changes} == {UUID(made["id"])}
     assert changes[0]["request_id"] == "the-request"
-    assert changes[0]["item"]["title"] == "one"
+    assert changes[0]["item"][items.name] == "one"
     assert changes[0]["session_id"] is not None
 
 
@@ -108,11 +111,22 @@ def test_open_sessions_and_rows_are_counted_per_owner(
     open_sessions = fetch_rows(auditor, "SELECT email FROM audit_open_sessions ORDER BY email")
     assert [row["email"] for row in open_sessions] == [alice.email, bob.email]
     alice.delete(f"/{alice.create('two')['id']}")
+    for number, kind in enumerate(("list", "label", "filter"), 1):
+        items = Items(bob, kind)
+        made = [items.create()["id"] for _ in range(number + 1)]
+        items.delete(made[0])
     rows = fetch_rows(auditor, "SELECT email, what, number FROM audit_rows_per_owner")
     assert {(row["email"], row["what"], row["number"]) for row in rows} == {
         (alice.email, "task", 1),
         (alice.email, "task in trash", 1),
         (alice.email, "ledger entry", 3),
+        (bob.email, "list", 1),
+        (bob.email, "list in trash", 1),
+        (bob.email, "label", 2),
+        (bob.email, "label in trash", 1),
+        (bob.email, "filter", 3),
+        (bob.email, "filter in trash", 1),
+        (bob.email, "ledger entry", 12),
         (alice.email, "session", 1),
         (alice.email, "known address", 1),
         (bob.email, "session", 1),
@@ -166,7 +180,7 @@ def test_pg_stat_activity_shows_the_statements_file_and_the_kind_of_process(
             ).fetchall()
         return {(name, query.partition(" */")[0]) for name, query in rows}
 
-    assert seen() == {("ownrow web", "/* sql/auth/start_session.sql")}
+    assert seen() == {("ownrow web", "/* sql/auth/get_user.sql")}
     with migrations._backend(database_url):
         assert "ownrow migration" in {name for name, _ in seen()}
     with app.app_context(), connected():

@@ -11,8 +11,9 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support.api_user import PASSWORD, ApiUser, broken_fields, data, error
+from tests.support.api_user import PASSWORD, ApiUser, broken_fields, data, error, register
 from tests.support.auth_rows import count, dump, run
+from tests.support.planning import change, delete, make, make_chain
 from tests.support.remote_user import sign_up as sign_up_remotely
 from tests.support.server import Server
 from tests.support.task_rows import unrecorded
@@ -34,7 +35,14 @@ def erase(user: ApiUser, password: Any = PASSWORD) -> Any:
 
 def test_account_responses_contain_no_password(client: FlaskClient) -> None:
     user = data(sign_up(client, f" {EMAIL} "))
-    assert user.keys() == {"id", "email", "created_at", "updated_at"}
+    assert user.keys() == {
+        "id",
+        "email",
+        "time_zone",
+        "reminder_time",
+        "created_at",
+        "updated_at",
+    }
     assert user["email"] == "zoë.k@example.com"
     session = data(log_in(client, EMAIL))
     assert session["user"] == user
@@ -205,7 +213,127 @@ def test_passwords_tokens_and_e_mails_stay_out_of_the_log(
         assert secret not in caplog.text
 
 
+# --- settings -----------------------------------------------------------------------------------
+
+
+def change_me(user: ApiUser, body: Any) -> Any:
+    return user.call("PATCH", "/api/auth/me", json=body)
+
+
+@pytest.mark.proves("TASK-138")
+def test_an_account_lives_in_utc_and_is_reminded_at_nine(alice: ApiUser) -> None:
+    me = data(alice.call("GET", "/api/auth/me"))
+    assert (me["time_zone"], me["reminder_time"]) == ("UTC", "09:00")
+
+
+def test_settings_are_shown_by_every_answer_with_the_account(client: FlaskClient) -> None:
+    credentials = {"email": EMAIL, "password": PASSWORD}
+    registered = client.post("/api/auth/register", json={**credentials, "time_zone": "Asia/Tokyo"})
+    assert data(registered)["time_zone"] == "Asia/Tokyo"
+    session = data(log_in(client, EMAIL))
+    headers = {"Authorization": f"Bearer {session['access_token']}"}
+    body = {"reminder_time": "07:30"}
+    changed = data(client.patch("/api/auth/me", json=body, headers=headers))
+    assert (changed["time_zone"], changed["reminder_time"]) == ("Asia/Tokyo", "07:30")
+    token = {"refresh_token": session["refresh_token"]}
+    refreshed = data(client.post("/api/auth/refresh", json=token))
+    again = data(log_in(client, EMAIL))
+    assert refreshed["user"] == again["user"] == changed
+    assert data(client.get("/api/auth/me", headers=headers)) == changed
+
+
+@pytest.mark.proves("TASK-138")
+def test_a_setting_that_is_left_out_stays(alice: ApiUser) -> None:
+    both = {"time_zone": "Europe/Madrid", "reminder_time": "23:59"}
+    before = data(change_me(alice, both))
+    after = data(change_me(alice, {"reminder_time": "00:00"}))
+    assert after["updated_at"] > before["updated_at"]
+    assert {**after, "updated_at": None} == {**before, "updated_at": None, "reminder_time": "00:00"}
+
+
+@pytest.mark.proves("TASK-134")
+@pytest.mark.parametrize(
+    "zone",
+    ["", "europe/berlin", "localtime", "Factory", "FOO5BAR", "../x", "+02:00", "Europe/Berlin ",
+     "UTC\x00", "\ud800", None, True, 1, [], {}, ["UTC"], "Europe", "U" * 10_000],
+)  # fmt: skip
+def test_a_time_zone_that_is_none_is_a_broken_field(client: FlaskClient, zone: Any) -> None:
+    alice = register(client)
+    before = data(alice.call("GET", "/api/auth/me"))
+    body = {"time_zone": zone, "reminder_time": "10:00"}
+    assert broken_fields(change_me(alice, body)) == ["time_zone"]
+    assert data(alice.call("GET", "/api/auth/me")) == before
+    registration = {"email": EMAIL, "password": PASSWORD, "time_zone": zone}
+    assert broken_fields(client.post("/api/auth/register", json=registration)) == ["time_zone"]
+
+
+def test_a_reminder_time_that_is_none_is_a_broken_field(alice: ApiUser) -> None:
+    before = data(alice.call("GET", "/api/auth/me"))
+    texts: list[Any] = [
+        "9:00", "24:00", "09:60", "09:00:00", "0900", "09.00", "-1:00", "٠٩:٠٠", "０９:００",
+        "09:00\n", " 09:00", "09:00\x00", "\ud800", "", "nine", None, True, 900, 9.0, [], {},
+        ["09:00"],
+    ]  # fmt: skip
+    for text in texts:
+        body = {"reminder_time": text, "time_zone": "Asia/Tokyo"}
+        assert broken_fields(change_me(alice, body)) == ["reminder_time"], text
+    assert data(alice.call("GET", "/api/auth/me")) == before
+
+
+def test_what_is_no_setting_is_an_unknown_field(alice: ApiUser) -> None:
+    for field in ("email", "id", "password", "created_at", "email_key", "is_disabled"):
+        assert broken_fields(change_me(alice, {field: "x", "time_zone": "UTC"})) == [field]
+    bodies: list[Any] = [{}, [], "UTC", True, 7]
+    for body in bodies:
+        assert error(change_me(alice, body)) == (422, "VALIDATION_FAILED")
+
+
+def test_settings_are_those_of_the_token_s_user(alice: ApiUser, bob: ApiUser) -> None:
+    before = data(bob.call("GET", "/api/auth/me"))
+    assert change_me(alice, {"time_zone": "Asia/Tokyo"}).status_code == 200
+    assert data(bob.call("GET", "/api/auth/me")) == before
+    answer = alice.client.patch("/api/auth/me", json={"time_zone": "UTC"})
+    assert error(answer) == (401, "UNAUTHENTICATED")
+
+
 # --- erasure ------------------------------------------------------------------------------------
+
+OWNED_TABLES = """
+    SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attname = 'owner_id'
+    ORDER BY relname
+"""
+UNCOUNTED = {"credentials", "ledgers"}  # one row each, which are the account itself
+
+
+@pytest.mark.proves("AUTH-5", "TASK-204")
+def test_erasure_removes_and_counts_the_rows_of_every_table_that_has_an_owner(
+    alice: ApiUser, bob: ApiUser, database_url: str
+) -> None:
+    for user in (alice, bob):
+        for folder in (make(user, "lists", title="a"), make(user, "lists", title="b")):
+            tree = make_chain(user, "parent", "child", list_id=folder["id"])
+            change(user, tree[1], labels=["label"], due="2026-10-07")
+        make(user, "filters", title="due", query="overdue")
+        delete(user, folder, "lists")
+        delete(user, make(user, "labels", name="gone"), "labels")
+        user.post(json={"title": "kept"}, headers={"Idempotency-Key": "k"})
+    tables = [name for (name,) in run(database_url, OWNED_TABLES)]
+    assert len(tables) >= 11
+
+    def rows(user: ApiUser) -> dict[str, int]:
+        own = {"owner_id": user.id}
+        return {t: count(database_url, f"{t} WHERE owner_id = %(owner_id)s", **own) for t in tables}
+
+    before, others = rows(alice), rows(bob)
+    assert [table for table in tables if before[table] == 0] == []  # else give it a row above
+    removed = data(erase(alice))
+    assert [table for table in tables if rows(alice)[table] > 0] == []
+    assert rows(bob) == others
+    exact = set(tables) - UNCOUNTED - {"auth_events"}  # the end of sessions adds some
+    assert {table: removed.get(table) for table in exact} == {t: before[t] for t in exact}
+    assert removed["auth_events"] >= before["auth_events"]
+    assert set(removed) - set(tables) == {"attempt_counters"}
 
 
 @pytest.mark.proves("AUTH-5")
@@ -224,6 +352,9 @@ def test_erasure_reports_the_removed_rows_and_leaves_no_trace(
     assert any(each in dump(database_url) for each in account_hashes)
     assert data(erase(alice)) == {
         "tasks": 2,
+        "lists": 0,
+        "labels": 0,
+        "filters": 0,
         "ledger_entries": 3,
         "idempotency_keys": 1,
         "known_addresses": 1,

@@ -19,9 +19,10 @@ from tests.support.server import Server
 PROGRAMS = Path(__file__).resolve().parent / "clients"
 EXPECTED = {
     "listed": ["five", "four", "three", "two", "one"],
+    "planned": [{"title": "two", "due": "2026-10-07T09:00:00"}],
     "completed": True,
-    "changed": ["two", "three", "four", "five", "one"],
-    "version": 6,
+    "changed": ["three", "four", "five", "Home", "Errand", "two", "one"],
+    "version": 9,
 }
 
 

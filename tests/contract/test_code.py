@@ -11,22 +11,39 @@ import pytest
 import yaml
 from flask import Flask
 from flask.testing import FlaskClient
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields
 from marshmallow import missing as no_default
 
 import app as service
-from app import db, errors
+from app import db, errors, zones
 from app.auth import schemas as auth
 from app.auth.access_tokens import LIFETIME
 from app.config import Config
+from app.filters import schemas as filters
 from app.http.body import BODY_LIMIT
-from app.http.fields import Choice, Flag, Integer, QueryFlag, QueryInteger, StrictSchema, Text
+from app.http.fields import (
+    Choice,
+    DayOrInstant,
+    Flag,
+    Integer,
+    LocalTime,
+    QueryFlag,
+    QueryInteger,
+    Repeated,
+    StrictSchema,
+    Text,
+    Zone,
+)
 from app.kinds import KINDS
 from app.kinds import schemas as kinds
 from app.kinds.routes import BATCH_LIMIT
+from app.labels import schemas as labels
+from app.ledger import positions
 from app.ledger import schemas as ledger
+from app.lists import schemas as lists
 from app.ratelimit.limits import RateLimits
 from app.ratelimit.shared_counters import SharedCounters
+from app.search import schemas as search
 from app.system.docs import CONTRACT
 from app.tasks import schemas as tasks
 from app.tasks.export import COLUMNS
@@ -39,18 +56,41 @@ BODIES: Mapping[str, Schema] = {
     "logIn": auth.LOGIN,
     "refreshSession": auth.REFRESH_TOKEN,
     "logOut": auth.REFRESH_TOKEN,
+    "updateMe": auth.USER_CHANGES,
     "changePassword": auth.PASSWORD_CHANGE,
     "eraseMe": auth.ERASURE,
     "createTask": tasks.NEW_TASK,
     "putTask": tasks.TASK_CHANGES,
     "updateTask": tasks.TASK_CHANGES,
     "completeTask": tasks.COMPLETION,
+    "moveTask": tasks.TASK_MOVE,
+    "createList": lists.NEW_LIST,
+    "putList": lists.LIST_CHANGES,
+    "updateList": lists.LIST_CHANGES,
+    "moveList": ledger.MOVE,
+    "createLabel": labels.NEW_LABEL,
+    "putLabel": labels.LABEL_CHANGES,
+    "updateLabel": labels.LABEL_CHANGES,
+    "moveLabel": ledger.MOVE,
+    "createFilter": filters.NEW_FILTER,
+    "putFilter": filters.FILTER_CHANGES,
+    "updateFilter": filters.FILTER_CHANGES,
+    "moveFilter": ledger.MOVE,
     "applyBatch": kinds.BATCH,
 }
 QUERIES: Mapping[str, Schema] = {
-    "listTasks": tasks.LIST_QUERY,
-    "listTrash": ledger.PAGE_QUERY,
+    "listTasks": search.LIST_QUERY,
+    "listLists": lists.LIST_QUERY,
+    "listLabels": ledger.PAGE_QUERY,
+    "listFilters": ledger.PAGE_QUERY,
+    "listTaskTrash": ledger.PAGE_QUERY,
+    "listListTrash": ledger.PAGE_QUERY,
+    "listLabelTrash": ledger.PAGE_QUERY,
+    "listFilterTrash": ledger.PAGE_QUERY,
     "listTaskHistory": ledger.PAGE_QUERY,
+    "listListHistory": ledger.PAGE_QUERY,
+    "listLabelHistory": ledger.PAGE_QUERY,
+    "listFilterHistory": ledger.PAGE_QUERY,
     "listChanges": kinds.FEED_QUERY,
     "exportItems": kinds.EXPORT,
 }
@@ -59,6 +99,9 @@ BATCH_OPERATIONS: Mapping[tuple[str, str], Schema] = {
     for kind in KINDS.values()
     for op, operation in kind.operations.items()
 }
+
+# What the schema of an operation has besides the fields of its change.
+CREATION = StrictSchema.from_dict({"ref": kinds.Reference()})()
 
 METRICS_TOKEN = "a-token-for-prometheus"
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -131,6 +174,20 @@ def test_every_write_refuses_a_body_of_another_size_type_or_shape(
 
 # --- fields and limits --------------------------------------------------------------------------
 
+# Strings whose values are compared one by one, below.
+Spelling = (
+    ledger.Token
+    | ledger.ItemId
+    | ledger.Reference
+    | ledger.Color
+    | kinds.Reference
+    | search.Id
+    | search.IdOrNone
+    | auth.ClockTime
+    | DayOrInstant
+    | LocalTime
+    | Zone
+)
 KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
     (Text, lambda it: {"type": "string", "minLength": it.minimum, "maxLength": it.maximum}),
     (
@@ -139,7 +196,12 @@ KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
     ),
     (Flag | QueryFlag, lambda _: {"type": "boolean"}),
     (Choice, lambda it: {"type": "string", "enum": set(it.choices)}),
-    (ledger.Token | ledger.ItemId, lambda _: {"type": "string"}),
+    (
+        tasks.LabelIds | tasks.LabelNames,
+        lambda _: {"type": "array", "maxItems": tasks.MOST_LABELS},
+    ),
+    (Repeated, lambda _: {"type": "array", "maxItems": search.MOST_LABELS}),
+    (Spelling, lambda _: {"type": "string"}),
     (
         kinds.Operations,
         lambda _: {"type": "array", "minItems": 1, "maxItems": kinds.MOST_OPERATIONS},
@@ -155,14 +217,29 @@ def keywords(field: fields.Field[Any]) -> dict[str, Any]:
             break
     else:
         raise AssertionError(f"no JSON Schema is known for {field!r}")
-    if field.load_default not in (no_default, None):
+    if field.load_default not in (no_default, None, ()):
         found["default"] = field.load_default
     return found
 
 
+def schemas() -> Mapping[str, Node]:
+    """The schemas of the contract by name."""
+    named: Mapping[str, Node] = openapi.document()["components"]["schemas"]
+    return named
+
+
+def merged(node: Node) -> Node:
+    """The target of the node's `$ref` with the keywords beside each `$ref` on the way."""
+    beside: dict[str, Any] = {}
+    while "$ref" in node:
+        beside = {**node, **beside}
+        node = schemas()[node["$ref"].rpartition("/")[2]]
+    return {**node, **beside}
+
+
 def described(node: Node, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords in `wanted` of a property in the contract, with their defaults."""
-    schema = {"minLength": 0, **resolve(node)}
+    schema = {"minLength": 0, **merged(node)}
     found = {name: schema.get(name) for name in wanted}
     if "default" in schema:
         found["default"] = schema["default"]
@@ -206,23 +283,37 @@ def test_a_request_body_has_the_fields_and_limits_of_its_schema(name: str) -> No
 @pytest.mark.proves("DOC-2")
 @pytest.mark.parametrize(("kind", "op"), BATCH_OPERATIONS)
 def test_a_batch_operation_has_the_fields_and_limits_of_its_schema(kind: str, op: str) -> None:
-    mapping = openapi.document()["components"]["schemas"]["BatchOperation"]["discriminator"]
-    node = resolve({"$ref": mapping["mapping"][op]})
-    properties = dict(node["properties"])
+    node = resolve({"$ref": operations_of(kind)[op]})
+    properties, required = dict(node["properties"]), set(node["required"])
     assert properties.pop("op")["const"] == op
-    assert resolve(properties.pop("kind")) == {"type": "string", "const": kind, "default": kind}
+    assert resolve(properties.pop("kind"))["const"] == kind
+    assert ("ref" in properties) == (op == "create")
+    if op == "create":
+        assert_same(CREATION, {"ref": properties.pop("ref")}, set())
+    assert ("kind" in required) == (kind != kinds.OPERATION.fields["kind"].load_default)
     assert node["additionalProperties"] is False
-    assert_same(BATCH_OPERATIONS[kind, op], properties, set(node["required"]) - {"op"})
+    assert_same(BATCH_OPERATIONS[kind, op], properties, required - {"op", "kind"})
+
+
+def operations_of(kind: str) -> Mapping[str, str]:
+    """References to the schemas of a kind's operations in a batch, by `op`."""
+    mapping: Mapping[str, str] = schemas()[f"{kind.title()}Operation"]["discriminator"]["mapping"]
+    return mapping
 
 
 @pytest.mark.proves("DOC-2")
 def test_the_contract_has_the_kinds_and_operations_of_the_code() -> None:
-    schemas = openapi.document()["components"]["schemas"]
     operation = kinds.OPERATION.fields
-    assert schemas["Kind"]["enum"] == list(KINDS) == list(operation["kind"].choices)  # type: ignore[attr-defined]
-    described = schemas["BatchOperation"]["discriminator"]["mapping"].keys()
-    assert described == {op for _, op in BATCH_OPERATIONS} == {*operation["op"].choices}  # type: ignore[attr-defined]
-    assert schemas["Export"]["required"] == [kind.plural for kind in KINDS.values()]
+    assert schemas()["Kind"]["enum"] == list(KINDS) == list(operation["kind"].choices)  # type: ignore[attr-defined]
+    described = {(kind, op) for kind in KINDS for op in operations_of(kind)}
+    assert described == BATCH_OPERATIONS.keys()
+    assert {op for _, op in described} == {*operation["op"].choices}  # type: ignore[attr-defined]
+    variants = [f"#/components/schemas/{kind.title()}Operation" for kind in KINDS]
+    assert [each["$ref"] for each in schemas()["BatchOperation"]["oneOf"]] == variants
+    assert list(schemas()["Change"]["discriminator"]["mapping"]) == list(KINDS)
+    plurals = [kind.plural for kind in KINDS.values()]
+    assert schemas()["Export"]["required"] == plurals
+    assert schemas()["Erasure"]["required"][: len(plurals)] == plurals
 
 
 @pytest.mark.proves("DOC-2")
@@ -233,6 +324,94 @@ def test_a_query_has_the_parameters_and_limits_of_its_schema(name: str) -> None:
     properties = {key: each["schema"] for key, each in queries.items()}
     required = {key for key, each in queries.items() if each.get("required")}
     assert_same(QUERIES[name], properties, required)
+
+
+ID = "019ab1c2-6a3b-7c4d-8e5f-60718293a4b5"
+# A field, the schema in the contract, and values that both accept or refuse.
+SPELLINGS: list[tuple[fields.Field[Any], str, list[Any], list[Any]]] = [
+    (ledger.Reference(allow_none=True), "NullableId", [ID, None], [ID.upper(), ID[:-1], "#a", 7]),
+    (search.Id(), "Id", [ID], [ID.upper(), f"{ID}\n", "none", ""]),
+    (search.IdOrNone(), "IdOrNone", [ID, "none"], [ID.upper(), "None", "null", ""]),
+    (kinds.Reference(), "Ref", ["a", "A-z_9", "a" * 64], ["", "a" * 65, "#a", "ä", "a\n", 7]),
+    (
+        ledger.Color(allow_none=True),
+        "ColorInput",
+        ["#c03a2b", "#C03A2B", None],
+        ["c03a2b", "#c03a2", "#c03a2bf", "#c03a2g", "#c03a2b\n", "red", "", 7],
+    ),
+    (auth.ClockTime(), "ClockTime", ["00:00", "23:59"], ["24:00", "9:00", "09:00:00", "09:60", 9]),
+    (
+        LocalTime(allow_none=True),
+        "LocalTimeInput",
+        ["1970-01-01", "2199-12-31", "2026-10-07T09:00", "2026-10-07T23:59:59", None],
+        [
+            *("1969-12-31", "2200-01-01", "2026-13-01", "2026-00-01", "2026-10-00", "2026-10-32"),
+            *("2026-10-07T24:00", "2026-10-07T09:60", "2026-10-07T09:00:60", "2026-10-07T09"),
+            *("2026-10-07T09:00Z", "2026-10-07T09:00+02:00", "2026-10-07T09:00:00.5"),
+            *("2026-10-07 09:00", "20261007", "2026-W41-3", "2026-10-07\n", "", 20261007),
+        ],
+    ),
+    (
+        DayOrInstant(),
+        "DayOrInstant",
+        ["1970-01-01", "2026-10-07T09:00:00Z", "2026-10-07T09:00:00.123456+02:00"],
+        [
+            *("1969-12-31", "2200-01-01", "2026-13-01", "2026-10-07T09:00", "2026-10-07T09:00:00"),
+            *("2026-10-07T24:00:00Z", "2026-10-07T09:00:00+24:00", "2026-10-07T09:00:00 02:00"),
+            *("2026-10-07T09:00:00.Z", "2026-10-07T09:00:00.1234567Z", "2026-10-07\n", ""),
+        ],
+    ),
+    (
+        Zone(),
+        "TimeZone",
+        sorted(zones.NAMES),
+        ["", " UTC", "UTC\n", "Europe/", "/UTC", "Europe//Rome", "../UTC", "UTC\0", "a" * 65],
+    ),
+]
+
+
+@pytest.mark.proves("DOC-2")
+@pytest.mark.parametrize(
+    ("field", "name", "accepted", "refused"), SPELLINGS, ids=[each[1] for each in SPELLINGS]
+)
+def test_a_schema_and_its_field_accept_the_same_spellings(
+    field: fields.Field[Any], name: str, accepted: list[Any], refused: list[Any]
+) -> None:
+    described = openapi.validator(name)
+    for value in accepted:
+        field.deserialize(value)
+        described.validate(value)
+    for value in refused:
+        assert not described.is_valid(value), value
+        with pytest.raises(ValidationError):
+            field.deserialize(value)
+
+
+@pytest.mark.parametrize("name", ["NewTask", "TaskChanges", "BatchCreateTask", "BatchUpdateTask"])
+def test_a_task_has_labels_by_id_or_by_name(name: str) -> None:
+    either = {"kind": "task", "op": "create", "id": ID, "title": "a"}
+    given = {key: either[key] for key in schemas()[name]["properties"] if key in either}
+    if "op" in given:
+        given["op"] = schemas()[name]["properties"]["op"]["const"]
+    both = {**given, "labels": ["a"], "label_ids": [ID]}
+    assert openapi.validator(name).is_valid({**given, "labels": ["a"]})
+    assert openapi.validator(name).is_valid({**given, "label_ids": [ID]})
+    assert not openapi.validator(name).is_valid(both)
+
+
+@pytest.mark.parametrize("name", ["Move", "TaskMove", "BatchMoveTask", "BatchMoveLabel"])
+def test_a_move_names_one_neighbour(name: str) -> None:
+    properties = schemas()[name]["properties"]
+    given = {"id": ID} if "id" in properties else {}
+    given |= {key: resolve(properties[key])["const"] for key in ("kind", "op") if key in properties}
+    assert openapi.validator(name).is_valid({**given, "after": None})
+    assert openapi.validator(name).is_valid({**given, "before": ID})
+    assert not openapi.validator(name).is_valid(given)
+    assert not openapi.validator(name).is_valid({**given, "after": None, "before": ID})
+
+
+def test_the_contract_has_the_longest_position() -> None:
+    assert schemas()["Position"]["maxLength"] == positions.LONGEST
 
 
 def test_the_contract_has_no_other_request_bodies_and_queries() -> None:
@@ -248,7 +427,7 @@ def test_every_schema_of_the_code_is_compared_with_the_contract() -> None:
     compared = {*BODIES.values(), *QUERIES.values(), *BATCH_OPERATIONS.values(), kinds.OPERATION}
     instances = {
         each
-        for module in (auth, tasks, ledger, kinds)
+        for module in (auth, tasks, lists, labels, filters, search, ledger, kinds)
         for each in vars(module).values()
         if isinstance(each, StrictSchema)
     }

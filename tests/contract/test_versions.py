@@ -54,6 +54,7 @@ def test_a_deprecated_operation_has_deprecation_and_sunset_headers() -> None:
 
 Edit = Callable[[Any], object]
 OWNER = "/api/{user_id}"
+BATCH = f"{OWNER}/batch: body.operations[]"
 TASKS, TASK = f"{OWNER}/tasks", f"{OWNER}/tasks/{{task_id}}"
 
 
@@ -79,9 +80,9 @@ BREAKING: dict[str, Edit] = {
     f"GET {TASKS}: query parameter limit has a smaller maximum": lambda root: root["components"][
         "parameters"
     ]["Limit"]["schema"].update(maximum=100),
-    f"GET {TASKS}: query parameter sort can no longer be title": lambda root: schema("Sort")(root)[
-        "enum"
-    ].remove("title"),
+    f"GET {TASKS}: query parameter sort can no longer be title": lambda root: schema("SortChoice")(
+        root
+    )["enum"].remove("title"),
     f"PATCH {TASK}/complete: the body is required": lambda root: root["paths"][f"{TASK}/complete"][
         "patch"
     ]["requestBody"].update(required=True),
@@ -100,12 +101,15 @@ BREAKING: dict[str, Edit] = {
     f"POST {TASKS}: body.description is no longer null or string": lambda root: schema(
         "Description"
     )(root).update(type="string"),
-    f"POST {OWNER}/batch: body.operations[] restore is gone": lambda root: schema("BatchOperation")(
+    f"POST {BATCH} ListOperation is gone": lambda root: schema("BatchOperation")(root)["oneOf"].pop(
+        1
+    ),
+    f"POST {BATCH} ListOperation archive is gone": lambda root: schema("ListOperation")(root)[
+        "discriminator"
+    ]["mapping"].pop("archive"),
+    f"POST {BATCH} TaskOperation delete.id has another pattern": lambda root: schema("IdOrRef")(
         root
-    )["discriminator"]["mapping"].pop("restore"),
-    f"POST {OWNER}/batch: body.operations[] delete.id has another pattern": lambda root: schema(
-        "Id"
-    )(root).update(pattern="^x$"),
+    ).update(pattern="^x$"),
     f"GET {TASK}: its 200.data.version is gone": lambda root: schema("Task")(root)[
         "properties"
     ].pop("version"),

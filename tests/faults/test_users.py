@@ -20,11 +20,11 @@ MAX_P95 = 500.0  # milliseconds
 SEED = """
     INSERT INTO tasks (
         owner_id, id, title, description, title_folded, description_folded, completed_at,
-        created_at, updated_at, version, last_action, request_id
+        position, created_at, updated_at, version, last_action, request_id
     )
     SELECT
         users.id, uuidv7_at(at), 'Task ' || n, notes, 'task ' || n, notes,
-        CASE WHEN n %% 3 = 0 THEN at END, at, at, n, 'create', 'seed'
+        CASE WHEN n %% 3 = 0 THEN at END, first_position(n), at, at, n, 'create', 'seed'
     FROM generate_series(1, %(tasks)s) AS n
     CROSS JOIN users
     CROSS JOIN LATERAL (SELECT

@@ -25,6 +25,7 @@ TABLE = {
     "METHOD_NOT_ALLOWED": 405,
     "REQUEST_TIMEOUT": 408,
     "EMAIL_TAKEN": 409,
+    "NAME_TAKEN": 409,
     "IDEMPOTENCY_IN_FLIGHT": 409,
     "SYNC_TOKEN_EXPIRED": 410,
     "PRECONDITION_FAILED": 412,
@@ -54,7 +55,11 @@ def test_the_error_codes_and_statuses_equal_the_contract() -> None:
 @pytest.mark.parametrize("name", CONSTRAINTS)
 def test_every_mapped_constraint_exists(database_url: str, name: str) -> None:
     with psycopg.connect(database_url) as connection:
-        found = connection.execute("SELECT FROM pg_constraint WHERE conname = %s", [name])
+        found = connection.execute(
+            "SELECT FROM pg_class JOIN pg_index ON pg_index.indexrelid = pg_class.oid"
+            " WHERE pg_class.relname = %s AND pg_index.indisunique",
+            [name],
+        )
         assert found.rowcount == 1
 
 

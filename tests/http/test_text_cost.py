@@ -17,7 +17,8 @@ from app.http.body import parse_json
 from app.http.fields import load
 from app.http.query import _parse
 from app.observability.logs import _scrubbed
-from app.tasks.schemas import LIST_QUERY, NEW_TASK
+from app.search.schemas import LIST_QUERY
+from app.tasks.schemas import NEW_TASK
 from app.values import IGNORABLE, LONGEST_RUN, UNSPACED, VOICED, _is_mark, fold, nfkc_casefold
 from tests.support.api_user import ApiUser, data, error
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from werkzeug.test import TestResponse
 from app import db
 from app.idempotency import repository
 from tests.support.api_user import ApiUser, broken_fields, data, error
+from tests.support.items import KINDS, Items
 from tests.support.processes import until
 from tests.support.services import LOCK_WAITS, FlaskCommand
 
@@ -67,6 +69,42 @@ def test_a_repeated_write_runs_once_and_gets_the_same_bytes(alice: ApiUser, kind
     assert "Idempotent-Replayed" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
     assert alice.get().get_json()["meta"]["version"] == 4
+
+
+RENAME = {"name": "once"}  # by the field that is the name of an item of the kind
+OTHER_WRITES: dict[str, tuple[str, str, Any]] = {
+    "put": ("PUT", "", RENAME),
+    "patch": ("PATCH", "", RENAME),
+    "move": ("POST", "/move", {"before": None}),
+    "delete": ("DELETE", "", None),
+    "archive": ("POST", "/archive", None),
+}
+
+
+@pytest.mark.proves("TASK-40")
+@pytest.mark.parametrize(
+    ("kind", "write"),
+    [*product(KINDS, ("create", "put", "patch", "move", "delete", "restore")), ("list", "archive")],
+)
+def test_a_repeated_write_of_any_kind_runs_once_and_gets_the_same_bytes(
+    alice: ApiUser, kind: str, write: str
+) -> None:
+    items = Items(alice, kind)
+    kept, gone, _ = items.create()["id"], items.create()["id"], items.create()
+    items.delete(gone)
+    if write == "create":
+        method, path, body = "POST", "", items.fields("once")
+    elif write == "restore":
+        method, path, body = "POST", f"/{gone}/restore", None
+    else:
+        method, verb, body = OTHER_WRITES[write]
+        path, body = f"/{kept}{verb}", {items.name: "once"} if body == RENAME else body
+    first, again = (items.call(method, path, body, KEY) for _ in range(2))
+    assert first.status_code in (200, 201), first.text
+    assert comparable(again) == comparable(first)
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert alice.get().get_json()["meta"]["version"] == 5
 
 
 def test_without_a_key_no_response_is_stored(alice: ApiUser) -> None:

@@ -131,7 +131,7 @@ def test_a_batch_of_one_answers_like_the_single_request(alice: ApiUser, op: str)
     else:
         first = data(alice.post(f"{path}/restore"))
     (second,) = results(alice.batch({"op": op, "id": batched["id"], **fields}))
-    own = {"id", "version", "created_at", "updated_at", "completed_at"}
+    own = {"id", "version", "position", "created_at", "updated_at", "completed_at"}
     assert first.keys() == second.keys()
     assert {k: first[k] for k in first.keys() - own} == {k: second[k] for k in second.keys() - own}
     entries = [data(alice.get(f"/{task['id']}/history"))[0] for task in (single, batched)]

@@ -23,12 +23,14 @@ from app.tasks.repository import EXPORT
 from app.values import Uuid
 from tests.support.api_user import ApiUser, broken_fields, data, error
 from tests.support.databases import Postgres
+from tests.support.planning import act, make, make_task, read
 from tests.support.processes import until
 from tests.support.remote_user import RemoteUser, peak_memory, reset_peak_memory, sign_up, workers
 from tests.support.server import TIMEOUT, Server, serving
 from tests.support.statements import statement
 from tests.support.task_rows import add_tasks
 
+NOTHING_ELSE: dict[str, list[object]] = {"lists": [], "labels": [], "filters": []}
 COLUMNS = [
     "id",
     "owner_id",
@@ -36,6 +38,15 @@ COLUMNS = [
     "description",
     "is_completed",
     "completed_at",
+    "list_id",
+    "parent_id",
+    "position",
+    "priority",
+    "label_ids",
+    "due",
+    "start",
+    "time_zone",
+    "due_at",
     "created_at",
     "updated_at",
     "version",
@@ -64,7 +75,7 @@ def test_json_is_the_default_and_equals_the_list(alice: ApiUser) -> None:
     tasks = [alice.create(f"task {number}", "ü\n") for number in range(3)]
     alice.delete(f"/{alice.create('in the trash')['id']}")
     answer = alice.call("GET", "/api/me/export")
-    assert answer.get_json() == {"tasks": tasks}
+    assert answer.get_json() == {"tasks": tasks, **NOTHING_ELSE}
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="ownrow.json"'
     assert answer.headers["Cache-Control"] == "private, no-cache, no-transform"
@@ -77,7 +88,9 @@ def test_json_has_a_line_per_item(
     alice: ApiUser, superuser: psycopg.Connection, count: int
 ) -> None:
     add_tasks(superuser, alice.id, count)
-    beginning, *lines = alice.export().data.decode().removesuffix("]}").split("\n")
+    text = alice.export().data.decode()
+    assert text.endswith('],\n"lists":[],\n"labels":[],\n"filters":[]}')
+    beginning, *lines = text.partition("],\n")[0].split("\n")
     assert beginning == '{"tasks":['
     assert [line.endswith(",") for line in lines] == [True] * (count - 1) + [False] * (count > 0)
     items = [json.loads(line.removesuffix(",")) for line in lines]
@@ -114,6 +127,19 @@ def test_json_has_an_array_for_each_kind(
     assert json.loads(body).keys() == {"as", "bs", "cs"}
 
 
+@pytest.mark.proves("TASK-203")
+def test_json_has_archived_lists_with_their_tasks(alice: ApiUser) -> None:
+    archived = make(alice, "lists", title="archived")
+    task = make_task(alice, "hidden", list_id=archived["id"])
+    act(alice, archived, "archive", "lists")
+    assert alice.export().get_json() == {
+        "tasks": [task],
+        "lists": [read(alice, archived, "lists")],
+        "labels": [],
+        "filters": [],
+    }
+
+
 @pytest.mark.proves("LEDGER-30")
 def test_csv_has_a_record_per_task_and_a_content_type_of_its_own(alice: ApiUser) -> None:
     task = alice.create("first", 'he said "no", and\r\nleft')
@@ -124,17 +150,30 @@ def test_csv_has_a_record_per_task_and_a_content_type_of_its_own(alice: ApiUser)
     header, first, second = records(answer)
     assert header == COLUMNS
     assert dict(zip(header, first, strict=True)) == {
-        **task,
+        **dict.fromkeys(COLUMNS, ""),
+        **{name: value for name, value in task.items() if value is not None},
         "is_completed": "false",
-        "completed_at": "",
+        "priority": "0",
+        "label_ids": "",
         "version": "1",
     }
     assert dict(zip(header, second, strict=True)) == {
-        **done,
-        "description": "",
+        **dict.fromkeys(COLUMNS, ""),
+        **{name: value for name, value in done.items() if value is not None},
         "is_completed": "true",
+        "priority": "0",
+        "label_ids": "",
         "version": "3",
     }
+
+    label = data(alice.call("POST", "/api/me/labels", json={"name": "a"}))["id"]
+    other = data(alice.call("POST", "/api/me/labels", json={"name": "b"}))["id"]
+    dates = {"due": "2026-10-07T09:00:00", "start": "2026-10-01", "time_zone": "Europe/Madrid"}
+    alice.patch(f"/{task['id']}", json={"label_ids": [label, other], "priority": 3, **dates})
+    planned = dict(zip(*records(alice.export("csv"))[:2], strict=True))
+    assert planned.items() >= dates.items()
+    assert planned["label_ids"].split() == sorted([label, other])
+    assert (planned["priority"], planned["due_at"]) == ("3", "2026-10-07T07:00:00.000000Z")
 
 
 @pytest.mark.proves("TASK-62")
@@ -193,7 +232,7 @@ def test_chunks_join_into_one_document(
 @pytest.mark.proves("OWN-3")
 def test_an_export_has_the_items_of_its_owner_only(alice: ApiUser, bob: ApiUser) -> None:
     alice.create()
-    assert bob.export().get_json() == {"tasks": []}
+    assert bob.export().get_json() == {"tasks": [], **NOTHING_ELSE}
     assert records(bob.export("csv")) == [COLUMNS]
     foreign = bob.call("GET", f"/api/{alice.id}/export")
     assert error(foreign) == (403, "FORBIDDEN")

@@ -14,6 +14,8 @@ from app import db
 from app.config import Config
 from app.db.repository import SET_OWNER
 from app.ledger import repository as ledger
+from app.ledger.repository import Terms
+from app.search import repository as search
 from app.tasks import repository
 from app.values import Origin, Uuid
 from tests.support.api_user import ApiUser, data, error
@@ -53,19 +55,21 @@ def overtake(
 
 def rename(owner_id: Uuid, task_id: Uuid) -> object:
     fields = {"id": task_id, "title": "newer"}
-    return ledger.change(owner_id, repository.UPDATE.prepare(fields), None, ORIGIN)
+    return ledger.change(repository.UPDATE.prepare(fields), Terms(owner_id, None, ORIGIN))
 
 
 def toggle(owner_id: Uuid, task_id: Uuid) -> object:
-    return ledger.change(owner_id, repository.COMPLETE.prepare({"id": task_id}), None, ORIGIN)
+    return ledger.change(
+        repository.COMPLETE.prepare({"id": task_id}), Terms(owner_id, None, ORIGIN)
+    )
 
 
 def delete(owner_id: Uuid, task_id: Uuid) -> object:
-    return ledger.change(owner_id, repository.DELETE.prepare({"id": task_id}), None, ORIGIN)
+    return ledger.change(repository.DELETE.prepare({"id": task_id}), Terms(owner_id, None, ORIGIN))
 
 
 def restore(owner_id: Uuid, task_id: Uuid) -> object:
-    return ledger.change(owner_id, repository.RESTORE.prepare({"id": task_id}), None, ORIGIN)
+    return ledger.change(repository.RESTORE.prepare({"id": task_id}), Terms(owner_id, None, ORIGIN))
 
 
 def actions(user: ApiUser, task: dict[str, Any]) -> list[str]:
@@ -272,7 +276,7 @@ HEAD = "SELECT hash FROM ledgers WHERE owner_id = %s"
 
 
 @pytest.mark.proves("TASK-23", "TASK-27")
-@pytest.mark.parametrize("sort", list(repository.SORTS))
+@pytest.mark.parametrize("sort", list(search.SORTS))
 def test_a_list_that_the_client_or_the_cache_has_reads_no_row_of_tasks(
     ten_thousand: ApiUser, config: Config, superuser: psycopg.Connection, sort: str
 ) -> None:
@@ -282,22 +286,26 @@ def test_a_list_that_the_client_or_the_cache_has_reads_no_row_of_tasks(
     again = ten_thousand.get(f"?sort={sort}", headers={"If-None-Match": tag})
     assert (again.status_code, again.data) == (304, b"")
 
-    order = repository.SORTS[sort]
+    order = search.SORTS[sort]
     params = {
         "owner_id": ten_thousand.id,
         "limit": 50,
-        "is_completed": None,
+        "list_id": None,
         "patterns": None,
+        "filter": None,
+        "filter_values": None,
         **order.params(None),
     }
     head = superuser.execute(HEAD, [ten_thousand.id]).fetchone()
     assert head is not None
-    for tags, known_hash, is_read in (
-        (["9999"], bytes(32), True),
-        ([json.loads(tag)], None, False),
-        ([], head[0], False),
+    version = json.loads(tag)
+    for tags, known_tag, known_hash, is_read in (
+        (["9999"], version, bytes(32), True),
+        (["9999"], "9999", head[0], True),
+        ([version], None, None, False),
+        ([], version, head[0], False),
     ):
-        known = {"known_tags": tags, "known_hash": known_hash}
+        known = {"known_tags": tags, "known_tag": known_tag, "known_hash": known_hash}
         nodes = plan(config, order.statement, {**params, **known})
         scans = [node for node in nodes if node.get("Relation Name") == "tasks"]
         assert scans
@@ -328,10 +336,9 @@ def test_a_304_for_the_feed_and_the_trash_reads_no_row_of_tasks(
 
 LOOK_UPS = {
     "get": repository.GET,
-    "update": repository.UPDATE.statement,
-    "complete": repository.COMPLETE.statement,
-    "delete": repository.DELETE.statement,
-    "restore": repository.RESTORE.statement,
+    "update": repository.UPDATE_TEXTS,
+    "complete": repository.COMPLETE_ALONE,
+    "store": repository.STORE,
 }
 
 
@@ -342,15 +349,18 @@ def test_one_task_of_10_000_is_found_by_its_id_without_statistics(
 ) -> None:
     task = data(unanalyzed.get("?limit=1"))[0]
     params = {
+        **repository.NEW,
         "owner_id": unanalyzed.id,
         "id": task["id"],
         "if_versions": None,
         "fields": ["title"],
         "title": "changed",
         "title_folded": "changed",
-        "description": None,
-        "description_folded": "",
         "is_completed": True,
+        "position": "h",
+        "is_deleted": False,
+        "deleted_from": None,
+        "action": "update",
         "request_id": "test",
         "session_id": None,
     }

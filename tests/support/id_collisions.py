@@ -5,6 +5,7 @@ that lacks an ownership predicate then reads or changes the other owner's row. T
 are equal, or differ in their state, to detect conditions that the other owner's row meets.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from app import db
-from app.audit.plans import SAMPLES
+from app.audit.plans import SAMPLES, UNDATED
 from tests.support.databases import Postgres
 
 ALICE, BOB = UUID(int=0xA11CE), UUID(int=0xB0B)
@@ -31,6 +32,7 @@ LAST_ID = UUID(int=2**128 - 1)
 CHANGED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 MADE = UUID(int=42)
+KINDS: tuple[LiteralString, ...] = ("tasks", "lists", "labels", "filters")
 
 SEED = """
 WITH registered AS (
@@ -46,7 +48,7 @@ credential AS (
 
 ledger AS (
     INSERT INTO ledgers (owner_id, version, changed_at, pruned_version)
-    SELECT id, CASE WHEN %(is_bare)s THEN 0 ELSE %(offset)s + 5 END, now(),
+    SELECT id, CASE WHEN %(is_bare)s THEN 0 ELSE %(offset)s + 17 END, now(),
         CASE WHEN %(is_bare)s THEN 0 ELSE %(offset)s + %(pruned)s END
     FROM registered
     RETURNING owner_id
@@ -80,22 +82,82 @@ address AS (
     ) AS given (hash, age)
 ),
 
-task AS (
-    INSERT INTO tasks (
-        owner_id, id, title, title_folded, description_folded, completed_at, created_at,
-        updated_at, deleted_at, version, last_action, request_id
-    )
-    SELECT
-        account.owner_id, given.id, %(email)s, %(email)s, '', given.completed_at,
-        now() - given.age, now() - given.age, given.deleted_at, %(offset)s + given.version,
-        given.action, %(email)s
+planned AS (
+    SELECT account.owner_id, given.*
     FROM account
     CROSS JOIN (VALUES
-        (%(task)s, 2, 'create', NULL, NULL, interval '1 day'),
-        (%(done)s, 3, 'complete', now(), NULL, interval '1 hour'),
-        (%(trashed)s, 5, 'delete', NULL, now(), interval '1 minute'),
-        (%(old_trashed)s, 1, 'delete', NULL, now() - interval '40 days', interval '40 days')
-    ) AS given (id, version, action, completed_at, deleted_at, age)
+        (%(task)s, 1, 'create', NULL, NULL, interval '1 day'),
+        (%(done)s, 2, 'update', now(), NULL, interval '1 hour'),
+        (%(trashed)s, 3, 'delete', NULL, now(), interval '1 minute'),
+        (%(old_trashed)s, 0, 'delete', NULL, now() - interval '40 days', interval '40 days')
+    ) AS given (id, version, action, archived_at, deleted_at, age)
+),
+
+list AS (
+    INSERT INTO lists (
+        owner_id, id, title, title_folded, position, archived_at, created_at, updated_at,
+        deleted_at, version, last_action, request_id
+    )
+    SELECT
+        owner_id, id, %(email)s, %(email)s, first_position(version), archived_at, now() - age,
+        now() - age, deleted_at, %(offset)s + 6 + version, action, %(email)s
+    FROM planned
+),
+
+label AS (
+    INSERT INTO labels (
+        owner_id, id, name, name_key, position, created_at, updated_at, deleted_at, removed_from,
+        version, last_action, request_id
+    )
+    SELECT
+        owner_id, id, %(email)s, sha256(id::text::bytea), first_position(version), now() - age,
+        now() - age, deleted_at, version, %(offset)s + 10 + version, action, %(email)s
+    FROM planned
+),
+
+filter AS (
+    INSERT INTO filters (
+        owner_id, id, title, query, sort, position, created_at, updated_at, deleted_at, version,
+        last_action, request_id
+    )
+    SELECT
+        owner_id, id, %(email)s, %(email)s, 'due', first_position(version), now() - age,
+        now() - age, deleted_at, %(offset)s + 14 + version, action, %(email)s
+    FROM planned
+),
+
+task AS (
+    INSERT INTO tasks (
+        owner_id, id, title, title_folded, description_folded, list_id, parent_id, root_id,
+        position, priority, label_ids, due, due_at, due_begins_at, computed_zone, completed_at,
+        created_at, updated_at, deleted_at, version, last_action, request_id
+    )
+    SELECT
+        account.owner_id, given.id, %(email)s, %(email)s, '', given.list_id, given.parent_id,
+        given.parent_id, first_position(given.version),
+        CASE WHEN given.action = 'complete' THEN %(done_priority)s ELSE given.version END,
+        ARRAY[given.id], given.due,
+        given.due_at, given.due_at, CASE WHEN given.due IS NOT NULL THEN 'UTC' END,
+        given.completed_at, now() - given.age, now() - given.age, given.deleted_at,
+        %(offset)s + given.version, given.action, %(email)s
+    FROM account
+    CROSS JOIN (VALUES
+        (%(task)s, 2, 'create', NULL, NULL, interval '1 day', %(task)s, NULL, '2026-10-07', now()),
+        (
+            %(done)s, 3, 'complete', now(), NULL, interval '1 hour', %(trashed)s, NULL,
+            %(done_due)s::text, CASE WHEN %(done_due)s::text IS NOT NULL THEN now() END
+        ),
+        (
+            %(trashed)s, 5, 'delete', NULL, now(), interval '1 minute', %(old_trashed)s, NULL,
+            NULL, NULL
+        ),
+        (
+            %(old_trashed)s, 1, 'delete', NULL, now() - interval '40 days', interval '40 days',
+            %(old_trashed)s, %(trashed)s, NULL, NULL
+        )
+    ) AS given (
+        id, version, action, completed_at, deleted_at, age, list_id, parent_id, due, due_at
+    )
 )
 
 INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body, created_at)
@@ -122,19 +184,19 @@ INSERT INTO ledger_entries (
     owner_id, version, kind, item_id, action, at, request_id, item, hash
 )
 SELECT
-    %(owner_id)s, entry.version, 'task', entry.item_id, entry.action, entry.at, %(email)s,
+    %(owner_id)s, entry.version, entry.kind, entry.item_id, entry.action, entry.at, %(email)s,
     entry.item,
     ledger_hash(
-        coalesce(before.hash, sha256('')), entry.version, 'task', entry.item_id, entry.action,
+        coalesce(before.hash, sha256('')), entry.version, entry.kind, entry.item_id, entry.action,
         entry.at, %(email)s, NULL, entry.item
     )
 FROM (
     SELECT
-        version, id AS item_id, last_action AS action, updated_at AS at,
+        version, kind, id AS item_id, last_action AS action, updated_at AS at,
         CASE WHEN last_action <> 'delete' THEN document END AS item
-    FROM tasks WHERE owner_id = %(owner_id)s
+    FROM items WHERE owner_id = %(owner_id)s
     UNION ALL
-    SELECT version + 1, %(trashed)s, 'create', now(), document FROM tasks
+    SELECT version + 1, 'task', %(trashed)s, 'create', now(), document FROM tasks
     WHERE owner_id = %(owner_id)s AND id = %(done)s
 ) AS entry
 LEFT JOIN ledger_entries AS before
@@ -170,6 +232,8 @@ class OwnerState:
     done: UUID = DONE
     trashed: UUID = TRASHED
     old_trashed: UUID = OLD_TRASHED
+    done_due: str | None = None  # of the task in a list that is in the trash
+    done_priority: int = 3
 
 
 FULL, BARE = OwnerState(), OwnerState(is_bare=True)
@@ -190,6 +254,7 @@ PAIRS = (
     (FULL, FULL),
     (BARE, FULL),
     (FULL, OTHER),
+    (OwnerState(done_due="2026-10-07", done_priority=0), OTHER),
     (OTHER, FULL),
     (FULL, OwnerState(pruned=1)),
     (OwnerState(has_entries=False, pruned=2), FULL),
@@ -217,13 +282,19 @@ PARAMETERS: Mapping[str, Any] = {
     "before": datetime.now(UTC) - timedelta(days=30),
     "key": "key",
     "since": 0,
+    "ids": [TASK],
+    "label_id": TASK,
+    "anchor_id": DONE,
+    "name_keys": [hashlib.sha256(str(TASK).encode()).digest()],
+    "from_version": 0,
+    "to_version": LAST,
     "tasks": orjson.dumps(
         [
             {"ordinal": 1, "id": MADE, "title": "made", "title_folded": "made",
-             "description_folded": "", "created_at": FUTURE, "updated_at": FUTURE,
-             "action": "create"},
+             "description_folded": "", "priority": 0, "label_ids": [], "created_at": FUTURE,
+             "updated_at": FUTURE, "action": "create"},
             {"ordinal": 2, "id": TASK, "title": "changed", "title_folded": "changed",
-             "description_folded": "", "created_at": FUTURE,
+             "description_folded": "", "priority": 0, "label_ids": [], "created_at": FUTURE,
              "updated_at": FUTURE + timedelta(seconds=1), "action": "update"},
         ]
     ).decode(),
@@ -231,15 +302,42 @@ PARAMETERS: Mapping[str, Any] = {
 PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "auth/register": [{"owner_id": UUID(int=0xC0DE)}],
     "auth/start_session": [{"session_id": UUID(int=99), "token_hash": b"n" * 32}],
-    "seed/store_tasks": [{"after_version": 5}],
+    "seed/store_tasks": [{"after_version": 17}],
+    "seed/store_lists": [{"after_version": 17}],
+    "seed/store_labels": [{"after_version": 17}],
     "db/set_owner": [{"owner_id": str(ALICE)}],
-    "tasks/list_by_created_desc": [{"after_id": LAST_ID}],
-    "tasks/list_by_updated_desc": [{"after_version": LAST}],
-    "tasks/list_by_title_desc": [{"after_title": "~", "after_id": LAST_ID}],
-    "ledger/prune_ledger": [
-        {"limit": limit, "before": datetime.now(UTC) + timedelta(days=1)} for limit in (1, 12)
+    "search/list_by_created_desc": [{"after_id": LAST_ID}],
+    "search/list_by_updated_desc": [{"after_version": LAST}],
+    "search/list_by_title_desc": [{"after_title": "~", "after_id": LAST_ID}],
+    "search/list_by_position_desc": [{"after_position": "~", "after_id": LAST_ID}],
+    "search/list_by_due_desc": [
+        {"after_due_at": "infinity", "after_id": LAST_ID, "after_other_id": LAST_ID}
     ],
-    "tasks/restore": [{"id": TRASHED}],
+    "search/list_by_priority_desc": [
+        {"after_priority": 10, "after_id": LAST_ID, "after_other_id": LAST_ID}
+    ],
+    "tasks/create": [UNDATED],
+    "tasks/store": [UNDATED],
+    "tasks/get": [{"id": TASK}, {"id": DONE}],
+    "tasks/update": [{"id": TASK}, {"id": DONE}],
+    "tasks/complete": [{"id": TASK}, {"id": DONE}],
+    "tasks/find_trees": [{"ids": [TASK]}, {"ids": [TRASHED]}, {"ids": [DONE]}],
+    "tasks/set_root": [{"ids": [OLD_TRASHED], "root_id": MADE}],
+    "tasks/move_instants": [
+        {"due_at": [FUTURE], "due_begins_at": [FUTURE], "start_at": [None]},
+    ],
+    "ledger/find_siblings": [
+        {"kind": kind, "anchor_id": anchor, "id": MADE, "list_id": list_id}
+        for kind, list_id in (("task", TASK), ("task", None), ("list", None))
+        for anchor in (TASK, DONE, None)
+    ],
+    "ledger/list_places": [
+        {"kind": kind, "id": MADE, "list_id": list_id}
+        for kind, list_id in (("task", TASK), ("task", None), ("list", None), ("label", None))
+    ],
+    "ledger/prune_ledger": [
+        {"limit": limit, "before": datetime.now(UTC) + timedelta(days=1)} for limit in (1, 40)
+    ],
     "idempotency/store_response": [{"key": "new key"}],
     "ledger/verify_entries": [{"after_version": 0}, {"after_version": 1}],
 }
@@ -247,11 +345,14 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
 PRUNED = ("UPDATE ledgers SET pruned_version = least(version, pruned_version + 1)",)
 BEFORE: Mapping[str, Sequence[LiteralString]] = {
     "ledger/delete_pruned_entries": PRUNED,
-    "tasks/empty_trash": PRUNED,
+    **dict.fromkeys((f"{kind}/empty_trash" for kind in KINDS), PRUNED),
+    "filters/empty_trash": (
+        "UPDATE ledgers SET pruned_version = least(version, pruned_version + 15)",
+    ),
 }
 
 TABLES = (
-    "users", "credentials", "sessions", "known_addresses", "ledgers", "tasks", "ledger_entries",
+    "users", "credentials", "sessions", "known_addresses", "ledgers", *KINDS, "ledger_entries",
     "idempotency_keys",
 )  # fmt: skip
 # xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
@@ -266,6 +367,7 @@ ROWS = {
 }
 UUIDS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ][0-9:.]+(Z|\+00(:00)?)?")
+SECONDS = re.compile(r"(?<=\W)1\d{9}(\.\d+)?(?=\W)")  # since 1970, in facets
 DIGESTS = re.compile(r"\\\\?x[0-9a-f]{64}")
 
 
@@ -367,11 +469,13 @@ def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState
         "old_address": OLD_ADDRESS,
         "request": REQUEST,
     }
-    connection.execute("ALTER TABLE tasks DISABLE TRIGGER tasks_recorded")
+    for table in KINDS:
+        connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_recorded")
     connection.execute(SEED, given)
     connection.execute(ADD_CROWD, given)
-    connection.execute("ALTER TABLE tasks ENABLE TRIGGER tasks_recorded")
-    for version in range(state.offset + 1, state.offset + 6) if state.has_entries else ():
+    for table in KINDS:
+        connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_recorded")
+    for version in range(state.offset + 1, state.offset + 18) if state.has_entries else ():
         connection.execute(ADD_ENTRY, {**given, "version": version})
     connection.execute(SET_HEAD, given)
     if not state.has_tasks:
@@ -403,4 +507,4 @@ def _plain(value: Any) -> str:
     known = {str(UUID(int=number)) for number in range(20)} | {str(ALICE), str(BOB)}
     text = orjson.dumps(value, default=_text, option=orjson.OPT_NON_STR_KEYS).decode()
     text = UUIDS.sub(lambda match: match[0] if match[0] in known else "<id>", text)
-    return DIGESTS.sub("<digest>", TIMES.sub("<time>", text))
+    return DIGESTS.sub("<digest>", SECONDS.sub("<time>", TIMES.sub("<time>", text)))

@@ -141,13 +141,20 @@ def _request_schema(
             )
     if "items" in was and "items" in now:
         yield from _request_schema(before, was["items"], after, now["items"], f"{place}[]")
-    if "discriminator" in was:
-        yield from _variants(before, was, after, now, place)
+    yield from _variants(before, was, after, now, place)
+
+
+def _mapping(schema: Node) -> Mapping[str, str]:
+    """References to the variants of a schema, by the discriminator's value or their own name."""
+    if "discriminator" in schema:
+        return dict(schema["discriminator"]["mapping"])
+    references = [each["$ref"] for each in schema.get("oneOf", ()) if "$ref" in each]
+    return {reference.rpartition("/")[2]: reference for reference in references}
 
 
 def _variants(before: Document, was: Node, after: Document, now: Node, place: str) -> Iterator[str]:
-    present = now.get("discriminator", {}).get("mapping", {})
-    for name, reference in was["discriminator"]["mapping"].items():
+    present = _mapping(now)
+    for name, reference in _mapping(was).items():
         if name not in present:
             yield f"{place} {name} is gone"
         else:

@@ -20,7 +20,8 @@ from app.audit import plans
 from app.config import Config
 from app.db import migrations
 from app.ledger import repository as ledger
-from app.ledger.repository import Change, Item
+from app.ledger.repository import Change, Item, Terms
+from app.search.repository import Wanted, search
 from app.tasks import repository
 from app.values import Origin, Uuid
 
@@ -52,14 +53,8 @@ def measure(url: str, directory: Path, task_id: Uuid) -> None:
     """Times the calls with row security off and on, and prints a line per call."""
     calls: dict[str, Callable[[], object]] = {
         "get a task": lambda: repository.get(OWNER, task_id),
-        "list 50 tasks": lambda: repository.search(
-            OWNER,
-            sort="-created_at",
-            position=None,
-            limit=50,
-            is_completed=None,
-            words=None,
-            known_tags=[],
+        "list 50 tasks": lambda: search(
+            OWNER, Wanted(), sort="-created_at", position=None, limit=50, known_tags=[]
         ),
         "create a task": lambda: change(repository.CREATE, title="cost", description=None),
         "toggle a task": lambda: change(repository.COMPLETE, id=task_id),
@@ -81,7 +76,7 @@ def measure(url: str, directory: Path, task_id: Uuid) -> None:
 
 def change(what: Change, **fields: Any) -> Item:
     """Changes one of OWNER's tasks."""
-    return ledger.change(OWNER, what.prepare(fields), None, ORIGIN)
+    return ledger.change(what.prepare(fields), Terms(OWNER, None, ORIGIN))
 
 
 def connect(url: str, directory: Path, mode: str) -> None:

@@ -7,12 +7,12 @@ import psycopg
 
 ADD = """
     INSERT INTO tasks (
-        owner_id, id, title, title_folded, description, description_folded, created_at, updated_at,
-        version, last_action, request_id
+        owner_id, id, title, title_folded, description, description_folded, position,
+        created_at, updated_at, version, last_action, request_id
     )
     SELECT
-        owner_id, uuidv7_at(at), 'task ' || n, 'task ' || n, repeat('x', 100), repeat('x', 100), at,
-        at, version + n, 'create', 'many'
+        owner_id, uuidv7_at(at), 'task ' || n, 'task ' || n, repeat('x', 100), repeat('x', 100),
+        first_position(version + n), at, at, version + n, 'create', 'many'
     FROM (
         SELECT
             ledgers.owner_id, ledgers.version, n,

@@ -13,7 +13,7 @@ from tests.support.faults.recorder import Call, Outcome, Record
 
 @pytest.fixture
 def records(alice: ApiUser) -> list[Record]:
-    """Alice's three writes: a task is created and changed, and a batch creates two."""
+    """Alice's writes: a task is created and changed, a batch creates two, and a list is created."""
     answers: list[Any] = []
     task = data(alice.post(json={"title": "a"}, headers={"X-Request-Id": "call-0"}))
     answers.append([task])
@@ -21,6 +21,8 @@ def records(alice: ApiUser) -> list[Record]:
     answers.append([data(changed)])
     operations = [{"op": "create", "title": "b"}] * 2
     answers.append(data(alice.batch(*operations, headers={"X-Request-Id": "call-2"}))["results"])
+    mark = {"X-Request-Id": "call-3"}
+    answers.append([data(alice.call("POST", "/api/me/lists", json={"title": "c"}, headers=mark))])
     return [
         Record(
             Call(f"call-{number}", alice.id, "POST", "/", entries=len(written)),
@@ -40,7 +42,7 @@ def records(alice: ApiUser) -> list[Record]:
 @pytest.fixture
 def feed(alice: ApiUser, records: list[Record]) -> Feed:
     """Alice's feed after her writes."""
-    assert len(records) == 3
+    assert len(records) == 4
     return [(each["id"], each["version"], each["deleted"]) for each in data(alice.changes())]
 
 
@@ -61,10 +63,11 @@ def test_a_correct_history_passes(verified: Any, records: list[Record]) -> None:
 
 
 def test_each_contradiction_of_a_write_is_counted(verified: Any, records: list[Record]) -> None:
-    first, second, third = records
+    first, second, third, fourth = records
     assert first.outcome is not None
     changed = replace(first.outcome, results=((first.outcome.results[0][0], 9),))
-    assert verified([replace(first, outcome=changed), second, third]) == Verdict(lost=1)
+    assert verified([replace(first, outcome=changed), second, third, fourth]) == Verdict(lost=1)
+    assert verified([replace(fourth, outcome=changed)]) == Verdict(lost=1)
     refused = replace(first.outcome, fate="refused", status=422, results=())
     assert verified([replace(first, outcome=refused)]) == Verdict(refused_but_executed=1)
     halves = replace(third, call=replace(third.call, entries=1))
@@ -82,6 +85,8 @@ def test_each_contradiction_of_a_write_is_counted(verified: Any, records: list[R
         ("UPDATE ledger_entries SET hash = sha256('') WHERE version = 2", Verdict(broken=1)),
         ("UPDATE ledgers SET hash = sha256('')", Verdict(broken=1)),
         ("UPDATE tasks SET title = 'spoilt' WHERE version = 3", Verdict(mismatched=1)),
+        ("UPDATE lists SET title = 'spoilt'", Verdict(mismatched=1)),
+        ("DELETE FROM lists", Verdict(mismatched=1, wrong_feeds=1)),
         ("DELETE FROM tasks WHERE version = 4", Verdict(mismatched=1, wrong_feeds=1)),
     ],
 )

@@ -17,10 +17,13 @@ from tests.support.api_user import ApiUser, register
 from tests.support.databases import VOLATILE_SETTINGS
 from tests.support.faults.proxy import Proxy, proxied
 from tests.support.group_commit import READS, WRITES, run_as_group
+from tests.support.items import NAMES, Items
 
 STATEMENT = re.compile(r" LOG:  (?:statement|execute [^:]*): (?:/\* (sql/\S+) \*/)?(.*)")
 ENDED_SESSIONS = "sql/auth/list_ended_sessions.sql"  # read once a second by any request
 SET_OWNER = "sql/db/set_owner.sql"
+OTHERS = ("list", "label", "filter")  # kinds of items besides tasks
+FIELDS = {"list": {}, "label": {}, "filter": {"query": "overdue"}}
 SET_GROUP_TIMEOUTS = "sql/db/set_group_timeouts.sql"
 
 
@@ -96,7 +99,11 @@ def account(
 def prepare(account: Account) -> None:
     """Prepares every statement, as its first use on a connection takes two round trips."""
     task = account.user.create()["id"]
-    for method, path, options in requests(task).values():
+    calls = [*requests(task).values(), *changes_among_others(task).values()]
+    for kind in OTHERS:
+        item = Items(account.user, kind).create()["id"]
+        calls += [*requests_of(kind, item).values(), *changes_of(kind, item).values()]
+    for method, path, options in calls:
         assert account.call(method, path, **options).status_code < 300
     for operations in batches():
         assert account.call("POST", "/batch", json=operations).status_code == 200
@@ -114,10 +121,42 @@ def requests(task: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
         "toggle": ("PATCH", f"/tasks/{task}/complete", {}),
         "complete": ("PATCH", f"/tasks/{task}/complete", {"json": {"is_completed": True}}),
         "history": ("GET", f"/tasks/{task}/history", {}),
-        "delete": ("DELETE", f"/tasks/{task}", {}),
         "trash": ("GET", "/tasks/trash", {}),
-        "restore": ("POST", f"/tasks/{task}/restore", {}),
         "changes": ("GET", "/changes", {}),
+    }
+
+
+def requests_of(kind: str, item: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """The same of lists, labels or filters."""
+    path = f"/{kind}s"
+    return {
+        "list": ("GET", path, {}),
+        "create": ("POST", path, {"json": FIELDS[kind] | {NAMES[kind]: uuid4().hex}}),
+        "get": ("GET", f"{path}/{item}", {}),
+        "history": ("GET", f"{path}/{item}/history", {}),
+        "trash": ("GET", f"{path}/trash", {}),
+        "changes": ("GET", f"/changes?kind={kind}", {}),
+    }
+
+
+def changes_of(kind: str, item: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """The changes of an item of these kinds that read it, in an order in which all succeed."""
+    path = f"/{kind}s/{item}"
+    return {
+        "update": ("PATCH", path, {"json": {NAMES[kind]: uuid4().hex}}),
+        "move": ("POST", f"{path}/move", {"json": {"before": None}}),
+        "delete": ("DELETE", path, {}),
+        "restore": ("POST", f"{path}/restore", {}),
+    }
+
+
+def changes_among_others(task: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """The changes that read a task's tree and neighbours, in an order in which all succeed."""
+    return {
+        "due": ("PATCH", f"/tasks/{task}", {"json": {"due": "2026-10-07"}}),
+        "delete": ("DELETE", f"/tasks/{task}", {}),
+        "restore": ("POST", f"/tasks/{task}/restore", {}),
+        "create": ("POST", "/tasks", {"json": {"title": "a", "due": "2026-10-07"}}),
     }
 
 
@@ -135,7 +174,60 @@ def test_a_request_is_one_statement_and_one_round_trip(account: Account) -> None
         statements, trips = account.cost(method, path, status, **options)
         assert (len(statements), trips) == (len(set_owner) + 1, 1), (name, statements)
         assert statements[:-1] == set_owner, name
-        assert statements[-1].startswith(("sql/tasks/", "sql/ledger/")), name
+        assert statements[-1].startswith(("sql/tasks/", "sql/ledger/", "sql/search/")), name
+
+
+@pytest.mark.proves("RUN-23")
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_request_for_other_kinds_is_one_statement_and_one_round_trip(
+    account: Account, kind: str
+) -> None:
+    item = Items(account.user, kind).create()["id"]
+    set_owner = [SET_OWNER] if account.row_security == "on" else []
+    for name, (method, path, options) in requests_of(kind, item).items():
+        status = 201 if name == "create" else 200
+        statements, trips = account.cost(method, path, status, **options)
+        assert (len(statements), trips) == (len(set_owner) + 1, 1), (name, statements)
+        assert statements[:-1] == set_owner, name
+        assert statements[-1].startswith((f"sql/{kind}s/", "sql/ledger/")), name
+
+
+@pytest.mark.proves("RUN-23", "LEDGER-8")
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_change_of_another_kind_locks_the_ledger_before_it_reads_the_item(
+    account: Account, kind: str
+) -> None:
+    item = Items(account.user, kind).create()["id"]
+    for name, (method, path, options) in changes_of(kind, item).items():
+        statements, trips = account.cost(method, path, 200, **options)
+        counted = [each for each in statements if each != SET_OWNER]
+        assert counted[:2] == ["BEGIN", "sql/ledger/lock_ledger.sql"], name
+        assert f"sql/{kind}s/find.sql" in counted[2:], name
+        assert counted[-1] == "COMMIT", name
+        assert trips == len(counted) <= 7, (name, counted)
+
+
+@pytest.mark.proves("RUN-23", "LEDGER-8")
+def test_a_change_among_others_locks_the_ledger_before_it_reads_them(account: Account) -> None:
+    task = account.user.create()["id"]
+    lock, read = "sql/ledger/lock_ledger.sql", "sql/tasks/find_trees.sql"
+    zone, store, create = (
+        "sql/auth/get_time_zone.sql",
+        "sql/tasks/store.sql",
+        "sql/tasks/create.sql",
+    )
+    expected = {
+        "due": [lock, read, zone, store],
+        "delete": [lock, read, store],
+        "restore": [lock, read, store],
+        "create": [lock, zone, create],
+    }
+    for name, (method, path, options) in changes_among_others(task).items():
+        status = 201 if name == "create" else 200
+        statements, trips = account.cost(method, path, status, **options)
+        counted = [each for each in statements if each != SET_OWNER]
+        assert counted == ["BEGIN", *expected[name], "COMMIT"], name
+        assert trips == len(counted), name
 
 
 @pytest.mark.proves("RUN-25")
@@ -157,7 +249,7 @@ def test_a_group_of_requests_is_one_round_trip(account: Account, kind: str) -> N
 @pytest.mark.proves("RUN-23")
 def test_a_404_is_one_statement_and_one_round_trip(account: Account) -> None:
     count = 2 if account.row_security == "on" else 1
-    for method, path in (("GET", ""), ("DELETE", ""), ("PATCH", "/complete"), ("GET", "/history")):
+    for method, path in (("GET", ""), ("PATCH", "/complete"), ("GET", "/history")):
         statements, trips = account.cost(method, f"/tasks/{uuid4()}{path}", 404)
         assert (len(statements), trips) == (count, 1), (method, path, statements)
 
@@ -171,11 +263,12 @@ def test_a_401_and_a_422_run_no_statement(account: Account) -> None:
 
 @pytest.mark.proves("RUN-23")
 @pytest.mark.parametrize("number", [0, 1], ids=["one operation", "100 operations"])
-def test_a_batch_of_any_size_takes_four_round_trips(account: Account, number: int) -> None:
-    """BEGIN, the lock, all operations in one pipeline, and COMMIT."""
+def test_a_batch_of_any_size_takes_six_round_trips(account: Account, number: int) -> None:
+    """BEGIN, the lock, a savepoint, all operations in one pipeline, its release, and COMMIT."""
     batch = batches()[number]
     set_owner = [SET_OWNER] if account.row_security == "on" else []
     changes = ["sql/tasks/create.sql"] * len(batch["operations"])
     locked = [*set_owner, "sql/ledger/lock_ledger.sql"]
-    expected = ["BEGIN", *locked, *set_owner, *changes, "COMMIT"]
-    assert account.cost("POST", "/batch", 200, json=batch) == (expected, 4)
+    expected = ["BEGIN", *locked, "SAVEPOINT", *set_owner, *changes, "RELEASE", "COMMIT"]
+    statements, trips = account.cost("POST", "/batch", 200, json=batch)
+    assert ([each.partition(" ")[0] for each in statements], trips) == (expected, 6)

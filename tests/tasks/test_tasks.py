@@ -22,6 +22,15 @@ FIELDS = [
     "description",
     "is_completed",
     "completed_at",
+    "list_id",
+    "parent_id",
+    "position",
+    "priority",
+    "label_ids",
+    "due",
+    "start",
+    "time_zone",
+    "due_at",
     "created_at",
     "updated_at",
     "version",
@@ -51,6 +60,9 @@ def test_create_returns_the_whole_task(alice: ApiUser) -> None:
     assert list(task) == FIELDS
     assert (task["title"], task["description"]) == ("Buy milk", "two litres")
     assert (task["is_completed"], task["completed_at"]) == (False, None)
+    assert (task["priority"], task["label_ids"]) == (0, [])
+    empty = ("list_id", "parent_id", "due", "start", "time_zone", "due_at")
+    assert {task[name] for name in empty} == {None}
     assert (task["owner_id"], task["version"]) == (alice.id, 1)
     assert task["created_at"] == task["updated_at"]
     assert TIME.fullmatch(task["created_at"])

@@ -7,19 +7,29 @@ from typing import TypeVar
 from client import AuthenticatedClient, Client
 from client.api.accounts import log_in, log_out, register
 from client.api.items import list_changes
-from client.api.tasks import complete_task, create_task, list_tasks
+from client.api.labels import create_label
+from client.api.lists import create_list
+from client.api.tasks import complete_task, create_task, list_tasks, update_task
 from client.models import (
     ChangeFeed,
     Completion,
     Credentials,
     EmptyAnswer,
     Failure,
+    Label,
+    LabelAnswer,
+    ListAnswer,
+    NewLabel,
+    NewList,
     NewTask,
     RefreshToken,
     Registration,
+    SavedFilter,
     SessionAnswer,
     Task,
     TaskAnswer,
+    TaskChanges,
+    TaskList,
     TaskPage,
     UserAnswer,
 )
@@ -48,10 +58,40 @@ def list_all(client: AuthenticatedClient) -> list[Task]:
         cursor = page.meta.next_cursor
 
 
+def plan(client: AuthenticatedClient, task: Task) -> list[Task]:
+    """Gives the task a list, a label and a due date; returns the tasks with all of these."""
+    home = expect(ListAnswer, create_list.sync("me", client=client, body=NewList("Home"))).data
+    errand = expect(
+        LabelAnswer, create_label.sync("me", client=client, body=NewLabel("Errand"))
+    ).data
+    changes = TaskChanges(list_id=home.id, label_ids=[errand.id], due="2026-10-07T09:00")
+    expect(TaskAnswer, update_task.sync("me", task.id, client=client, body=changes))
+    page = expect(
+        TaskPage,
+        list_tasks.sync(
+            "me",
+            client=client,
+            list_id=str(home.id),
+            label=[errand.id],
+            due_from="2026-10-07",
+            due_to="2026-10-07",
+        ),
+    )
+    return list(page.data)
+
+
+def name(item: Task | TaskList | Label | SavedFilter | None) -> str | None:
+    """What the item is called."""
+    if item is None:
+        return None
+    return str(item.name if isinstance(item, Label) else item.title)
+
+
 def tour(url: str, email: str) -> dict[str, object]:
-    """Creates, lists, completes and synchronises tasks as a new user; returns the results."""
+    """Creates, plans, completes and synchronises tasks as a new user; returns the results."""
     public = Client(base_url=url)
-    expect(UserAnswer, register.sync(client=public, body=Registration(email, PASSWORD)))
+    account = Registration(email, PASSWORD, time_zone="Europe/Madrid")
+    expect(UserAnswer, register.sync(client=public, body=account))
     session = expect(
         SessionAnswer, log_in.sync(client=public, body=Credentials(email, PASSWORD))
     ).data
@@ -64,6 +104,7 @@ def tour(url: str, email: str) -> dict[str, object]:
         for title in ("one", "two", "three", "four", "five")
     ]
     titles = [task.title for task in list_all(client)]
+    planned = plan(client, made[1])
     known = expect(ChangeFeed, list_changes.sync("me", client=client, limit=1)).meta
     first = made[0]
     completed = expect(
@@ -80,8 +121,9 @@ def tour(url: str, email: str) -> dict[str, object]:
     expect(EmptyAnswer, log_out.sync(client=public, body=RefreshToken(session.refresh_token)))
     return {
         "listed": titles,
+        "planned": [{"title": task.title, "due": task.due} for task in planned],
         "completed": completed.is_completed,
-        "changed": [change.item.title if change.item else None for change in feed.data],
+        "changed": [name(change.item) for change in feed.data],
         "version": feed.meta.version,
     }
 

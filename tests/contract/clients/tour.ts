@@ -3,6 +3,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./api.js";
 
 type Task = components["schemas"]["Task"];
+type Item = components["schemas"]["Change"]["item"];
 
 const baseUrl = process.argv[2] ?? "";
 const client = createClient<paths>({ baseUrl });
@@ -14,7 +15,8 @@ function expect<T>(response: { data?: T; error?: unknown }): T {
 }
 
 const credentials = { email: process.argv[3] ?? "", password: "seven quiet rivers" };
-expect(await client.POST("/api/auth/register", { body: credentials }));
+const account = { ...credentials, time_zone: "Europe/Madrid" };
+expect(await client.POST("/api/auth/register", { body: account }));
 const session = expect(await client.POST("/api/auth/login", { body: credentials })).data;
 client.use({
   onRequest({ request }) {
@@ -40,6 +42,31 @@ do {
   cursor = page.meta.next_cursor;
 } while (cursor !== null);
 
+const home = expect(
+  await client.POST("/api/{user_id}/lists", { params: { path: me }, body: { title: "Home" } }),
+).data;
+const errand = expect(
+  await client.POST("/api/{user_id}/labels", { params: { path: me }, body: { name: "Errand" } }),
+).data;
+const second = made[1];
+if (second === undefined) throw new Error("no second task was created");
+expect(
+  await client.PATCH("/api/{user_id}/tasks/{task_id}", {
+    params: { path: { ...me, task_id: second.id } },
+    body: { list_id: home.id, label_ids: [errand.id], due: "2026-10-07T09:00" },
+  }),
+);
+const day = "2026-10-07";
+const query = { list_id: home.id, label: [errand.id], due_from: day, due_to: day };
+const planned = expect(
+  await client.GET("/api/{user_id}/tasks", { params: { path: me, query } }),
+).data;
+
+function name(item: Item): string | null {
+  if (item === null) return null;
+  return "name" in item ? item.name : item.title;
+}
+
 const known = expect(
   await client.GET("/api/{user_id}/changes", { params: { path: me, query: { limit: 1 } } }),
 ).meta;
@@ -60,8 +87,9 @@ expect(await client.POST("/api/auth/logout", { body: { refresh_token: session.re
 console.log(
   JSON.stringify({
     listed: listed.map((task) => task.title),
+    planned: planned.map((task) => ({ title: task.title, due: task.due })),
     completed: completed.is_completed,
-    changed: feed.data.map((change) => change.item?.title ?? null),
+    changed: feed.data.map((change) => name(change.item)),
     version: feed.meta.version,
   }),
 );

@@ -12,6 +12,10 @@ from hypothesis import strategies as st
 
 CANONICAL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PRINTABLE = re.compile(r"[ -~]{1,255}")
+ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+STORABLE = re.compile("[^\\0\ud800-\udfff]{1,1000}")
+FILTERS = ("overdue", "due < +7d or no due", "not completed and priority <= 4", 'title = "a"')
+FEW_LABELS = 2
 PASSWORD = "seven quiet rivers"
 OWN_ADDRESS = "127.0.0.2"  # the login throttle blocks that of the search
 TOKEN_USE = 300.0  # seconds; an access token is valid for longer
@@ -77,10 +81,42 @@ def map_headers(_context: Any, headers: dict[str, Any] | None) -> Any:
 
 
 @schemathesis.hook
-def map_body(_context: Any, body: Any) -> Any:
-    """Replaces 7.0 by 7: JSON Schema accepts it as an integer, the service does not."""
+def map_query(_context: Any, query: dict[str, Any] | None) -> Any:
+    """Replaces most values that could not be valid by chance."""
+    found = {name: valid(name, value, "none") for name, value in (query or {}).items()}
+    return found or query
+
+
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:
+    """Replaces most values that could not be valid by chance, and 7.0 by 7.
+
+    JSON Schema accepts 7.0 as an integer, the service does not.
+    """
     if isinstance(body, dict):
-        return {name: map_body(_context, value) for name, value in body.items()}
+        return {name: map_body(context, valid(name, value)) for name, value in body.items()}
     if isinstance(body, list):
-        return [map_body(_context, value) for value in body]
+        return [map_body(context, value) for value in body]
     return int(body) if isinstance(body, float) and body.is_integer() else body
+
+
+def valid(name: str, value: Any, nothing: str | None = None) -> Any:
+    """The value, or a valid one in place of one that fits the schema.
+
+    `nothing` stands for no item.
+    """
+    if name == "label_ids" and isinstance(value, list) and all(map(is_id, value)):
+        return value if len(value) > FEW_LABELS else []
+    if not isinstance(value, str):
+        return value
+    if name == "time_zone" and ZONE.fullmatch(value):
+        return "Europe/Madrid" if len(value) % 2 else "America/New_York"
+    if name in ("filter", "query") and STORABLE.fullmatch(value) and len(value) % 4:
+        return FILTERS[len(value) % len(FILTERS)]
+    is_other = name in ("list_id", "parent_id", "after", "before") and is_id(value)
+    return nothing if is_other and value[-1] > "3" else value
+
+
+def is_id(value: Any) -> bool:
+    """Whether it is an id, which of no item but by chance."""
+    return isinstance(value, str) and CANONICAL_UUID.fullmatch(value) is not None

@@ -45,9 +45,9 @@ MISMATCHED = """
         SELECT owner_id, pruned_version FROM ledgers
     ) AS ledger USING (owner_id) WHERE version > pruned_version) AS present
     FULL JOIN (
-        SELECT DISTINCT ON (owner_id, item_id)
+        SELECT DISTINCT ON (owner_id, kind, item_id)
             owner_id, kind, item_id AS id, version, action, item
-        FROM ledger_entries ORDER BY owner_id, item_id, version DESC
+        FROM ledger_entries ORDER BY owner_id, kind, item_id, version DESC
     ) AS entry USING (owner_id, kind, id)
     WHERE present.version IS DISTINCT FROM entry.version
         OR present.last_action IS DISTINCT FROM entry.action

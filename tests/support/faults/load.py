@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
 from time import monotonic
 from types import TracebackType
@@ -19,6 +20,11 @@ from tests.support.server import Server
 TIMEOUT = 15.0  # seconds without a response that count as a hang
 PAUSE = 0.005  # seconds between two calls of one client
 TASKS, BATCH, FEED = "/api/me/tasks", "/api/me/batch", "/api/me/changes"
+OTHERS = {  # the paths of other kinds of items, with the name of an item and its other fields
+    "/api/me/lists": ("title", {}),
+    "/api/me/labels": ("name", {}),
+    "/api/me/filters": ("title", {"query": "not completed"}),
+}
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,7 @@ class VirtualUser:
     tasks: list[str] = field(default_factory=list)
     trash: list[str] = field(default_factory=list)
     sync_token: str | None = None
+    planned: datetime = datetime(2026, 10, 7)  # noqa: DTZ001  # a local time
     calls: int = 0
 
     def step(self) -> Outcome:
@@ -155,8 +162,9 @@ class VirtualUser:
             [
                 self._create, self._update, self._toggle, self._delete,
                 self._restore, self._batch, self._get, self._list, self._feed,
+                self._plan, self._create_other, self._list_others,
             ],
-            [20, 15, 15, 6, 3, 3, 20, 12, 6],
+            [20, 15, 15, 6, 3, 3, 20, 12, 6, 5, 5, 3],
         )[0]  # fmt: skip
         return action()
 
@@ -168,6 +176,20 @@ class VirtualUser:
 
     def _toggle(self) -> Call:
         return self._write("PATCH", f"{self._any_task()}/complete")
+
+    def _plan(self) -> Call:
+        """A change in a transaction of several statements, each to another time."""
+        self.planned += timedelta(minutes=1)
+        due = {"due": f"{self.planned:%Y-%m-%dT%H:%M:%S}", "time_zone": "Asia/Tokyo"}
+        return self._write("PATCH", self._any_task(), due)
+
+    def _create_other(self) -> Call:
+        path = self.random.choice([*OTHERS])
+        name, fields = OTHERS[path]
+        return self._write("POST", path, {name: uuid4().hex, **fields})
+
+    def _list_others(self) -> Call:
+        return self._read(f"{self.random.choice([*OTHERS])}?limit=20")
 
     def _delete(self) -> Call:
         return self._write("DELETE", self._any_task())
@@ -213,7 +235,7 @@ class VirtualUser:
             return
         if call.method == "DELETE":
             self.trash.append(target)
-        elif call.method == "POST":
+        elif call.method == "POST" and call.path not in OTHERS:
             self.tasks.extend(item_id for item_id, _ in outcome.results)
             del self.tasks[:-200]
 

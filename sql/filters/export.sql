@@ -1,0 +1,9 @@
+-- Reads all filters outside the trash in their order; run through a server-side cursor.
+-- No row: there are no filters.
+-- @reads
+-- @param owner_id uuid
+-- @returns document json
+SELECT document
+FROM filters
+WHERE owner_id = %(owner_id)s AND deleted_at IS NULL
+ORDER BY position, id

@@ -1,0 +1,9 @@
+-- Reads a filter.
+-- No row: no such filter.
+-- @reads
+-- @param owner_id uuid
+-- @param id uuid
+-- @returns id uuid, version bigint, document json
+SELECT id, version, document
+FROM filters
+WHERE owner_id = %(owner_id)s AND id = %(id)s AND deleted_at IS NULL

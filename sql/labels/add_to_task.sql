@@ -1,0 +1,31 @@
+-- Gives a task a label, in the order of ids; the caller has locked the ledger.
+-- No row: no such task.
+-- @writes
+-- @param owner_id uuid
+-- @param label_id uuid
+-- @param request_id text
+-- @param session_id uuid
+-- @param id uuid
+-- @returns is_expected boolean, id uuid null, version bigint null, document json null
+WITH ledger AS (
+    SELECT version + 1 AS version, next_change_at(changed_at) AS at
+    FROM ledgers
+    WHERE owner_id = %(owner_id)s
+    FOR UPDATE
+)
+
+UPDATE tasks
+SET
+    label_ids = ARRAY(
+        SELECT label.id
+        FROM unnest(array_append(tasks.label_ids, %(label_id)s)) AS label (id)
+        ORDER BY label.id
+    ),
+    updated_at = ledger.at,
+    version = ledger.version,
+    last_action = 'update',
+    request_id = %(request_id)s,
+    session_id = %(session_id)s
+FROM ledger
+WHERE tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s
+RETURNING TRUE AS is_expected, tasks.id, tasks.version, tasks.document
