@@ -177,8 +177,13 @@ class _Prover:
             scope.ctes[cte.ctename] = self.query(cte.ctequery, scope, scope.outer)
 
     def _set_operation(self, scope: Scope, assumed: Collection[int]) -> Collection[int]:
-        """The columns that are the owner's id in all branches, which are the relations."""
-        branches = [relation.subquery for relation in scope.query.rtable]
+        """The columns that are the owner's id in all branches.
+
+        In a view, PostgreSQL 15 has further relations, for OLD and NEW.
+        """
+        parts = nodes_in(scope.query.setOperations)
+        numbers = [part.rtindex for part in parts if part.label == "RANGETBLREF"]
+        branches = [scope.query.rtable[number - 1].subquery for number in numbers]
         owned = [set(self.query(each, scope, scope.outer, assumed)) for each in branches]
         self._clauses(scope)
         return set.intersection(*owned)

@@ -332,7 +332,7 @@ def test_the_order_is_that_of_bytes_in_a_database_of_czech_words(
                 connection.execute("SET session_replication_role = replica")
                 for letter, place in zip("ABCD", ("c", "ch", "d", "i"), strict=True):
                     change = f"UPDATE {kind}s SET position = %s WHERE id = %s".encode()
-                    connection.execute(change, [place, ids[letter]])
+                    connection.execute(change, [f"{'0' * 12}{place}", ids[letter]])
             assert order(items) == "ABCD"
             items.move(ids["D"], after=ids["A"])
             items.move(ids["C"], before=ids["B"])
