@@ -72,7 +72,7 @@ def plan(client: AuthenticatedClient, task: Task) -> list[Task]:
             "me",
             client=client,
             list_id=str(home.id),
-            label=[errand.id],
+            label=[str(errand.id)],
             due_from="2026-10-07",
             due_to="2026-10-07",
         ),
