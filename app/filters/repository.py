@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app import db
-from app.errors import NotFound
 from app.ledger.repository import (
     Call,
     Change,
@@ -18,6 +17,7 @@ from app.ledger.repository import (
     States,
     Written,
     page_by_position,
+    read_item,
 )
 from app.values import Page, Uuid
 
@@ -59,10 +59,7 @@ RESTORE = Change(lambda fields: STATES.restore(fields["id"]))
 
 def get(owner_id: Uuid, filter_id: Uuid | None) -> Item:
     """The filter; raises NotFound where the owner has no such filter outside the trash."""
-    row = db.fetch_one(GET, {"owner_id": owner_id, "id": filter_id}, grouped=True)
-    if row is None:
-        raise NotFound
-    return Item(*row)
+    return read_item(GET, owner_id, filter_id)
 
 
 def search(

@@ -8,7 +8,13 @@ from typing import Any
 import psycopg
 
 from app import db
-from app.errors import AppError, NameTaken, NotFound, PreconditionFailed
+from app.errors import (
+    NO_SUCH_ITEM,
+    NameTaken,
+    NotFound,
+    PreconditionFailed,
+    ValidationFailed,
+)
 from app.ledger import repository as ledger
 from app.ledger.repository import Change, Document, Fields, Item, PreparedChange, Terms, Written
 from app.values import Origin, Uuid
@@ -119,15 +125,15 @@ def _naming(ordinal: int) -> Iterator[None]:
     try:
         yield
     except NotFound as error:
-        raise NotFound(details=_details(ordinal, ("id", "There is no such item."))) from error
+        raise NotFound(details=_details(ordinal, ("id", NO_SUCH_ITEM))) from error
     except PreconditionFailed as error:
         details = _details(ordinal, ("if_version", "The item has another version."))
         raise PreconditionFailed(details=details) from error
     except psycopg.errors.UniqueViolation as error:
         raise NameTaken(details=_details(ordinal, ("name", "Is taken."))) from error
-    except AppError as error:
+    except ValidationFailed as error:
         broken = [(detail["field"], detail["message"]) for detail in error.details]
-        raise type(error)(details=_details(ordinal, *broken)) from error
+        raise ValidationFailed(details=_details(ordinal, *broken)) from error
 
 
 def _details(ordinal: int, *broken: tuple[str, str]) -> list[dict[str, str]]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app import db
-from app.errors import NotFound
 from app.ledger.repository import (
     Call,
     Change,
@@ -22,6 +21,7 @@ from app.ledger.repository import (
     change,
     lock,
     page_by_position,
+    read_item,
     write_each,
 )
 from app.values import Page, Uuid, nfkc_casefold
@@ -164,10 +164,7 @@ def make(terms: Terms, names: Mapping[bytes, str]) -> list[Uuid]:
 
 def get(owner_id: Uuid, label_id: Uuid | None) -> Item:
     """The label; raises NotFound where the owner has no such label outside the trash."""
-    row = db.fetch_one(GET, {"owner_id": owner_id, "id": label_id}, grouped=True)
-    if row is None:
-        raise NotFound
-    return Item(*row)
+    return read_item(GET, owner_id, label_id)
 
 
 def search(

@@ -6,6 +6,9 @@ from app.http.fields import StrictSchema, Text
 from app.ledger.schemas import Changes, Color, Target
 
 
+MOST_LABELS = 50  # of one task
+
+
 def name(**options: Any) -> Text:
     """A label's name: 1 to 100 characters, trimmed."""
     return Text(1, 100, trim=True, **options)

@@ -254,6 +254,14 @@ class Change:
         return self.build(self.complete(fields))
 
 
+def read_item(statement: db.Statement[FoundItem], owner_id: Uuid, item_id: Uuid | None) -> Item:
+    """The item that a kind's statement finds; raises NotFound where there is none."""
+    row = db.fetch_one(statement, {"owner_id": owner_id, "id": item_id}, grouped=True)
+    if row is None:
+        raise NotFound
+    return Item(*row)
+
+
 def change(what: PreparedChange, terms: Terms) -> Item:
     """Changes an item; raises NotFound, or PreconditionFailed at a version that is not expected."""
     if what.call is not None:

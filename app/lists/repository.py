@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app import db
-from app.errors import NotFound
 from app.ledger.repository import (
     Call,
     Change,
@@ -18,6 +17,7 @@ from app.ledger.repository import (
     States,
     Written,
     page_by_position,
+    read_item,
 )
 from app.values import Page, Uuid, fold
 
@@ -81,10 +81,7 @@ RESTORE = Change(lambda fields: STATES.restore(fields["id"]))
 
 def get(owner_id: Uuid, list_id: Uuid | None) -> Item:
     """The list; raises NotFound where the owner has no such list outside the trash."""
-    row = db.fetch_one(GET, {"owner_id": owner_id, "id": list_id}, grouped=True)
-    if row is None:
-        raise NotFound
-    return Item(*row)
+    return read_item(GET, owner_id, list_id)
 
 
 def exists(owner_id: Uuid, list_id: Uuid) -> bool:

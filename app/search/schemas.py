@@ -15,12 +15,12 @@ from app.http.fields import (
     Text,
     Zone,
 )
+from app.labels.schemas import MOST_LABELS
 from app.ledger.schemas import PageQuery
 from app.search.repository import SORTS
 from app.values import Uuid, canonical_uuid
 
 LONGEST_FILTER = 1000  # characters
-MOST_LABELS = 50
 NONE: Literal["none"] = "none"
 
 

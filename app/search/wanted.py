@@ -7,7 +7,15 @@ from typing import Any
 from app import zones
 from app.auth.repository import get_time_zone
 from app.errors import NotFound, ValidationFailed
-from app.filtering import Compiled, FilterError, compile_filter, conjunction, parameters, parse
+from app.filtering import (
+    Compiled,
+    Filter,
+    FilterError,
+    compile_filter,
+    conjunction,
+    parameters,
+    parse,
+)
 from app.lists import repository as lists
 from app.search import repository
 from app.search.repository import Wanted
@@ -15,6 +23,7 @@ from app.search.schemas import NONE, explained
 from app.values import Uuid, fold
 
 ZONED = ("due_from", "due_to", "filter", "overdue")  # parameters that need the owner's zone
+NOT_OVERDUE = parse("not overdue")
 
 
 def wanted(owner_id: Uuid, query: Mapping[str, Any]) -> Wanted:
@@ -27,7 +36,8 @@ def wanted(owner_id: Uuid, query: Mapping[str, Any]) -> Wanted:
     if list_id is not None and not lists.exists(owner_id, list_id):
         raise NotFound
     zone_name, now, text = _zone(owner_id, query), datetime.now(UTC), query["filter"]
-    filters = [*([text] if text else ()), *(["not overdue"] if query["overdue"] is False else ())]
+    given = None if text is None else parse(text)
+    filters = [*([given] if given else ()), *([NOT_OVERDUE] if query["overdue"] is False else ())]
     parts = [_compiled(owner_id, each, zone_name, now) for each in filters]
     simple = _simple(query, list_id, zone_name, now)
     present = parts if simple is None else [simple, *parts]
@@ -35,8 +45,8 @@ def wanted(owner_id: Uuid, query: Mapping[str, Any]) -> Wanted:
         filter=conjunction(*present) if present else None,
         words=query["q"],
         list_id=list_id,
-        has_expression=text is not None,
-        is_timeless=query["overdue"] is None and (text is None or not parse(text).is_relative),
+        has_expression=given is not None,
+        is_timeless=query["overdue"] is None and (given is None or not given.is_relative),
     )
 
 
@@ -74,9 +84,8 @@ def _bound(given: date | datetime | None, of_day: Any, zone_name: str) -> dateti
     return bound
 
 
-def _compiled(owner_id: Uuid, text: str, zone_name: str, now: datetime) -> Compiled:
+def _compiled(owner_id: Uuid, filtered: Filter, zone_name: str, now: datetime) -> Compiled:
     """The filter with the ids of what it names; raises ValidationFailed."""
-    filtered = parse(text)
     needs_names = filtered.labels or filtered.lists
     named = repository.find_names(owner_id) if needs_names else []
     try:

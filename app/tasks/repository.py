@@ -30,6 +30,7 @@ from app.ledger.repository import (
     expect,
     find_place,
     lock,
+    read_item,
     unchanged,
     write_each,
 )
@@ -70,10 +71,7 @@ EMPTY_TRASH = db.load("tasks/empty_trash")
 
 def get(owner_id: Uuid, task_id: Uuid | None) -> Item:
     """The task; raises NotFound where the owner has no such task, or its list is in the trash."""
-    row = db.fetch_one(GET, {"owner_id": owner_id, "id": task_id}, grouped=True)
-    if row is None:
-        raise NotFound
-    return Item(*row)
+    return read_item(GET, owner_id, task_id)
 
 
 def follow_zone(owner_id: Uuid) -> None:

@@ -6,11 +6,9 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 
 from app.http.fields import Flag, Integer, LocalTime, StrictSchema, Text, Zone
-from app.labels.schemas import name
+from app.labels.schemas import MOST_LABELS, name
 from app.ledger.schemas import Changes, Move, Reference, Target, description, title
 from app.values import Uuid, canonical_uuid
-
-MOST_LABELS = 50
 
 
 class LabelIds(fields.Field[list[Uuid]]):
