@@ -5,7 +5,6 @@ from typing import Any
 from app.http.fields import StrictSchema, Text
 from app.ledger.schemas import Changes, Color, Target
 
-
 MOST_LABELS = 50  # of one task
 
 
