@@ -198,9 +198,9 @@ KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
     (Choice, lambda it: {"type": "string", "enum": set(it.choices)}),
     (
         tasks.LabelIds | tasks.LabelNames,
-        lambda _: {"type": "array", "maxItems": tasks.MOST_LABELS},
+        lambda _: {"type": "array", "maxItems": labels.MOST_LABELS},
     ),
-    (Repeated, lambda _: {"type": "array", "maxItems": search.MOST_LABELS}),
+    (Repeated, lambda _: {"type": "array", "maxItems": labels.MOST_LABELS}),
     (Spelling, lambda _: {"type": "string"}),
     (
         kinds.Operations,
