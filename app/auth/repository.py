@@ -16,16 +16,19 @@ class User(NamedTuple):
 
     id: Uuid
     email: str
+    email_verified_at: str | None
     time_zone: str
     reminder_time: str
+    mail: bool
     created_at: str
     updated_at: str
 
 
-class TimeZone(NamedTuple):
-    """The zone of an owner's local days."""
+class Clock(NamedTuple):
+    """An owner's zone, and the local time from which reminders of all-day tasks count."""
 
     time_zone: str
+    reminder_time: str
 
 
 class FoundCredential(NamedTuple):
@@ -115,7 +118,7 @@ RECORD_REFUSAL = db.load("auth/record_refusal")
 FIND_CREDENTIAL = db.load("auth/find_credential", FoundCredential)
 GET_CREDENTIAL = db.load("auth/get_credential", Credential)
 GET_USER = db.load("auth/get_user", User)
-GET_TIME_ZONE = db.load("auth/get_time_zone", TimeZone)
+GET_CLOCK = db.load("auth/get_clock", Clock)
 UPDATE_USER = db.load("auth/update_user", User)
 LIST_USERS = db.load("auth/list_users", Account)
 START_SESSION = db.load("auth/start_session")
@@ -201,18 +204,18 @@ def get_user(owner_id: Uuid) -> User | None:
     return db.fetch_one(GET_USER, {"owner_id": owner_id})
 
 
-def get_time_zone(owner_id: Uuid) -> str:
-    """The zone of the owner's local days; raises NotFound where the account is gone."""
-    row = db.fetch_one(GET_TIME_ZONE, {"owner_id": owner_id})
-    if row is None:
+def get_clock(owner_id: Uuid) -> Clock:
+    """The owner's local time; raises NotFound where the account is gone."""
+    clock = db.fetch_one(GET_CLOCK, {"owner_id": owner_id})
+    if clock is None:
         raise NotFound
-    return row.time_zone
+    return clock
 
 
-def update_user(owner_id: Uuid, time_zone: str | None, reminder_time: str | None) -> User | None:
-    """Changes what is not None; returns the account, or None where it is gone."""
-    params = {"owner_id": owner_id, "time_zone": time_zone, "reminder_time": reminder_time}
-    return db.fetch_one(UPDATE_USER, params)
+def update_user(owner_id: Uuid, changes: Mapping[str, Any]) -> User | None:
+    """Changes the settings that are named; returns the account, or None where it is gone."""
+    settings = {"time_zone": None, "reminder_time": None, "mail": None}
+    return db.fetch_one(UPDATE_USER, {**settings, **changes, "owner_id": owner_id})
 
 
 def list_users() -> Iterator[Account]:

@@ -108,14 +108,14 @@ def get_me() -> JsonResponse:
 
 @account.patch("/me")
 def update_me() -> JsonResponse:
-    """Changes settings of the account; what depends on the zone follows it."""
+    """Changes settings of the account; what depends on the clock follows it."""
     body = read_body(USER_CHANGES)
-    user = repository.update_user(owner_id(), body.get("time_zone"), body.get("reminder_time"))
+    user = repository.update_user(owner_id(), body)
     if user is None:
         raise Unauthenticated(invalid=True)
-    if "time_zone" in body:
+    if body.keys() & {"time_zone", "reminder_time"}:
         for kind in current_request().app.extensions["kinds"].values():
-            kind.follow_zone(owner_id())
+            kind.follow_clock(owner_id())
     return success(orjson.dumps(user._asdict()))
 
 

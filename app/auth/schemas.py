@@ -9,7 +9,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from marshmallow import ValidationError, fields, validates_schema
 
 from app.auth.passwords import LONGEST, SHORTEST, is_common
-from app.http.fields import StrictSchema, Text, Zone
+from app.http.fields import Flag, StrictSchema, Text, Zone
 from app.values import IGNORABLE, nfkc_casefold
 
 SHORTEST_EMAIL, LONGEST_EMAIL = 3, 254  # characters; RFC 5321's limit of a path
@@ -117,12 +117,13 @@ class UserChanges(StrictSchema):
 
     time_zone = Zone()
     reminder_time = ClockTime()
+    mail = Flag()
 
     @validates_schema
     def names_a_field(self, data: dict[str, Any], **kwargs: Any) -> None:
         """Requires at least one field."""
         if not data:
-            raise ValidationError("Name at least one of time_zone, reminder_time.")
+            raise ValidationError("Name at least one of time_zone, reminder_time, mail.")
 
 
 class Login(StrictSchema):

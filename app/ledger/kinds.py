@@ -18,14 +18,15 @@ class Operation:
 
 
 def keep_still(_owner_id: Uuid) -> None:
-    """Of a kind without times: nothing of it depends on its owner's zone."""
+    """Of a kind without times: nothing of it depends on its owner's clock."""
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of item: `name` as the ledger has it, `plural` as paths and exports have it.
 
-    `follow_zone` recomputes what depends on the owner's time zone, after it was changed.
+    `follow_clock` recomputes what depends on the owner's time zone and reminder time, after they were
+    changed.
     """
 
     name: str
@@ -33,4 +34,4 @@ class Kind:
     operations: Mapping[str, Operation]
     export: db.Statement[Document]
     empty_trash: db.Statement[db.NoRow]
-    follow_zone: Callable[[Uuid], None] = keep_still
+    follow_clock: Callable[[Uuid], None] = keep_still

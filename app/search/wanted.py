@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from app import zones
-from app.auth.repository import get_time_zone
+from app.auth.repository import get_clock
 from app.errors import NotFound, ValidationFailed
 from app.filtering import (
     Compiled,
@@ -53,7 +53,7 @@ def wanted(owner_id: Uuid, query: Mapping[str, Any]) -> Wanted:
 def _zone(owner_id: Uuid, query: Mapping[str, Any]) -> str:
     """The zone of local days: the one that the query names, or the owner's where it is needed."""
     is_needed = any(query[each] is not None for each in ZONED)
-    return query["time_zone"] or (get_time_zone(owner_id) if is_needed else "")
+    return query["time_zone"] or (get_clock(owner_id).time_zone if is_needed else "")
 
 
 def _simple(

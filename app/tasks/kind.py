@@ -17,5 +17,5 @@ TASK = Kind(
     },
     export=repository.EXPORT,
     empty_trash=repository.EMPTY_TRASH,
-    follow_zone=repository.follow_zone,
+    follow_clock=repository.follow_clock,
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from app import db
-from app.auth.repository import get_time_zone
+from app.auth.repository import get_clock
 from app.errors import NO_SUCH_ITEM, Detail, NotFound, PreconditionFailed, ValidationFailed
 from app.labels import repository as labels
 from app.ledger import positions
@@ -74,7 +74,7 @@ def get(owner_id: Uuid, task_id: Uuid | None) -> Item:
     return read_item(GET, owner_id, task_id)
 
 
-def follow_zone(owner_id: Uuid) -> None:
+def follow_clock(owner_id: Uuid) -> None:
     """Recomputes the instants of floating tasks, which takes no version.
 
     In short transactions, so that other writers go on; one that is interrupted goes on when the
@@ -82,14 +82,14 @@ def follow_zone(owner_id: Uuid) -> None:
     """
     after_id: str | None = FIRST_ID
     while after_id is not None:
-        after_id = _follow_zone(owner_id, after_id)
+        after_id = _follow_clock(owner_id, after_id)
 
 
-def _follow_zone(owner_id: Uuid, after_id: str) -> str | None:
+def _follow_clock(owner_id: Uuid, after_id: str) -> str | None:
     """Recomputes up to RECOMPUTED tasks behind `after_id`; the last one's id, or None."""
     with db.transaction():
         lock(owner_id)
-        zone = get_time_zone(owner_id)
+        zone = get_clock(owner_id).time_zone
         position = {"after_id": after_id, "limit": RECOMPUTED}
         tasks = db.fetch_all(LIST_FLOATING, {"owner_id": owner_id, "time_zone": zone, **position})
         count_recompute(owner_id)  # also without tasks: days begin at other times
@@ -129,6 +129,13 @@ NEW = {
     "label_ids": [],
     **Dates(None, None, None)._asdict(),
     **Instants(None, None, None, None)._asdict(),
+    "recurrence": None,
+    "recurrence_basis": "due",
+    "recurrence_from": None,
+    "recurrence_left": None,
+    "reminders": [],
+    "next_reminder_at": None,
+    "computed_reminder_time": None,
 }
 
 
@@ -251,7 +258,7 @@ class _UnitOfWork:
         dates = Dates(state.due, state.start, state.time_zone)
         if broken := problems(dates):
             raise ValidationFailed(details=broken)
-        zone = "" if dates == (None, None, None) else get_time_zone(self.terms.owner_id)
+        zone = "" if dates == (None, None, None) else get_clock(self.terms.owner_id).time_zone
         return state._replace(**instants(dates, zone)._asdict())
 
     def placed(self, state: State, wanted: Fields) -> State:

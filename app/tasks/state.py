@@ -28,6 +28,13 @@ class State(NamedTuple):
     due_begins_at: datetime | None
     start_at: datetime | None
     computed_zone: str | None
+    recurrence: str | None
+    recurrence_basis: str
+    recurrence_from: str | None
+    recurrence_left: int | None
+    reminders: list[str]
+    next_reminder_at: datetime | None
+    computed_reminder_time: str | None
     is_deleted: bool
     deleted_from: int | None
     is_list_deleted: bool

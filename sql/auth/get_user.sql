@@ -2,10 +2,11 @@
 -- No row: the account is gone.
 -- @reads
 -- @param owner_id uuid
--- @returns id uuid, email text, time_zone text, reminder_time text, created_at text
--- @returns updated_at text
+-- @returns id uuid, email text, email_verified_at text null, time_zone text, reminder_time text
+-- @returns mail boolean, created_at text, updated_at text
 SELECT
-    id, email, time_zone, reminder_time,
+    id, email, utc(email_verified_at) AS email_verified_at, time_zone, reminder_time,
+    wants_mail AS mail,
     utc(created_at) AS created_at, utc(updated_at) AS updated_at
 FROM users
 WHERE id = %(owner_id)s

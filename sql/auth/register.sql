@@ -6,13 +6,14 @@
 -- @param email_key text
 -- @param time_zone text
 -- @param password_hash text
--- @returns id uuid, email text, time_zone text, reminder_time text, created_at text
--- @returns updated_at text
+-- @returns id uuid, email text, email_verified_at text null, time_zone text, reminder_time text
+-- @returns mail boolean, created_at text, updated_at text
 WITH registered AS (
     INSERT INTO users (id, email, email_key, time_zone)
     VALUES (%(owner_id)s, %(email)s, %(email_key)s, %(time_zone)s)
     ON CONFLICT ON CONSTRAINT users_email_key_unique DO NOTHING
-    RETURNING id, email, time_zone, reminder_time, created_at, updated_at
+    RETURNING
+        id, email, email_verified_at, time_zone, reminder_time, wants_mail, created_at, updated_at
 ),
 
 credential AS (
@@ -26,6 +27,7 @@ ledger AS (
 )
 
 SELECT
-    id, email, time_zone, reminder_time,
+    id, email, utc(email_verified_at) AS email_verified_at, time_zone, reminder_time,
+    wants_mail AS mail,
     utc(created_at) AS created_at, utc(updated_at) AS updated_at
 FROM registered

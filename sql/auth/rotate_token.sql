@@ -9,8 +9,8 @@
 -- @param owner_id uuid
 -- @param session_id uuid
 -- @param token_hash bytea
--- @returns id uuid, email text, time_zone text, reminder_time text, created_at text
--- @returns updated_at text
+-- @returns id uuid, email text, email_verified_at text null, time_zone text, reminder_time text
+-- @returns mail boolean, created_at text, updated_at text
 UPDATE sessions
 SET
     token_number = sessions.token_number + 1,
@@ -45,5 +45,6 @@ WHERE
     AND users.id = %(owner_id)s
     AND users.disabled_at IS NULL
 RETURNING
-    users.id, users.email, users.time_zone, users.reminder_time,
+    users.id, users.email, utc(users.email_verified_at) AS email_verified_at,
+    users.time_zone, users.reminder_time, users.wants_mail AS mail,
     utc(users.created_at) AS created_at, utc(users.updated_at) AS updated_at

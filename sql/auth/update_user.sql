@@ -1,12 +1,13 @@
--- Changes those of the owner's time zone and reminder time that are not null. It locks the ledger, so
--- that each change of a task knows the zone before it or after it.
+-- Changes those of the owner's settings that are not null. It locks the ledger, so that each change of
+-- a task knows the settings before it or after it.
 -- No row: the account is gone.
 -- @writes
 -- @param owner_id uuid
 -- @param time_zone text
 -- @param reminder_time text
--- @returns id uuid, email text, time_zone text, reminder_time text, created_at text
--- @returns updated_at text
+-- @param mail boolean
+-- @returns id uuid, email text, email_verified_at text null, time_zone text, reminder_time text
+-- @returns mail boolean, created_at text, updated_at text
 WITH ledger AS (
     SELECT owner_id
     FROM ledgers
@@ -18,9 +19,11 @@ UPDATE users
 SET
     time_zone = coalesce(%(time_zone)s, users.time_zone),
     reminder_time = coalesce(%(reminder_time)s, users.reminder_time),
+    wants_mail = coalesce(%(mail)s, users.wants_mail),
     updated_at = now()
 FROM ledger
 WHERE users.id = %(owner_id)s AND users.id = ledger.owner_id
 RETURNING
-    users.id, users.email, users.time_zone, users.reminder_time,
+    users.id, users.email, utc(users.email_verified_at) AS email_verified_at,
+    users.time_zone, users.reminder_time, users.wants_mail AS mail,
     utc(users.created_at) AS created_at, utc(users.updated_at) AS updated_at

@@ -1,8 +1,8 @@
--- Completes or reopens a task that has neither parent nor subtasks; toggles it where is_completed is
--- null.
+-- Completes or reopens a task that has neither parent nor subtasks, and neither recurs nor reminds;
+-- toggles it where is_completed is null.
 -- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed. No
--- version: nothing was changed, as the task has, or once had, relatives, or as its list may have been
--- deleted since the statement began (the ledger moved before it was locked).
+-- version: nothing was changed, as the task is another one, or once had relatives, or as its list may
+-- have been deleted since the statement began (the ledger moved before it was locked).
 -- @writes
 -- @param owner_id uuid
 -- @param if_versions bigint[]
@@ -24,6 +24,8 @@ found AS (
         %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected,
         parent_id IS NULL
         AND NOT is_parent
+        AND recurrence IS NULL
+        AND reminders = '{}'
         AND (
             list_id IS NULL OR (SELECT ledger.version FROM ledger) = 1 + (
                 SELECT ledgers.version FROM ledgers

@@ -21,6 +21,13 @@
 -- @param due_begins_at timestamptz
 -- @param start_at timestamptz
 -- @param computed_zone text
+-- @param recurrence text
+-- @param recurrence_basis text
+-- @param recurrence_from text
+-- @param recurrence_left integer
+-- @param reminders text[]
+-- @param next_reminder_at timestamptz
+-- @param computed_reminder_time text
 -- @param request_id text
 -- @param session_id uuid
 -- @returns is_expected boolean, id uuid null, version bigint null, document json null
@@ -38,13 +45,17 @@ task AS (
         owner_id, id, title, title_folded, description, description_folded,
         list_id, parent_id, root_id, position, priority, label_ids,
         due, start, time_zone, due_at, due_begins_at, start_at, computed_zone,
+        recurrence, recurrence_basis, recurrence_from, recurrence_left,
+        reminders, next_reminder_at, computed_reminder_time,
         created_at, updated_at, version, last_action, request_id, session_id
     )
     SELECT
         owner_id, uuidv7_at(at), %(title)s, %(title_folded)s, %(description)s,
         %(description_folded)s, %(list_id)s, %(parent_id)s, %(root_id)s, first_position(version),
         %(priority)s, %(label_ids)s, %(due)s, %(start)s, %(time_zone)s, %(due_at)s,
-        %(due_begins_at)s, %(start_at)s, %(computed_zone)s, at, at, version, 'create',
+        %(due_begins_at)s, %(start_at)s, %(computed_zone)s, %(recurrence)s, %(recurrence_basis)s,
+        %(recurrence_from)s, %(recurrence_left)s, %(reminders)s, %(next_reminder_at)s,
+        %(computed_reminder_time)s, at, at, version, 'create',
         %(request_id)s, %(session_id)s
     FROM ledger
     WHERE is_expected

@@ -21,6 +21,13 @@
 -- @param due_begins_at timestamptz
 -- @param start_at timestamptz
 -- @param computed_zone text
+-- @param recurrence text
+-- @param recurrence_basis text
+-- @param recurrence_from text
+-- @param recurrence_left integer
+-- @param reminders text[]
+-- @param next_reminder_at timestamptz
+-- @param computed_reminder_time text
 -- @param is_deleted boolean
 -- @param deleted_from bigint
 -- @param action text
@@ -55,6 +62,13 @@ SET
     due_begins_at = %(due_begins_at)s,
     start_at = %(start_at)s,
     computed_zone = %(computed_zone)s,
+    recurrence = %(recurrence)s,
+    recurrence_basis = %(recurrence_basis)s,
+    recurrence_from = %(recurrence_from)s,
+    recurrence_left = %(recurrence_left)s,
+    reminders = %(reminders)s,
+    next_reminder_at = %(next_reminder_at)s,
+    computed_reminder_time = %(computed_reminder_time)s,
     deleted_at = CASE WHEN %(is_deleted)s::boolean THEN ledger.at END,
     deleted_from = %(deleted_from)s,
     updated_at = ledger.at,

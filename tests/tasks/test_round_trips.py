@@ -212,7 +212,7 @@ def test_a_change_among_others_locks_the_ledger_before_it_reads_them(account: Ac
     task = account.user.create()["id"]
     lock, read = "sql/ledger/lock_ledger.sql", "sql/tasks/find_trees.sql"
     zone, store, create = (
-        "sql/auth/get_time_zone.sql",
+        "sql/auth/get_clock.sql",
         "sql/tasks/store.sql",
         "sql/tasks/create.sql",
     )
