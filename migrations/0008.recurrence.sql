@@ -222,9 +222,6 @@ CREATE TABLE completions (
     occurrence text NOT NULL,
     completed_at timestamptz NOT NULL,
     undone_version bigint,
-    start text,
-    time_zone text,
-    reminders text[] NOT NULL,
     recurrence text NOT NULL,
     recurrence_from text NOT NULL,
     recurrence_left integer,
@@ -237,9 +234,10 @@ CREATE TABLE completions (
 );
 
 COMMENT ON TABLE completions IS
-'What was done when of recurring tasks; start, time_zone, reminders and recurrence* are what undoing it restores.';
+'What was done when of recurring tasks; an undo restores recurrence_from and recurrence_left.';
 COMMENT ON COLUMN completions.version IS 'The version that the task took when it was completed.';
 COMMENT ON COLUMN completions.occurrence IS 'The due that was done.';
+COMMENT ON COLUMN completions.recurrence IS 'The rule then: recurrence_left is that of another one if it was edited since.';
 COMMENT ON COLUMN completions.undone_version IS 'The version that the task took when that was undone.';
 
 -- Firings of reminders

@@ -318,6 +318,8 @@ SAMPLES: Mapping[str, Any] = {
     "next_reminder_at": None,
     "computed_reminder_time": None,
     "mail": None,
+    "occurrence": "2026-10-07",
+    "completed_version": 1,
     "filter": None,
     "filter_values": None,
     "known_tag": None,

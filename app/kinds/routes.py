@@ -15,7 +15,7 @@ from app.http.request import current_request, origin, owner_id
 from app.http.responses import JsonResponse, success
 from app.idempotency.repository import WriteResponse
 from app.idempotency.responses import answer_once
-from app.kinds import KINDS, repository
+from app.kinds import EXPORTS, KINDS, repository
 from app.kinds.export import as_json
 from app.kinds.schemas import BATCH, EXPORT, FEED_QUERY
 from app.ledger import repository as ledger
@@ -76,13 +76,13 @@ def export_items() -> flask.Response:
     """All items as JSON, or all tasks as CSV, streamed."""
     query = read_query(EXPORT)
     form, marked = query["format"], query["bom"]
-    kinds = list(KINDS.values()) if form == "json" else [TASK]
-    chunks = repository.export(owner_id(), [kind.export for kind in kinds])
+    statements = EXPORTS if form == "json" else {TASK.plural: TASK.export}
+    chunks = repository.export(owner_id(), list(statements.values()))
     response = flask.Response()
     if current_request().method == "GET":
         read = _begun(chunks)
         is_json = form == "json"
-        response.response = as_json(kinds, read) if is_json else as_csv(read, marked=marked)
+        response.response = as_json(statements, read) if is_json else as_csv(read, marked=marked)
     response.automatically_set_content_length = False  # HEAD must not tell another length than GET
     response.call_on_close(chunks.close)
     response.content_type = CONTENT_TYPES[form]

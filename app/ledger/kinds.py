@@ -25,8 +25,8 @@ def keep_still(_owner_id: Uuid) -> None:
 class Kind:
     """A kind of item: `name` as the ledger has it, `plural` as paths and exports have it.
 
-    `follow_clock` recomputes what depends on the owner's time zone and reminder time, after they were
-    changed.
+    `follow_clock` recomputes what depends on the owner's time zone and reminder time, after either
+    was changed.
     """
 
     name: str

@@ -53,10 +53,11 @@ class Document(NamedTuple):
 
 
 class LockedLedger(NamedTuple):
-    """The version of a ledger, and whether it is an expected one."""
+    """The version of a ledger, whether it is an expected one, and the time of a change now."""
 
     is_expected: bool
     version: int
+    at: datetime
 
 
 class Siblings(NamedTuple):
@@ -511,7 +512,7 @@ def trash(
     known_tags: Sequence[str],
 ) -> Page:
     """A page of the items of a kind in the trash, the latest deletion first."""
-    return _page(LIST_TRASH, owner_id, {"kind": kind}, position, limit, known_tags)
+    return page_by_version(LIST_TRASH, owner_id, {"kind": kind}, position, limit, known_tags)
 
 
 def history(
@@ -525,10 +526,10 @@ def history(
 ) -> Page:
     """A page of one item's entries, the newest first; also for an item in the trash."""
     target = {"kind": kind, "id": item_id}
-    return _page(LIST_HISTORY, owner_id, target, position, limit, known_tags)
+    return page_by_version(LIST_HISTORY, owner_id, target, position, limit, known_tags)
 
 
-def _page(
+def page_by_version(
     statement: db.Statement[ListedItems],
     owner_id: Uuid,
     target: Fields,

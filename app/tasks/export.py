@@ -25,6 +25,9 @@ COLUMNS = (
     "start",
     "time_zone",
     "due_at",
+    "recurrence",
+    "recurrence_basis",
+    "reminders",
     "created_at",
     "updated_at",
     "version",
@@ -62,10 +65,14 @@ def _record(task: dict[str, Any]) -> list[str]:
     return [_cell(task[name]) for name in COLUMNS]
 
 
-def _cell(value: str | float | list[str] | None) -> str:
+def _cell(value: str | float | list[Any] | None) -> str:
     """The value as text; one that a spreadsheet would take for a formula gets a quote in front."""
     if isinstance(value, list):
-        return " ".join(value)
+        return " ".join(each if isinstance(each, str) else _json(each) for each in value)
     if not isinstance(value, str):
-        return "" if value is None else orjson.dumps(value).decode()
+        return "" if value is None else _json(value)
     return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -11,6 +11,7 @@ TASK = Kind(
         "create": Operation(schemas.NEW_TASK, repository.CREATE),
         "update": Operation(schemas.UPDATE, repository.UPDATE),
         "complete": Operation(schemas.COMPLETE, repository.COMPLETE),
+        "skip": Operation(schemas.SKIP_TARGET, repository.SKIP),
         "move": Operation(schemas.MOVE_TARGET, repository.MOVE),
         "delete": Operation(TARGET, repository.DELETE),
         "restore": Operation(TARGET, repository.RESTORE),

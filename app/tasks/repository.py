@@ -4,13 +4,13 @@ A change that needs nothing but the task is one statement. The others lock the l
 task's tree and neighbours, decide in Python, and write each changed task by the same statement.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from app import db
 from app.auth.repository import get_clock
-from app.errors import NO_SUCH_ITEM, Detail, NotFound, PreconditionFailed, ValidationFailed
+from app.errors import NotFound, PreconditionFailed, ValidationFailed
 from app.labels import repository as labels
 from app.ledger import positions
 from app.ledger.repository import (
@@ -21,6 +21,7 @@ from app.ledger.repository import (
     Fields,
     FoundItem,
     Item,
+    ListedItems,
     Place,
     PreparedChange,
     Terms,
@@ -30,21 +31,26 @@ from app.ledger.repository import (
     expect,
     find_place,
     lock,
+    page_by_version,
     read_item,
     unchanged,
-    write_each,
 )
-from app.lists import repository as lists
-from app.tasks.dates import Dates, Instants, instants, problems
+from app.tasks.dates import Dates, Instants, instants
+from app.tasks.series import ruled
 from app.tasks.state import State
-from app.tasks.tree import Tree
-from app.values import Uuid, fold
+from app.tasks.unit_of_work import UnitOfWork
+from app.values import Page, Uuid, fold
 
 KIND = "task"
 TEXTS = {"title", "title_folded", "description", "description_folded", "priority"}
 DATES = Dates._fields
 RECOMPUTED = 500  # tasks in one transaction
-NEIGHBOURS = ("list_id", "parent_id", "label_ids", "labels", *DATES)  # what needs other rows
+# What needs other rows, or more than a check of its own.
+NEIGHBOURS = ("list_id", "parent_id", "label_ids", "labels", *DATES, "recurrence", "reminders")
+USE_COMPLETE = "The task recurs: complete it by PATCH …/complete, with the occurrence."
+NAME_OCCURRENCE = (
+    "The task recurs: say by is_completed and occurrence which due was done or is undone."
+)
 
 
 class FloatingTask(NamedTuple):
@@ -58,20 +64,30 @@ class FloatingTask(NamedTuple):
 CREATE_TASK = db.load("tasks/create", Written)
 UPDATE_TEXTS = db.load("tasks/update", Written)
 COMPLETE_ALONE = db.load("tasks/complete", Written)
-STORE = db.load("tasks/store", Written)
-SET_ROOT = db.load("tasks/set_root")
-MARK_PARENT = db.load("tasks/mark_parent")
 LIST_FLOATING = db.load("tasks/list_floating", FloatingTask)
 MOVE_INSTANTS = db.load("tasks/move_instants")
-FIND_TREES = db.load("tasks/find_trees", State)
 GET = db.load("tasks/get", FoundItem)
+LIST_COMPLETIONS = db.load("tasks/list_completions", ListedItems)
 EXPORT = db.load("tasks/export", Document)
+EXPORT_COMPLETIONS = db.load("tasks/export_completions", Document)
 EMPTY_TRASH = db.load("tasks/empty_trash")
 
 
 def get(owner_id: Uuid, task_id: Uuid | None) -> Item:
     """The task; raises NotFound where the owner has no such task, or its list is in the trash."""
     return read_item(GET, owner_id, task_id)
+
+
+def completions(
+    owner_id: Uuid,
+    task_id: Uuid | None,
+    *,
+    position: Sequence[Any] | None,
+    limit: int,
+    known_tags: Sequence[str],
+) -> Page:
+    """A page of a task's completions, the newest first; raises NotFound as get() does."""
+    return page_by_version(LIST_COMPLETIONS, owner_id, {"id": task_id}, position, limit, known_tags)
 
 
 def follow_clock(owner_id: Uuid) -> None:
@@ -165,183 +181,25 @@ def _update(fields: Fields) -> PreparedChange:
 
 
 def _complete(fields: Fields) -> PreparedChange:
+    occurrence = fields.get("occurrence")
     params = {"id": fields["id"], "is_completed": fields.get("is_completed")}
+    call = Call(COMPLETE_ALONE, params) if occurrence is None else None
     return PreparedChange(
-        call=Call(COMPLETE_ALONE, params), run=lambda terms: _complete_among(terms, params)
+        call, lambda terms: _complete_among(terms, {**params, "occurrence": occurrence})
     )
 
 
 # --- tasks among others ---------------------------------------------------------------------------
 
 
-@dataclass
-class _UnitOfWork:
-    """Unit of work: what a transaction has read under the lock, and the changes it will write."""
-
-    terms: Terms
-    version: int  # the owner's next one
-    tree: Tree
-    writes: dict[Uuid, tuple[State, str]] = field(default_factory=dict)
-    rooted: list[tuple[Uuid, list[Uuid]]] = field(default_factory=list)  # roots, and tasks below
-    parents: set[Uuid] = field(default_factory=set)
-
-    @classmethod
-    def read(cls, terms: Terms, *task_ids: Uuid | None) -> "_UnitOfWork":
-        """Locks the ledger, then reads the trees of tasks."""
-        version = lock(terms.owner_id).version + 1
-        ids = [each for each in task_ids if each is not None]
-        wanted = {"owner_id": terms.owner_id, "ids": ids}
-        return cls(terms, version, Tree(db.fetch_all(FIND_TREES, wanted) if ids else ()))
-
-    def target(self, task_id: Uuid | None) -> State:
-        """The task to be changed; raises NotFound or PreconditionFailed."""
-        state = self.tree.living(task_id)
-        if state is None:
-            raise NotFound
-        expect(state, self.terms.if_versions)
-        return state
-
-    def write(self, action: str, task: State, **changes: Any) -> None:
-        """Has a task change, on top of what it changes already; later writes come later."""
-        state = self.writes.get(task.id, (task, ""))[0]._replace(**changes)
-        if state != self.tree.get(task.id):
-            self.writes[task.id] = state, action
-
-    def commit(self) -> list[Item]:
-        """Writes all states in their order, each with a version of its own."""
-        own = {"owner_id": self.terms.owner_id, **self.terms.origin._asdict()}
-        calls = [
-            (STORE, {**state._asdict(), **own, "action": action})
-            for state, action in self.writes.values()
-        ]
-        items = write_each(calls)
-        for root_id, ids in self.rooted:
-            below = {"owner_id": self.terms.owner_id, "root_id": root_id, "ids": ids}
-            db.execute(SET_ROOT, below)
-        for parent_id in self.parents:
-            db.execute(MARK_PARENT, {"owner_id": self.terms.owner_id, "id": parent_id})
-        return items
-
-    def result(self, state: State) -> Item:
-        """Commits; the item that the change was about, which may be as it was."""
-        items = {item.id: item for item in self.commit()}
-        return items.get(state.id) or unchanged(state)
-
-    # Neighbours
-
-    def resolve(self, fields: Fields) -> dict[str, Any]:
-        """The fields with labels as ids; raises ValidationFailed for what does not exist."""
-        wanted = {name: value for name, value in fields.items() if name != "labels"}
-        broken = [*self._missing_list(wanted), *self._missing_labels(wanted)]
-        if wanted.get("parent_id") and self.tree.living(wanted["parent_id"]) is None:
-            broken.append({"field": "parent_id", "message": NO_SUCH_ITEM})
-        if broken:
-            raise ValidationFailed(details=broken)
-        if "labels" in fields:
-            wanted["label_ids"] = labels.make(self.terms, fields["labels"])
-        if "label_ids" in wanted:
-            wanted["label_ids"] = sorted(wanted["label_ids"])
-        return wanted
-
-    def _missing_list(self, wanted: Fields) -> Iterable[Detail]:
-        list_id = wanted.get("list_id")
-        if list_id is not None and not lists.exists(self.terms.owner_id, list_id):
-            yield {"field": "list_id", "message": NO_SUCH_ITEM}
-
-    def _missing_labels(self, wanted: Fields) -> Iterable[Detail]:
-        given = wanted.get("label_ids") or []
-        if given and len(labels.find(self.terms.owner_id, given)) < len(given):
-            yield {"field": "label_ids", "message": "Has an id that is no label's."}
-
-    def dated(self, state: State) -> State:
-        """The state with the instants that follow from its dates; raises ValidationFailed."""
-        dates = Dates(state.due, state.start, state.time_zone)
-        if broken := problems(dates):
-            raise ValidationFailed(details=broken)
-        zone = "" if dates == (None, None, None) else get_clock(self.terms.owner_id).time_zone
-        return state._replace(**instants(dates, zone)._asdict())
-
-    def placed(self, state: State, wanted: Fields) -> State:
-        """The state in the list and below the parent that the fields name, last in order there."""
-        if not wanted.keys() & {"list_id", "parent_id"}:
-            return state
-        parent_id, list_id = self._container(state, wanted)
-        if (parent_id, list_id) == (state.parent_id, state.list_id):
-            return state
-        parent = self.tree.get(parent_id)
-        root_id = None if parent is None else parent.root_id or parent.id
-        self.parents |= {parent.id} if parent else set()
-        return state._replace(
-            parent_id=parent_id,
-            list_id=list_id,
-            root_id=root_id,
-            position=positions.last(self.version),
-        )
-
-    def _container(self, state: State, wanted: Fields) -> tuple[Uuid | None, Uuid | None]:
-        """The parent and the list; raises ValidationFailed where they don't go together."""
-        parent_id = wanted.get("parent_id", state.parent_id)
-        list_id = wanted.get("list_id", state.list_id)
-        parent = self.tree.get(parent_id)
-        if parent is None:
-            return None, list_id
-        if "parent_id" not in wanted:  # alone to another list
-            return (parent_id if list_id == state.list_id else None), list_id
-        if "list_id" in wanted and list_id != parent.list_id:
-            message = "Is not the list of the parent; leave it out."
-            raise ValidationFailed(details=[{"field": "list_id", "message": message}])
-        objection = self.tree.objection(state.id or None, parent)
-        if objection:
-            raise ValidationFailed(details=[{"field": "parent_id", "message": objection}])
-        return parent_id, parent.list_id
-
-    def respace(self, places: Sequence[tuple[Uuid, str]]) -> None:
-        """Gives other tasks new positions."""
-        wanted = {"owner_id": self.terms.owner_id, "ids": [task_id for task_id, _ in places]}
-        states = {each.id: each for each in db.fetch_all(FIND_TREES, wanted)} if places else {}
-        for task_id, position in places:
-            self.write("move", states[task_id], position=position)
-
-    # What a change of one task means for others
-
-    def follow(self, before: State, state: State) -> None:
-        """Takes the subtasks along to the task's list and tree."""
-        root_id = state.root_id or state.id
-        if state.list_id != before.list_id:
-            for each in self.tree.living_descendants(state.id):
-                self.write("update", each, list_id=state.list_id, root_id=root_id)
-        below = [each.id for each in self.tree.descendants(state.id)]
-        if below and state.root_id != before.root_id:
-            self.rooted.append((root_id, below))
-
-    def complete_below(self, task_id: Uuid) -> None:
-        """Completes the open subtasks of a task."""
-        for each in self.tree.living_descendants(task_id):
-            self.write("complete", each, is_completed=True)
-
-    def reopen_above(self, parent_id: Uuid | None) -> None:
-        """Reopens the completed ancestors of an open task."""
-        for each in self.tree.ancestors(parent_id):
-            self.write("reopen", each, is_completed=False)
-
-    def settle(self, before: State, state: State, action: str) -> None:
-        """Notes a task's new state, and what it means for its ancestors and subtasks."""
-        if state.is_completed and not before.is_completed:
-            self.complete_below(state.id)
-        self.follow(before, state)
-        self.write(action, state)
-        if not state.is_completed and state != before:
-            self.reopen_above(state.parent_id)
-
-
 def _create_among(terms: Terms, fields: Fields, named: Fields) -> Item:
     """Adds a task to a list, below a parent, with labels or dates; `named` is where it is to go."""
     with db.transaction():
-        work = _UnitOfWork.read(terms, fields["parent_id"])
+        work = UnitOfWork.read(terms, fields["parent_id"])
         if terms.if_versions is not None and work.version - 1 not in terms.if_versions:
             raise PreconditionFailed
         state = _new_state(work.resolve(fields))
-        state = work.dated(work.placed(state, named))
+        state = work.dated(ruled(None, work.placed(state, named)))
         create = Call(CREATE_TASK, state._asdict())
         item = changed(db.fetch_one(*create.on(terms._replace(if_versions=None))))
         work.reopen_above(state.parent_id)
@@ -359,11 +217,14 @@ def _new_state(fields: Fields) -> State:
 def _update_among(terms: Terms, task_id: Uuid | None, fields: Fields) -> Item:
     """Changes fields of a task that concern other rows, or its completion."""
     with db.transaction():
-        work = _UnitOfWork.read(terms, task_id, fields.get("parent_id"))
+        work = UnitOfWork.read(terms, task_id, fields.get("parent_id"))
         wanted = work.resolve(fields)
         before = work.target(task_id)
         own = {name: wanted[name] for name in wanted if name not in ("list_id", "parent_id")}
         state = work.placed(before._replace(**own), wanted)
+        state = ruled(before, state)
+        if state.recurrence and state.is_completed != before.is_completed:
+            raise ValidationFailed(details=[{"field": "is_completed", "message": USE_COMPLETE}])
         if wanted.keys() & set(DATES):
             state = work.dated(state)
         work.settle(before, state, "update")
@@ -373,12 +234,61 @@ def _update_among(terms: Terms, task_id: Uuid | None, fields: Fields) -> Item:
 def _complete_among(terms: Terms, params: Fields) -> Item:
     """Completes a task with its subtasks, or reopens it with its ancestors."""
     with db.transaction():
-        work = _UnitOfWork.read(terms, params["id"])
+        work = UnitOfWork.read(terms, params["id"])
+        known = work.tree.living(params["id"])
+        if known is not None and known.recurrence:
+            return _complete_occurrence(work, params)
         before = work.target(params["id"])
+        if params["occurrence"] not in (None, before.due):
+            return unchanged(before)
         wanted = params["is_completed"]
         is_completed = not before.is_completed if wanted is None else wanted
         action = "complete" if is_completed else "reopen"
         work.settle(before, before._replace(is_completed=is_completed), action)
+        return work.result(before)
+
+
+def _complete_occurrence(work: UnitOfWork, params: Fields) -> Item:
+    """Completes the occurrence of a recurring task that is named, or takes its completion back."""
+    missing = [name for name in ("is_completed", "occurrence") if params[name] is None]
+    if missing:
+        details = [{"field": name, "message": NAME_OCCURRENCE} for name in missing]
+        raise ValidationFailed(details=details)
+    before, occurrence = work.target(params["id"]), params["occurrence"]
+    if not params["is_completed"]:
+        _reopen_occurrence(work, before, occurrence)
+    elif occurrence == before.due and not before.is_completed:
+        work.advance(before, "complete")
+    return work.result(before)
+
+
+def _reopen_occurrence(work: UnitOfWork, task: State, occurrence: str) -> None:
+    """Undoes the last completion, if it is that of the occurrence."""
+    last = work.last_completion(task.id)
+    if last is not None and last.occurrence == occurrence:
+        work.undo(task, last)
+    elif occurrence == task.due:
+        work.settle(task, task._replace(is_completed=False), "reopen")
+    else:
+        message = "Only the last completion can be undone, and the present due be reopened."
+        raise ValidationFailed(details=[{"field": "occurrence", "message": message}])
+
+
+def _skip(fields: Fields) -> PreparedChange:
+    return PreparedChange(run=lambda terms: _skip_occurrence(terms, fields))
+
+
+def _skip_occurrence(terms: Terms, fields: Fields) -> Item:
+    """Goes on to a recurring task's next date without completing the occurrence that is named."""
+    with db.transaction():
+        work = UnitOfWork.read(terms, fields["id"])
+        known = work.tree.living(fields["id"])
+        if known is not None and not known.recurrence:
+            message = "The task does not recur; give it another due."
+            raise ValidationFailed(details=[{"field": "occurrence", "message": message}])
+        before = work.target(fields["id"])
+        if fields["occurrence"] == before.due and not before.is_completed:
+            work.advance(before, "skip")
         return work.result(before)
 
 
@@ -389,7 +299,7 @@ def _move(fields: Fields) -> PreparedChange:
 def _move_among(terms: Terms, fields: Fields) -> Item:
     """Gives a task another place in the order, and in another list or below another parent."""
     with db.transaction():
-        work = _UnitOfWork.read(terms, fields["id"], fields.get("parent_id"))
+        work = UnitOfWork.read(terms, fields["id"], fields.get("parent_id"))
         wanted = work.resolve(fields)
         before = work.target(fields["id"])
         state = work.placed(before, wanted)
@@ -407,7 +317,7 @@ def _delete(fields: Fields) -> PreparedChange:
 def _delete_among(terms: Terms, task_id: Uuid | None) -> Item:
     """Moves a task to the trash with its subtasks, which come first."""
     with db.transaction():
-        work = _UnitOfWork.read(terms, task_id)
+        work = UnitOfWork.read(terms, task_id)
         state = work.target(task_id)
         tasks = [*work.tree.living_descendants(state.id), state]
         for version, each in enumerate(tasks, work.version):
@@ -423,7 +333,7 @@ def _restore(fields: Fields) -> PreparedChange:
 def _restore_among(terms: Terms, task_id: Uuid | None) -> Item:
     """Takes a task out of the trash, with the subtasks that were deleted along with it."""
     with db.transaction():
-        work = _UnitOfWork.read(terms, task_id)
+        work = UnitOfWork.read(terms, task_id)
         before = work.tree.get(task_id)
         if before is None or not before.is_deleted:
             raise NotFound
@@ -455,7 +365,7 @@ def _alive(state: State, known: set[Uuid]) -> State:
     return state._replace(is_deleted=False, deleted_from=None, label_ids=kept)
 
 
-def _parent_with_room(work: _UnitOfWork, before: State, along: Sequence[State]) -> State | None:
+def _parent_with_room(work: UnitOfWork, before: State, along: Sequence[State]) -> State | None:
     """The parent that a task from the trash goes back to; it may be in another list meanwhile."""
     parent, with_it = work.tree.living(before.parent_id), {each.id for each in along}
     if parent is None or work.tree.objection(before.id, parent, with_it):
@@ -463,7 +373,7 @@ def _parent_with_room(work: _UnitOfWork, before: State, along: Sequence[State]) 
     return parent
 
 
-def _back(work: _UnitOfWork, state: State, parent: State | None) -> State:
+def _back(work: UnitOfWork, state: State, parent: State | None) -> State:
     """The task below its parent; a root, and last in order, where that is no longer possible."""
     if parent is not None:
         return state._replace(list_id=parent.list_id, root_id=parent.root_id or parent.id)
@@ -476,6 +386,7 @@ def _back(work: _UnitOfWork, state: State, parent: State | None) -> State:
 CREATE = Change(_create, _with_folded)
 UPDATE = Change(_update, _with_folded)
 COMPLETE = Change(_complete)
+SKIP = Change(_skip)
 MOVE = Change(_move)
 DELETE = Change(_delete)
 RESTORE = Change(_restore)

@@ -14,11 +14,12 @@ from app.ledger.responses import (
     answer_target,
     answer_trash,
 )
+from app.ledger.schemas import PAGE_QUERY
 from app.search.repository import search
 from app.search.schemas import LIST_QUERY
 from app.search.wanted import wanted
 from app.tasks import repository
-from app.tasks.schemas import COMPLETION, NEW_TASK, TASK_CHANGES, TASK_MOVE
+from app.tasks.schemas import COMPLETION, NEW_TASK, SKIP, TASK_CHANGES, TASK_MOVE
 from app.values import canonical_uuid
 
 blueprint = DirectBlueprint("tasks", __name__, url_prefix="/api/<user_id>/tasks")
@@ -67,6 +68,27 @@ def complete_task(task_id: str) -> JsonResponse:
     """Completes a task or reopens it; toggles without a body."""
     wanted = read_body(COMPLETION, optional=True)
     return answer_change(repository.COMPLETE, {**wanted, "id": canonical_uuid(task_id)})
+
+
+@blueprint.post("/<item:task_id>/skip")
+def skip_task(task_id: str) -> JsonResponse:
+    """Moves a recurring task to its next date without completing it."""
+    wanted = read_body(SKIP)
+    return answer_change(repository.SKIP, {**wanted, "id": canonical_uuid(task_id)})
+
+
+@blueprint.get("/<item:task_id>/completions")
+def list_completions(task_id: str) -> JsonResponse:
+    """A page of what was done when of a recurring task."""
+    query = read_query(PAGE_QUERY)
+    found = repository.completions(
+        owner_id(),
+        canonical_uuid(task_id),
+        position=query["cursor"],
+        limit=query["limit"],
+        known_tags=known_tags(),
+    )
+    return page(found, query["limit"])
 
 
 @blueprint.post("/<item:task_id>/move")

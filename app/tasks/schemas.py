@@ -5,10 +5,13 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from app.http.fields import Flag, Integer, LocalTime, StrictSchema, Text, Zone
+from app.http.fields import Choice, Flag, Integer, LocalTime, StrictSchema, Text, Zone
 from app.labels.schemas import MOST_LABELS, name
 from app.ledger.schemas import Changes, Move, Reference, Target, description, title
+from app.recurrence import BASES
 from app.values import Uuid, canonical_uuid
+
+LONGEST_RULE = 255
 
 
 class LabelIds(fields.Field[list[Uuid]]):
@@ -51,6 +54,8 @@ class Planning(StrictSchema):
     due = LocalTime(allow_none=True)
     start = LocalTime(allow_none=True)
     time_zone = Zone(allow_none=True)
+    recurrence = Text(1, LONGEST_RULE, allow_none=True)
+    recurrence_basis = Choice(*BASES)
 
     @validates_schema
     def names_labels_once(self, data: dict[str, Any], **kwargs: Any) -> None:
@@ -77,9 +82,16 @@ class TaskChanges(Planning, Changes):
 
 
 class Completion(StrictSchema):
-    """PATCH /tasks/{id}/complete."""
+    """PATCH /tasks/{id}/complete; of a recurring task it names the due that was done."""
 
     is_completed = Flag(required=True)
+    occurrence = LocalTime()
+
+
+class Skip(StrictSchema):
+    """POST /tasks/{id}/skip."""
+
+    occurrence = LocalTime(required=True)
 
 
 class TaskMove(Move):
@@ -97,6 +109,11 @@ class Complete(Target):
     """The operation complete; toggles without is_completed."""
 
     is_completed = Flag()
+    occurrence = LocalTime()
+
+
+class SkipTarget(Target, Skip):
+    """The operation skip."""
 
 
 class MoveTarget(Target, TaskMove):
@@ -107,7 +124,9 @@ NAME: Text = name()
 NEW_TASK = NewTask()
 TASK_CHANGES = TaskChanges()
 COMPLETION = Completion()
+SKIP = Skip()
 TASK_MOVE = TaskMove()
 UPDATE = Update()
 COMPLETE = Complete()
+SKIP_TARGET = SkipTarget()
 MOVE_TARGET = MoveTarget()

@@ -9,6 +9,9 @@ FROM (
     SELECT items.kind AS what FROM items
     WHERE items.owner_id = %(owner_id)s
     UNION ALL
+    SELECT 'completions' AS what FROM completions
+    WHERE completions.owner_id = %(owner_id)s
+    UNION ALL
     SELECT 'ledger_entries' AS what FROM ledger_entries
     WHERE ledger_entries.owner_id = %(owner_id)s
     UNION ALL
