@@ -237,7 +237,7 @@ COMMENT ON TABLE completions IS
 'What was done when of recurring tasks; an undo restores recurrence_from and recurrence_left.';
 COMMENT ON COLUMN completions.version IS 'The version that the task took when it was completed.';
 COMMENT ON COLUMN completions.occurrence IS 'The due that was done.';
-COMMENT ON COLUMN completions.recurrence IS 'The rule then: recurrence_left is that of another one if it was edited since.';
+COMMENT ON COLUMN completions.recurrence IS 'The rule then; recurrence_left counts its dates.';
 COMMENT ON COLUMN completions.undone_version IS 'The version that the task took when that was undone.';
 
 -- Firings of reminders

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.support.api_user import PASSWORD, ApiUser, broken_fields, data, error, register
 from tests.support.auth_rows import count, dump, run
-from tests.support.planning import change, delete, make, make_chain
+from tests.support.planning import change, delete, make, make_chain, make_task
 from tests.support.remote_user import sign_up as sign_up_remotely
 from tests.support.server import Server
 from tests.support.task_rows import unrecorded
@@ -38,8 +38,10 @@ def test_account_responses_contain_no_password(client: FlaskClient) -> None:
     assert user.keys() == {
         "id",
         "email",
+        "email_verified_at",
         "time_zone",
         "reminder_time",
+        "mail",
         "created_at",
         "updated_at",
     }
@@ -315,6 +317,9 @@ def test_erasure_removes_and_counts_the_rows_of_every_table_that_has_an_owner(
             tree = make_chain(user, "parent", "child", list_id=folder["id"])
             change(user, tree[1], labels=["label"], due="2026-10-07")
         make(user, "filters", title="due", query="overdue")
+        daily = make_task(user, due="2037-10-07", recurrence="FREQ=DAILY")
+        body = {"is_completed": True, "occurrence": daily["due"]}
+        data(user.patch(f"/{daily['id']}/complete", json=body))
         delete(user, folder, "lists")
         delete(user, make(user, "labels", name="gone"), "labels")
         user.post(json={"title": "kept"}, headers={"Idempotency-Key": "k"})
@@ -355,6 +360,7 @@ def test_erasure_reports_the_removed_rows_and_leaves_no_trace(
         "lists": 0,
         "labels": 0,
         "filters": 0,
+        "completions": 0,
         "ledger_entries": 3,
         "idempotency_keys": 1,
         "known_addresses": 1,

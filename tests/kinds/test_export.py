@@ -30,7 +30,12 @@ from tests.support.server import TIMEOUT, Server, serving
 from tests.support.statements import statement
 from tests.support.task_rows import add_tasks
 
-NOTHING_ELSE: dict[str, list[object]] = {"lists": [], "labels": [], "filters": []}
+NOTHING_ELSE: dict[str, list[object]] = {
+    "lists": [],
+    "labels": [],
+    "filters": [],
+    "completions": [],
+}
 COLUMNS = [
     "id",
     "owner_id",
@@ -47,6 +52,9 @@ COLUMNS = [
     "start",
     "time_zone",
     "due_at",
+    "recurrence",
+    "recurrence_basis",
+    "reminders",
     "created_at",
     "updated_at",
     "version",
@@ -89,7 +97,7 @@ def test_json_has_a_line_per_item(
 ) -> None:
     add_tasks(superuser, alice.id, count)
     text = alice.export().data.decode()
-    assert text.endswith('],\n"lists":[],\n"labels":[],\n"filters":[]}')
+    assert text.endswith('],\n"lists":[],\n"labels":[],\n"filters":[],\n"completions":[]}')
     beginning, *lines = text.partition("],\n")[0].split("\n")
     assert beginning == '{"tasks":['
     assert [line.endswith(",") for line in lines] == [True] * (count - 1) + [False] * (count > 0)
@@ -122,7 +130,8 @@ def test_json_has_an_array_for_each_kind(
         for each, count in zip(kinds, counts, strict=True)
         for start in range(0, count, size)
     ]
-    body = b"".join(as_json(kinds, chunks)).decode()
+    statements = {each.plural: each.export for each in kinds}
+    body = b"".join(as_json(statements, chunks)).decode()
     assert body.split("\n") == lines
     assert json.loads(body).keys() == {"as", "bs", "cs"}
 
@@ -134,9 +143,8 @@ def test_json_has_archived_lists_with_their_tasks(alice: ApiUser) -> None:
     act(alice, archived, "archive", "lists")
     assert alice.export().get_json() == {
         "tasks": [task],
+        **NOTHING_ELSE,
         "lists": [read(alice, archived, "lists")],
-        "labels": [],
-        "filters": [],
     }
 
 
@@ -155,6 +163,7 @@ def test_csv_has_a_record_per_task_and_a_content_type_of_its_own(alice: ApiUser)
         "is_completed": "false",
         "priority": "0",
         "label_ids": "",
+        "reminders": "",
         "version": "1",
     }
     assert dict(zip(header, second, strict=True)) == {
@@ -163,6 +172,7 @@ def test_csv_has_a_record_per_task_and_a_content_type_of_its_own(alice: ApiUser)
         "is_completed": "true",
         "priority": "0",
         "label_ids": "",
+        "reminders": "",
         "version": "3",
     }
 

@@ -16,7 +16,7 @@ from app.db.repository import SET_OWNER
 from app.ledger import repository as ledger
 from app.ledger.repository import Terms
 from app.search import repository as search
-from app.tasks import repository
+from app.tasks import repository, unit_of_work
 from app.values import Origin, Uuid
 from tests.support.api_user import ApiUser, data, error
 from tests.support.processes import until
@@ -338,7 +338,7 @@ LOOK_UPS = {
     "get": repository.GET,
     "update": repository.UPDATE_TEXTS,
     "complete": repository.COMPLETE_ALONE,
-    "store": repository.STORE,
+    "store": unit_of_work.STORE,
 }
 
 

@@ -93,11 +93,13 @@ def test_completions_come_in_pages_and_are_cached_by_the_ledgers_tag(alice: ApiU
     task = recurring(alice, "FREQ=DAILY")
     dues(alice, task, 5)
     path = f"/{task['id']}/completions?limit=2"
-    found, cursor = [], ""
-    while cursor is not None:
-        page = alice.get(path + (f"&cursor={cursor}" if cursor else "")).get_json()
+    found: list[dict[str, Any]] = []
+    following = path
+    while following:
+        page = alice.get(following).get_json()
         found += page["data"]
         cursor = page["meta"]["next_cursor"]
+        following = f"{path}&cursor={cursor}" if cursor else ""
     assert [each["occurrence"][-2:] for each in found] == ["11", "10", "09", "08", "07"]
     tag = alice.get(path).headers["ETag"]
     assert alice.get(path, headers={"If-None-Match": tag}).status_code == 304
