@@ -160,6 +160,26 @@ def test_three_clients_that_close_a_circle_of_three_never_all_succeed(
     assert number(superuser, CYCLES) == number(superuser, WRONG_ROOTS) == 0
 
 
+@pytest.mark.proves("TASK-232", "LEDGER-8")
+@pytest.mark.slow
+def test_two_devices_that_complete_one_occurrence_complete_it_once(
+    owner: RemoteUser, superuser: psycopg.Connection
+) -> None:  # C1
+    fields = {"title": "daily", "due": "2037-01-01", "recurrence": "FREQ=DAILY"}
+    task = owner.call("POST", "/tasks", fields).json["data"]
+    path = f"/tasks/{task['id']}/complete"
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(ROUNDS):
+            body = {"is_completed": True, "occurrence": task["due"]}
+            with held_ledger(superuser, owner.id, 2):
+                calls = [threads.submit(owner.call, "PATCH", path, body) for _ in range(2)]
+            first, second = (call.result().json["data"] for call in calls)
+            assert first == second
+            assert first["version"] == task["version"] + 1
+            task = first
+    assert number(superuser, "SELECT count(*) FROM completions") == ROUNDS
+
+
 @pytest.mark.proves("TASK-154")
 def test_a_parent_completed_while_a_child_is_being_added_has_no_open_child(
     owner: RemoteUser, superuser: psycopg.Connection
