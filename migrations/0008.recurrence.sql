@@ -138,7 +138,7 @@ BEGIN
             CASE
                 WHEN recurrence IS NULL THEN recurrence_left IS NULL
                 ELSE due IS NOT NULL
-                    AND pg_catalog.char_length(recurrence) <= 500
+                    AND pg_catalog.char_length(recurrence) <= 255
                     AND public.is_local_time(recurrence_from)
                     AND (recurrence_left IS NULL OR recurrence_left BETWEEN 1 AND 9999)
             END

@@ -36,7 +36,6 @@ from app.ledger.repository import (
     unchanged,
 )
 from app.tasks.dates import Dates, Instants, instants
-from app.tasks.series import ruled
 from app.tasks.state import State
 from app.tasks.unit_of_work import UnitOfWork
 from app.values import Page, Uuid, fold
@@ -199,7 +198,7 @@ def _create_among(terms: Terms, fields: Fields, named: Fields) -> Item:
         if terms.if_versions is not None and work.version - 1 not in terms.if_versions:
             raise PreconditionFailed
         state = _new_state(work.resolve(fields))
-        state = work.dated(ruled(None, work.placed(state, named)))
+        state = work.dated(work.ruled(None, work.placed(state, named)))
         create = Call(CREATE_TASK, state._asdict())
         item = changed(db.fetch_one(*create.on(terms._replace(if_versions=None))))
         work.reopen_above(state.parent_id)
@@ -222,7 +221,7 @@ def _update_among(terms: Terms, task_id: Uuid | None, fields: Fields) -> Item:
         before = work.target(task_id)
         own = {name: wanted[name] for name in wanted if name not in ("list_id", "parent_id")}
         state = work.placed(before._replace(**own), wanted)
-        state = ruled(before, state)
+        state = work.ruled(before, state)
         if state.recurrence and state.is_completed != before.is_completed:
             raise ValidationFailed(details=[{"field": "is_completed", "message": USE_COMPLETE}])
         if wanted.keys() & set(DATES):

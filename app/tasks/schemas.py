@@ -9,9 +9,8 @@ from app.http.fields import Choice, Flag, Integer, LocalTime, StrictSchema, Text
 from app.labels.schemas import MOST_LABELS, name
 from app.ledger.schemas import Changes, Move, Reference, Target, description, title
 from app.recurrence import BASES
+from app.recurrence.rule import MAX_LENGTH
 from app.values import Uuid, canonical_uuid
-
-LONGEST_RULE = 255
 
 
 class LabelIds(fields.Field[list[Uuid]]):
@@ -54,7 +53,7 @@ class Planning(StrictSchema):
     due = LocalTime(allow_none=True)
     start = LocalTime(allow_none=True)
     time_zone = Zone(allow_none=True)
-    recurrence = Text(1, LONGEST_RULE, allow_none=True)
+    recurrence = Text(1, MAX_LENGTH, allow_none=True)
     recurrence_basis = Choice(*BASES)
 
     @validates_schema

@@ -12,7 +12,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 NEEDS_DUE = "A recurring task needs a due; set recurrence to null, too, to end the series."
 
 
-def ruled(before: State | None, state: State) -> State:
+def ruled(before: State | None, state: State, zone_name: str) -> State:
     """The state with its rule in normal form; a rule that is new counts from the present due.
 
     `before` is None for a new task. Raises ValidationFailed.
@@ -24,7 +24,7 @@ def ruled(before: State | None, state: State) -> State:
     if before and _rule(before) == _rule(state):
         return state
     try:
-        rule = normalise(state.recurrence, state.recurrence_basis, state.due)
+        rule = normalise(state.recurrence, state.recurrence_basis, state.due, zone_name)
     except RuleError as error:
         raise _broken("recurrence", str(error)) from error
     if before and before.recurrence == rule:

@@ -221,6 +221,10 @@ class UnitOfWork:
 
     # Recurring tasks
 
+    def ruled(self, before: State | None, state: State) -> State:
+        """The state with its rule in normal form, and its grid; raises ValidationFailed."""
+        return series.ruled(before, state, self.zone_of(state) if state.recurrence else "")
+
     def advance(self, task: State, action: str) -> None:
         """Completes or skips the task's occurrence; its subtasks go along to the next date.
 
