@@ -21,6 +21,7 @@ from tests.support.services import FlaskCommand
 
 OPERATIONS = int(os.environ.get("FEED_OPERATIONS", "500"))
 WRITERS = 4
+WEEKS = ["2037-10-07", "2037-10-14", "2037-10-21", "2037-10-28"]
 NAMES = ("Home", "home", "Work", "Straße", "STRASSE", "x", "日本", "urgent", "Urgent", "later")
 
 
@@ -141,6 +142,9 @@ class Writer:
                     {"due": "2026-10-25T02:30", "time_zone": "Europe/Madrid", "priority": 1},
                     {"list_id": None},
                     {"due": None, "time_zone": None, "label_ids": []},
+                    {"due": WEEKS[0], "time_zone": None, "recurrence": "FREQ=WEEKLY;COUNT=4"},
+                    {"due": self.random.choice(WEEKS), "time_zone": None},
+                    {"due": None, "time_zone": None, "recurrence": None},
                 ]
             )
         return fields
@@ -163,9 +167,14 @@ class Writer:
         return self._other(items, path) if is_other else self._move(items, path)
 
     def _other(self, items: Items, path: str) -> TestResponse:
-        if items.kind == "task":
-            return items.call("PATCH", f"{path}/complete")
-        return items.call("POST", path + self.random.choice(["/archive", "/unarchive"]))
+        if items.kind == "list":
+            return items.call("POST", path + self.random.choice(["/archive", "/unarchive"]))
+        occurrence = {"occurrence": self.random.choice(WEEKS)}
+        if self.random.random() < 0.2:
+            return items.call("POST", f"{path}/skip", occurrence)
+        is_completed = self.random.choice([True, True, False])
+        body = {"is_completed": is_completed, **occurrence} if self.random.random() < 0.5 else None
+        return items.call("PATCH", f"{path}/complete", body)
 
     def _move(self, items: Items, path: str) -> TestResponse:
         place: dict[str, Any] = {self.random.choice(["after", "before"]): self._some(items.kind)}
