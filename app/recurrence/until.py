@@ -1,0 +1,29 @@
+"""Whether an occurrence is before the end that UNTIL sets."""
+
+from datetime import UTC, datetime
+
+from app import zones
+
+DATE_LENGTH = len("2026-10-07")
+# An end later than every due, which has a local day in every zone.
+LATEST = datetime(2200, 1, 2, tzinfo=UTC)
+
+
+def has_time(local: str) -> bool:
+    """Whether it is a time, and not a whole day."""
+    return len(local) > DATE_LENGTH
+
+
+def is_within(local: str, until: str, zone_name: str) -> bool:
+    """Whether a local day or time is not after UNTIL.
+
+    A date as UNTIL includes that whole day; a whole day is compared with the day of UNTIL.
+    """
+    end = datetime.fromisoformat(until)
+    if end.tzinfo is not None:
+        if has_time(local):
+            return zones.instant(datetime.fromisoformat(local), zone_name) <= end
+        return local <= zones.local_date(min(end, LATEST), zone_name).isoformat()
+    if has_time(local) and "T" in until:
+        return local <= end.isoformat()
+    return local[:DATE_LENGTH] <= end.date().isoformat()
