@@ -10,10 +10,13 @@ from calendar import isleap, monthrange
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import chain, islice
 from math import gcd
+from typing import TypeVar
 
 from app.recurrence.rule import Rule, Weekday
 
+T = TypeVar("T")
 LAST_DAY = date(2199, 12, 31)
 CYCLE = 400  # years after which the Gregorian calendar repeats, weekdays included
 
@@ -26,6 +29,20 @@ def dates(rule: Rule, anchor: date, earliest: date) -> Iterator[date]:
         for day in _dates_in(rule, period):
             if earliest <= day <= LAST_DAY:
                 yield day
+
+
+def count_between(rule: Rule, anchor: date, day: date, most: int) -> int:
+    """How many dates an anchor's grid has between the anchor and a later one; counts to `most`."""
+    first, last = _period(rule, anchor), _period(rule, day)
+    if first == last:
+        return sum(anchor < each < day for each in _dates_in(rule, first))
+    ends = sum(each > anchor for each in _dates_in(rule, first))
+    ends += sum(each < day for each in _dates_in(rule, last))
+    between = range(first + rule.interval, last, rule.interval)
+    if rule.freq in ("DAILY", "WEEKLY"):  # all periods have the same number of dates
+        return ends + len(between) * len(_dates_in(rule, first))
+    found = (each for period in between for each in _dates_in(rule, period))
+    return ends + sum(1 for _ in islice(found, most))
 
 
 def has_dates(rule: Rule, anchor: date) -> bool:
@@ -85,9 +102,10 @@ def _dates_in(rule: Rule, period: int) -> Sequence[date]:
             return _dates_in_week(rule, period)
         case "MONTHLY":
             year, month = divmod(period, 12)
-            return _chosen(_dates_in_months(rule, year, [month + 1]), rule.positions)
+            return _dates_in_month(rule, year, month + 1, rule.positions)
         case _:
-            return _chosen(_dates_in_months(rule, period, range(1, 13)), rule.positions)
+            months = (_dates_in_month(rule, period, month, ()) for month in range(1, 13))
+            return _chosen(list(chain.from_iterable(months)), rule.positions)
 
 
 def _dates_in_week(rule: Rule, week: int) -> Sequence[date]:
@@ -96,26 +114,20 @@ def _dates_in_week(rule: Rule, week: int) -> Sequence[date]:
     return [start + timedelta(days=offset) for offset in offsets]
 
 
-def _dates_in_months(rule: Rule, year: int, months: Iterable[int]) -> Sequence[date]:
-    return [
-        date(year, month, day)
-        for month in months
-        if not rule.months or month in rule.months
-        for day in _days(rule.month_days, rule.weekdays, *monthrange(year, month))
-    ]
-
-
-def _chosen(found: Sequence[date], positions: Sequence[int]) -> Sequence[date]:
-    """The dates at these positions, counted from 1, or from the end by negative numbers."""
-    if not positions:
-        return found
-    indices = {place - 1 if place > 0 else len(found) + place for place in positions}
-    return [found[index] for index in sorted(indices) if 0 <= index < len(found)]
+def _dates_in_month(rule: Rule, year: int, month: int, positions: Sequence[int]) -> Sequence[date]:
+    if rule.months and month not in rule.months:
+        return ()
+    days = _days(rule.month_days, rule.weekdays, positions, *monthrange(year, month))
+    return [date(year, month, day) for day in days]
 
 
 @lru_cache(1024)
 def _days(
-    month_days: Sequence[int], weekdays: Sequence[Weekday], first_weekday: int, length: int
+    month_days: Sequence[int],
+    weekdays: Sequence[Weekday],
+    positions: Sequence[int],
+    first_weekday: int,
+    length: int,
 ) -> Sequence[int]:
     """The days of a month of that length, which begins on that weekday."""
     days = set(range(1, length + 1))
@@ -123,7 +135,15 @@ def _days(
         days &= {day if day > 0 else length + 1 + day for day in month_days}
     if weekdays:
         days &= {day for each in weekdays for day in _weekdays(each, first_weekday, length)}
-    return sorted(days)
+    return _chosen(sorted(days), positions)
+
+
+def _chosen(found: Sequence[T], positions: Sequence[int]) -> Sequence[T]:
+    """What is at these positions, counted from 1, or from the end by negative numbers."""
+    if not positions:
+        return found
+    indices = {place - 1 if place > 0 else len(found) + place for place in positions}
+    return [found[index] for index in sorted(indices) if 0 <= index < len(found)]
 
 
 def _weekdays(weekday: Weekday, first_weekday: int, length: int) -> Sequence[int]:

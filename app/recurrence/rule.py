@@ -11,7 +11,7 @@ PREFIX = "RRULE:"
 PART = re.compile(r"([A-Z][A-Z-]{0,19})=([A-Z0-9,+-]+)")
 INTEGER = re.compile(r"[+-]?[0-9]{1,4}")
 WEEKDAY = re.compile(rf"([+-]?[1-5])?({'|'.join(WEEKDAYS)})")
-UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}Z?)?")
+UNTIL = re.compile(r"[0-9]{8}(T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z?)?")
 
 
 class RuleError(ValueError):

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from itertools import takewhile
 from typing import NamedTuple
 
 from dateutil.relativedelta import relativedelta
 
 from app import zones
-from app.recurrence.grid import LAST_DAY, dates
+from app.recurrence.grid import LAST_DAY, count_between, dates
 from app.recurrence.rule import Rule, parse
 from app.recurrence.until import DATE_LENGTH, has_time, is_within
 
@@ -81,11 +80,9 @@ def _left(rule: Rule, series: Series, due: str) -> int | None:
         return None
     if series.basis == "completion":
         return series.left - 1
-    anchor = _day(series.anchor)
-    later = dates(rule, anchor, anchor + zones.DAY)
-    passed = takewhile(lambda day: day < _day(due), later)
     # The anchor counts whether the rule has it or not, as DTSTART does.
-    return series.left - 1 - sum(1 for _ in passed)
+    passed = 1 + count_between(rule, _day(series.anchor), _day(due), series.left)
+    return series.left - passed
 
 
 def _day(local: str) -> date:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from app import zones
 
 DATE_LENGTH = len("2026-10-07")
-# An end later than every due, which has a local day in every zone.
+# Before and after every due; these have a local day in each zone, years 1 and 9999 do not.
+EARLIEST = datetime(1969, 12, 30, tzinfo=UTC)
 LATEST = datetime(2200, 1, 2, tzinfo=UTC)
 
 
@@ -23,7 +24,8 @@ def is_within(local: str, until: str, zone_name: str) -> bool:
     if end.tzinfo is not None:
         if has_time(local):
             return zones.instant(datetime.fromisoformat(local), zone_name) <= end
-        return local <= zones.local_date(min(end, LATEST), zone_name).isoformat()
+        end = min(max(end, EARLIEST), LATEST)
+        return local <= zones.local_date(end, zone_name).isoformat()
     if has_time(local) and "T" in until:
         return local <= end.isoformat()
     return local[:DATE_LENGTH] <= end.date().isoformat()
