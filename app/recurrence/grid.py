@@ -149,7 +149,4 @@ def _chosen(found: Sequence[T], positions: Sequence[int]) -> Sequence[T]:
 def _weekdays(weekday: Weekday, first_weekday: int, length: int) -> Sequence[int]:
     """The days of a month that are that weekday: all, or the nth if the month has one."""
     days = range(1 + (weekday.number - first_weekday) % 7, length + 1, 7)
-    if not weekday.nth:
-        return days
-    index = weekday.nth - 1 if weekday.nth > 0 else len(days) + weekday.nth
-    return days[index : index + 1] if index >= 0 else ()
+    return _chosen(days, (weekday.nth,) if weekday.nth else ())

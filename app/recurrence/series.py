@@ -52,7 +52,7 @@ def _on_grid(rule: Rule, series: Series, now: datetime) -> Iterator[str]:
     anchor = _day(series.anchor)
     after = max(_local(anchor, series), series.due)
     earliest = _day(after)
-    if series.basis == "due":  # a day before today may not be over, where clocks skip midnight
+    if series.basis == "due":  # a time of a day that its zone leaves out is on the next day
         earliest = max(earliest, zones.local_date(now, series.zone_name) - zones.DAY)
     for day in dates(rule, anchor, earliest):
         due = _local(day, series)
