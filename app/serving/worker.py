@@ -193,6 +193,7 @@ class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         self._connections: dict[int, Connection] = {}  # waiting for input, by descriptor
         self._answering: set[Connection] = set()
         self._awaiting_bodies: set[Connection] = set()  # each holds a thread
+        self._beginning_to_wait = threading.Lock()  # held while one is added to these
         self._listeners: dict[int, socket.socket] = {}
         self._paused: set[int] = set()  # listeners without a descriptor for the next client
         self._epoll = select.epoll()
@@ -391,9 +392,10 @@ class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             raise RequestTimeout
         data = connection.receive(socket.MSG_DONTWAIT)
         if data is None:
-            if not self._may_await_body():
-                raise Unavailable
-            self._awaiting_bodies.add(connection)
+            with self._beginning_to_wait:
+                if not self._may_await_body():
+                    raise Unavailable
+                self._awaiting_bodies.add(connection)
             try:
                 data = connection.receive()
             finally:
