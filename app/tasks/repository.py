@@ -194,7 +194,7 @@ def _complete(fields: Fields) -> PreparedChange:
 def _create_among(terms: Terms, fields: Fields, named: Fields) -> Item:
     """Adds a task to a list, below a parent, with labels or dates; `named` is where it is to go."""
     with db.transaction():
-        work = UnitOfWork.read(terms, fields["parent_id"])
+        work = UnitOfWork.read_above(terms, fields["parent_id"])
         if terms.if_versions is not None and work.version - 1 not in terms.if_versions:
             raise PreconditionFailed
         state = _new_state(work.resolve(fields))

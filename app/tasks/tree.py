@@ -1,6 +1,6 @@
 """Trees of subtasks, as they are read under the ledger's lock."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from app.tasks.state import State
 from app.values import Uuid
@@ -10,9 +10,13 @@ MOST_CHILDREN = 500
 
 
 class Tree:
-    """The tasks of some trees by their ids, in the trash and outside it."""
+    """The tasks of some trees by their ids, in the trash and outside it.
 
-    def __init__(self, states: Iterable[State]) -> None:
+    `counted` has the numbers of living children of tasks that were read without them.
+    """
+
+    def __init__(self, states: Iterable[State], counted: Mapping[Uuid, int] | None = None) -> None:
+        self._counted = counted or {}
         self._states = {state.id: state for state in states}
         self._children: dict[Uuid | None, list[State]] = {}
         for state in self._states.values():
@@ -30,6 +34,11 @@ class Tree:
     def children(self, task_id: Uuid) -> list[State]:
         """The subtasks of a task, the next level only."""
         return self._children.get(task_id, [])
+
+    def count_children(self, task_id: Uuid) -> int:
+        """The number of subtasks outside the trash, the next level only."""
+        living = [each for each in self.children(task_id) if not each.is_deleted]
+        return self._counted.get(task_id, len(living))
 
     def descendants(self, task_id: Uuid) -> Iterator[State]:
         """All subtasks below a task, in the trash and outside it; a parent before its children."""
@@ -74,7 +83,9 @@ class Tree:
             return "Is the task itself, or one below it."
         if len(above) + (1 if task_id is None else self.height(task_id, along)) > DEEPEST:
             return f"Would make the tree deeper than {DEEPEST} levels."
-        siblings = [each for each in self.children(parent.id) if not each.is_deleted]
-        if len(siblings) >= MOST_CHILDREN and task_id not in {each.id for each in siblings}:
+        is_among = any(
+            each.id == task_id and not each.is_deleted for each in self.children(parent.id)
+        )
+        if not is_among and self.count_children(parent.id) >= MOST_CHILDREN:
             return f"Has {MOST_CHILDREN} subtasks already, which is the most."
         return None

@@ -1,6 +1,6 @@
 """Unit of work: what a transaction reads of tasks under the ledger's lock, and what it writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -20,6 +20,12 @@ from app.tasks.tree import Tree
 from app.values import Uuid
 
 
+class CountedChildren(NamedTuple):
+    """The number of a task's subtasks outside the trash, the next level only."""
+
+    children: int
+
+
 class Completion(NamedTuple):
     """A completion of a recurring task, with what an undo of it restores."""
 
@@ -31,12 +37,24 @@ class Completion(NamedTuple):
 
 
 FIND_TREES = db.load("tasks/find_trees", State)
+FIND = db.load("tasks/find", State)
+COUNT_CHILDREN = db.load("tasks/count_children", CountedChildren)
 STORE = db.load("tasks/store", Written)
 SET_ROOT = db.load("tasks/set_root")
 MARK_PARENT = db.load("tasks/mark_parent")
 FIND_COMPLETION = db.load("tasks/find_completion", Completion)
 RECORD_COMPLETION = db.load("tasks/record_completion")
 UNDO_COMPLETION = db.load("tasks/undo_completion")
+
+
+def _from_task_to_root(owner_id: Uuid, task_id: Uuid | None) -> Iterator[State]:
+    """A task and those above it; each is a statement, and there are five at most."""
+    while task_id is not None:
+        state = db.fetch_one(FIND, {"owner_id": owner_id, "id": task_id})
+        if state is None:
+            return
+        yield state
+        task_id = state.parent_id
 
 
 @dataclass
@@ -61,6 +79,21 @@ class UnitOfWork:
         wanted = {"owner_id": terms.owner_id, "ids": ids}
         states = db.fetch_all(FIND_TREES, wanted) if ids else ()
         return cls(terms, ledger.version + 1, ledger.at, Tree(states))
+
+    @classmethod
+    def read_above(cls, terms: Terms, parent_id: Uuid | None) -> "UnitOfWork":
+        """Locks the ledger, then reads what a new subtask needs to know of a tree.
+
+        That may be large: these are the tasks above it, and how many there are beside it.
+        """
+        ledger = lock(terms.owner_id)
+        tree = Tree(())
+        if parent_id is not None:
+            siblings = {"owner_id": terms.owner_id, "parent_id": parent_id}
+            (counted,) = db.fetch_all(COUNT_CHILDREN, siblings)
+            above = _from_task_to_root(terms.owner_id, parent_id)
+            tree = Tree(above, {parent_id: counted.children})
+        return cls(terms, ledger.version + 1, ledger.at, tree)
 
     @cached_property
     def clock(self) -> Clock:
@@ -154,7 +187,8 @@ class UnitOfWork:
             return state
         parent = self.tree.get(parent_id)
         root_id = None if parent is None else parent.root_id or parent.id
-        self.parents |= {parent.id} if parent else set()
+        if parent is not None and not self.tree.count_children(parent.id):
+            self.parents.add(parent.id)
         return state._replace(
             parent_id=parent_id,
             list_id=list_id,

@@ -144,7 +144,7 @@ task AS (
     CROSS JOIN (VALUES
         (%(task)s, 2, 'create', NULL, NULL, interval '1 day', %(task)s, NULL, '2026-10-07', now()),
         (
-            %(done)s, 3, 'complete', now(), NULL, interval '1 hour', %(trashed)s, NULL,
+            %(done)s, 3, 'complete', now(), NULL, interval '1 hour', %(trashed)s, %(trashed)s,
             %(done_due)s::text, CASE WHEN %(done_due)s::text IS NOT NULL THEN now() END
         ),
         (
@@ -321,6 +321,8 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "tasks/get": [{"id": TASK}, {"id": DONE}],
     "tasks/update": [{"id": TASK}, {"id": DONE}],
     "tasks/complete": [{"id": TASK}, {"id": DONE}],
+    "tasks/find": [{"id": TASK}, {"id": DONE}],
+    "tasks/count_children": [{"parent_id": TRASHED}, {"parent_id": OLD_TRASHED}],
     "tasks/find_trees": [{"ids": [TASK]}, {"ids": [TRASHED]}, {"ids": [DONE]}],
     "tasks/set_root": [{"ids": [OLD_TRASHED], "root_id": MADE}],
     "tasks/move_instants": [

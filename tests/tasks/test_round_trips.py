@@ -157,6 +157,8 @@ def changes_among_others(task: str) -> dict[str, tuple[str, str, dict[str, Any]]
         "delete": ("DELETE", f"/tasks/{task}", {}),
         "restore": ("POST", f"/tasks/{task}/restore", {}),
         "create": ("POST", "/tasks", {"json": {"title": "a", "due": "2026-10-07"}}),
+        "first subtask": ("POST", "/tasks", {"json": {"title": "a", "parent_id": task}}),
+        "second subtask": ("POST", "/tasks", {"json": {"title": "a", "parent_id": task}}),
     }
 
 
@@ -216,14 +218,18 @@ def test_a_change_among_others_locks_the_ledger_before_it_reads_them(account: Ac
         "sql/tasks/store.sql",
         "sql/tasks/create.sql",
     )
+    # A new subtask reads the tasks above it, not those beside it, of which there may be 500.
+    below = [lock, "sql/tasks/count_children.sql", "sql/tasks/find.sql", create]
     expected = {
         "due": [lock, read, zone, store],
         "delete": [lock, read, store],
         "restore": [lock, read, store],
         "create": [lock, zone, create],
+        "first subtask": [*below, "sql/tasks/mark_parent.sql"],
+        "second subtask": below,
     }
     for name, (method, path, options) in changes_among_others(task).items():
-        status = 201 if name == "create" else 200
+        status = 201 if method == "POST" and path == "/tasks" else 200
         statements, trips = account.cost(method, path, status, **options)
         counted = [each for each in statements if each != SET_OWNER]
         assert counted == ["BEGIN", *expected[name], "COMMIT"], name
