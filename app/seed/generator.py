@@ -49,6 +49,7 @@ Plan = Callable[[Sequence[Task]], None]  # gives new tasks of one batch more tha
 UNPLANNED: Task = {
     "list_id": None,
     "parent_id": None,
+    "is_parent": False,
     "priority": 0,
     "label_ids": [],
     **Dates(None, None, None)._asdict(),

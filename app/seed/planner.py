@@ -103,6 +103,7 @@ class Planner:
             self._plan(task)
             if parent is not None and children > 0:
                 children -= 1
+                parent["is_parent"] = True
                 title = random.choice(STEPS)  # noqa: S311
                 task |= {"parent_id": parent["id"], "list_id": parent["list_id"]}
                 task |= {"title": title, "title_folded": fold(title)}

@@ -96,10 +96,13 @@ def test_realistic_items_can_be_changed_like_others(
 ) -> None:
     user = seeded(app, database_url, tmp_path, 120)
     tasks, labels = Items(user, "task"), Items(user, "label")
-    parent = next(task["parent_id"] for task in tasks.listed() if task["parent_id"])
+    open_tasks = tasks.listed("is_completed=false")
+    parent = next(task["parent_id"] for task in open_tasks if task["parent_id"])
     below = tasks.listed(f"parent_id={parent}")
     tasks.change(parent, list_id=None)
     assert {each["list_id"] for each in tasks.listed(f"parent_id={parent}")} == {None}
+    assert tasks.call("PATCH", f"/{parent}/complete").status_code == 200
+    assert all(each["is_completed"] for each in tasks.listed(f"parent_id={parent}"))
     tasks.delete(parent)
     assert tasks.listed(f"parent_id={parent}") == []
     tasks.post(parent, "restore")

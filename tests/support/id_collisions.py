@@ -291,11 +291,12 @@ PARAMETERS: Mapping[str, Any] = {
     "tasks": orjson.dumps(
         [
             {"ordinal": 1, "id": MADE, "title": "made", "title_folded": "made",
-             "description_folded": "", "priority": 0, "label_ids": [], "created_at": FUTURE,
-             "updated_at": FUTURE, "action": "create"},
+             "description_folded": "", "is_parent": False, "priority": 0, "label_ids": [],
+             "created_at": FUTURE, "updated_at": FUTURE, "action": "create"},
             {"ordinal": 2, "id": TASK, "title": "changed", "title_folded": "changed",
-             "description_folded": "", "priority": 0, "label_ids": [], "created_at": FUTURE,
-             "updated_at": FUTURE + timedelta(seconds=1), "action": "update"},
+             "description_folded": "", "is_parent": False, "priority": 0, "label_ids": [],
+             "created_at": FUTURE, "updated_at": FUTURE + timedelta(seconds=1),
+             "action": "update"},
         ]
     ).decode(),
 }  # fmt: skip
