@@ -51,9 +51,9 @@ def has_dates(rule: Rule, anchor: date) -> bool:
 
 
 def sample(rule: Rule, anchor: date) -> Iterable[int]:
-    """Periods of an anchor's grid, at most 168, among which each is like each of the grid.
+    """Periods of an anchor's grid, at most 168: each of the grid is like one of these.
 
-    There are 14 kinds of years: each may begin on seven weekdays, and be a leap year or not.
+    There are 14 kinds of years: a year begins on one of seven weekdays, and is a leap year or not.
     """
     first = _period(rule, anchor)
     match rule.freq:

@@ -47,7 +47,9 @@ def _explicit(rule: Rule, due: date, basis: str) -> Rule:
 
 def _require_dates(rule: Rule, day: date) -> None:
     if not has_dates(rule, day):
-        raise RuleError("No date satisfies this rule; change its days, months or BYSETPOS.")
+        raise RuleError(
+            "No date satisfies this rule from due on; change its days, months or INTERVAL."
+        )
 
 
 def _with_days_of(rule: Rule, due: date) -> Rule:
@@ -68,18 +70,33 @@ def _with_days_of(rule: Rule, due: date) -> Rule:
 def _with_last_days(rule: Rule) -> Rule:
     """The rule with BYSETPOS, if it has days of the month that a month lacks.
 
-    The last day stands for these, or nothing with SKIP=OMIT. BYDAY or BYSETPOS in the rule says
-    already which days are left; -1 is the last day anyway.
+    The last day stands for these, or nothing with SKIP=OMIT. Where BYSETPOS or BYDAY is given, the
+    rule says itself which days are left.
     """
-    shortest = min(_length(month) - (month == 2) for month in rule.months or range(1, 13))
-    days = rule.month_days
-    if not days or rule.weekdays or rule.positions or max(days) <= shortest or -1 in days:
+    if not _lacks_days(rule):
+        return rule
+    if rule.weekdays or rule.positions:
+        if rule.skip == "BACKWARD":
+            raise RuleError("Give SKIP=BACKWARD without BYDAY and BYSETPOS.")
         return rule
     if rule.freq == "YEARLY" and rule.interval == 1 and len(rule.months) > 1:
         rule = rule._replace(freq="MONTHLY")
-    if rule.skip == "OMIT":
-        most = len(days) * (len(rule.months) if rule.freq == "YEARLY" else 1)
-        return rule._replace(positions=tuple(range(1, most + 1)))
+    return _without_lacking_days(rule) if rule.skip == "OMIT" else _with_last_day(rule)
+
+
+def _lacks_days(rule: Rule) -> bool:
+    """Whether a month lacks one of the days; not if the last day is among these anyway."""
+    shortest = min(_length(month) - (month == 2) for month in rule.months or range(1, 13))
+    return max(rule.month_days, default=0) > shortest and -1 not in rule.month_days
+
+
+def _without_lacking_days(rule: Rule) -> Rule:
+    most = len(rule.month_days) * (len(rule.months) if rule.freq == "YEARLY" else 1)
+    return rule._replace(positions=tuple(range(1, most + 1)))
+
+
+def _with_last_day(rule: Rule) -> Rule:
+    days = rule.month_days
     if min(days) < 0:
         raise RuleError("Beside BYMONTHDAY from the end of the month, add -1 or SKIP=OMIT.")
     widened = tuple(sorted({*days, *range(28, max(days) + 1)}))

@@ -76,7 +76,7 @@ def clamped(
 
 
 @pytest.mark.proves("TASK-213", "TASK-214")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(days, st.sampled_from(["MONTHLY", "YEARLY"]), intervals, months, positive_days | st.just([]))
 def test_a_day_that_a_month_lacks_is_its_last_day_and_comes_back(
     due: str, unit: str, interval: int, named_months: list[int], named_days: list[int]

@@ -186,6 +186,8 @@ def test_a_rule_that_counts_from_completion_is_not_given_days(text: str, normal_
         ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=0", "BYSETPOS must be"),
         ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=367", "BYSETPOS must be"),
         ("FREQ=MONTHLY;BYMONTHDAY=30,-2", "add -1 or SKIP=OMIT"),
+        ("FREQ=MONTHLY;BYMONTHDAY=31;BYSETPOS=1;SKIP=BACKWARD", "without BYDAY and BYSETPOS"),
+        ("FREQ=MONTHLY;BYMONTHDAY=31;BYDAY=FR;SKIP=BACKWARD", "without BYDAY and BYSETPOS"),
         ("FREQ=YEARLY;BYDAY=MO", "give BYMONTH beside"),
         ("FREQ=YEARLY;BYMONTHDAY=15", "give BYMONTH beside"),
     ],
