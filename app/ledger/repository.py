@@ -83,7 +83,7 @@ class ListedChanges(NamedTuple):
     version: int
     pruned_version: int
     prune_count: int
-    feed_tag: str
+    tag: str
     documents: bytes
     last: bytes | None
 
@@ -92,7 +92,7 @@ class ListedItems(NamedTuple):
     """A page of trash or history as JSON, and its last document where there are more."""
 
     version: int
-    feed_tag: str
+    tag: str
     documents: bytes
     last: bytes | None
 
@@ -500,7 +500,7 @@ def changes(
     if is_expired(ledger, since):
         raise SyncTokenExpired
     last = row.version if row.last is None else orjson.loads(row.last)["version"]
-    return Feed(row.feed_tag, row.version, after(ledger, last), row.last is not None, row.documents)
+    return Feed(row.tag, row.version, after(ledger, last), row.last is not None, row.documents)
 
 
 def trash(
@@ -549,7 +549,7 @@ def page_by_version(
     if row is None:
         raise NotFound
     last = None if row.last is None else orjson.dumps([orjson.loads(row.last)["version"]])
-    return Page(row.feed_tag, row.version, row.documents, last)
+    return Page(row.tag, row.version, row.documents, last)
 
 
 def page_by_position(

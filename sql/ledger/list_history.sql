@@ -8,10 +8,10 @@
 -- @param before_version bigint
 -- @param known_tags text[]
 -- @param kind text
--- @returns version bigint, feed_tag text, documents json, last json null
+-- @returns version bigint, tag text, documents json, last json null
 SELECT
     ledgers.version,
-    ledgers.feed_tag,
+    ledgers.feed_tag AS tag,
     page_documents(page.documents, %(limit)s) AS documents,
     page_last(page.documents, %(limit)s) AS last
 FROM items

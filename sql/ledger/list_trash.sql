@@ -1,7 +1,6 @@
 -- Lists the items of a kind in the trash before before_version, the most recently deleted first;
 -- tasks whose list is in the trash, too, are left out.
--- No row: the owner is gone. No documents: the page is empty, or known_tags
--- holds the ledger's feed_tag.
+-- No row: the owner is gone. No documents: the page is empty, or known_tags holds the tag.
 -- version > 0 is the condition of the indexes on versions.
 -- @reads
 -- @param limit integer
@@ -9,10 +8,10 @@
 -- @param kind text
 -- @param before_version bigint
 -- @param known_tags text[]
--- @returns version bigint, feed_tag text, documents json, last json null
+-- @returns version bigint, tag text, documents json, last json null
 SELECT
     ledgers.version,
-    ledgers.feed_tag,
+    ledgers.feed_tag || '.' || ledgers.recompute_count AS tag,
     page_documents(page.documents, %(limit)s) AS documents,
     page_last(page.documents, %(limit)s) AS last
 FROM ledgers
@@ -35,7 +34,7 @@ CROSS JOIN
                     SELECT lists.id FROM lists
                     WHERE lists.owner_id = %(owner_id)s AND lists.deleted_at IS NULL
                 ))
-                AND ledgers.feed_tag <> ALL(%(known_tags)s::text[])
+                AND ledgers.feed_tag || '.' || ledgers.recompute_count <> ALL(%(known_tags)s::text[])
             ORDER BY items.version DESC
             LIMIT %(limit)s::integer + 1
         ) AS listed

@@ -126,6 +126,23 @@ def test_no_list_from_before_is_returned_afterwards(alice: ApiUser, query: str) 
     assert after.get_json()["meta"]["version"] == before.get_json()["meta"]["version"]
 
 
+@pytest.mark.proves("LEDGER-11")
+@pytest.mark.parametrize("path", ["/changes", "/tasks/trash"])
+def test_no_feed_or_trash_from_before_is_returned_afterwards(alice: ApiUser, path: str) -> None:
+    task = make_task(live_in(alice, BERLIN), due=NINE)
+    if path == "/tasks/trash":
+        delete(alice, task)
+    before = alice.call("GET", f"/api/me{path}")
+    known = {"If-None-Match": before.headers["ETag"]}
+    assert alice.call("GET", f"/api/me{path}", headers=known).status_code == 304
+    live_in(alice, NEW_YORK)
+    after = alice.call("GET", f"/api/me{path}", headers=known)
+    (shown,) = data(after)
+    assert due_at(shown.get("item", shown)) == "2026-10-07T13:00:00Z"
+    assert after.headers["ETag"] != before.headers["ETag"]
+    assert after.get_json()["meta"]["version"] == before.get_json()["meta"]["version"]
+
+
 @pytest.mark.proves("TASK-137")
 def test_a_zone_and_back_again_is_no_old_page_either(alice: ApiUser) -> None:
     make_task(live_in(alice, BERLIN), due=NINE)
