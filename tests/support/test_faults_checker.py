@@ -9,6 +9,7 @@ import pytest
 from tests.support.api_user import ApiUser, data
 from tests.support.faults.checker import Feed, Verdict, verify
 from tests.support.faults.recorder import Call, Outcome, Record
+from tests.support.planning import live_in, make_task, read
 
 
 @pytest.fixture
@@ -60,6 +61,14 @@ def test_a_correct_history_passes(verified: Any, records: list[Record]) -> None:
     assert verified() == Verdict()
     read = Record(Call("read", "anyone", "GET", "/"), None)
     assert verified([*records, read]) == Verdict()
+
+
+def test_an_instant_that_moved_with_its_owner_s_zone_is_none(alice: ApiUser, verified: Any) -> None:
+    task = make_task(alice, due="2026-10-07T09:00")
+    followed = [(each["id"], each["version"], each["deleted"]) for each in data(alice.changes())]
+    live_in(alice, "Asia/Tokyo")
+    assert read(alice, task)["due_at"] != task["due_at"]
+    assert verified(followed=followed) == Verdict()
 
 
 def test_each_contradiction_of_a_write_is_counted(verified: Any, records: list[Record]) -> None:

@@ -29,7 +29,8 @@ ITEMS = """
     WHERE owner_id = %s ORDER BY version
 """
 # The number of owners whose versions after the pruned ones are not consecutive, of owners whose
-# hash chain is broken, and of items that differ from their last ledger entry.
+# hash chain is broken, and of items that differ from their last ledger entry, but for an instant
+# that follows from its owner's zone.
 GAPS = """
     SELECT count(*) FROM ledgers LEFT JOIN (
         SELECT owner_id, count(*) AS entries, max(version) AS version
@@ -51,7 +52,7 @@ MISMATCHED = """
     ) AS entry USING (owner_id, kind, id)
     WHERE present.version IS DISTINCT FROM entry.version
         OR present.last_action IS DISTINCT FROM entry.action
-        OR (action <> 'delete' AND present.document::text IS DISTINCT FROM entry.item::text)
+        OR (action <> 'delete' AND is_kept(entry.item, present.document) IS NOT TRUE)
 """
 
 

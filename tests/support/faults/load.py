@@ -20,6 +20,8 @@ from tests.support.server import Server
 TIMEOUT = 15.0  # seconds without a response that count as a hang
 PAUSE = 0.005  # seconds between two calls of one client
 TASKS, BATCH, FEED = "/api/me/tasks", "/api/me/batch", "/api/me/changes"
+ACCOUNT = "/api/auth/me"
+ZONES = ("Asia/Tokyo", "Europe/Madrid", "America/New_York")
 OTHERS = {  # the paths of other kinds of items, with the name of an item and its other fields
     "/api/me/lists": ("title", {}),
     "/api/me/labels": ("name", {}),
@@ -162,9 +164,9 @@ class VirtualUser:
             [
                 self._create, self._update, self._toggle, self._delete,
                 self._restore, self._batch, self._get, self._list, self._feed,
-                self._plan, self._create_other, self._list_others,
+                self._plan, self._create_other, self._list_others, self._change_zone,
             ],
-            [20, 15, 15, 6, 3, 3, 20, 12, 6, 5, 5, 3],
+            [20, 15, 15, 6, 3, 3, 20, 12, 6, 5, 5, 3, 1],
         )[0]  # fmt: skip
         return action()
 
@@ -180,8 +182,14 @@ class VirtualUser:
     def _plan(self) -> Call:
         """A change in a transaction of several statements, each to another time."""
         self.planned += timedelta(minutes=1)
-        due = {"due": f"{self.planned:%Y-%m-%dT%H:%M:%S}", "time_zone": "Asia/Tokyo"}
+        zone = self.random.choice([None, "Asia/Tokyo"])
+        due = {"due": f"{self.planned:%Y-%m-%dT%H:%M:%S}", "time_zone": zone}
         return self._write("PATCH", self._any_task(), due)
+
+    def _change_zone(self) -> Call:
+        """A change of the account that moves the instants of floating tasks, without entries."""
+        zone = json.dumps({"time_zone": self.random.choice(ZONES)})
+        return Call(uuid4().hex, self.user.id, "PATCH", ACCOUNT, zone)
 
     def _create_other(self) -> Call:
         path = self.random.choice([*OTHERS])
