@@ -8,9 +8,11 @@ import secrets
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.headerregistry import Address
+from email.policy import SMTP
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import SplitResult, urlsplit
+from typing import NamedTuple, TypeVar
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import psycopg
 from psycopg import pq
@@ -24,6 +26,12 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("console", "json")
 LIMIT_STORES = ("redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
 DEFAULT_PORTS = {"http": 80, "https": 443}
+SMTP_PORTS = {"smtp": 587, "smtps": 465}
+STARTTLS = "starttls=required"
+MAIL_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+MAIL_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+)
 # Options of libpq that are whole numbers; it reads some of them only after it has connected.
 NUMBERS = (
     "connect_timeout", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval",
@@ -72,6 +80,10 @@ class Config:
     allowed_hosts: tuple[str, ...]
     rate_limit: str | None
     rate_limit_storage_url: str = field(repr=False)
+    public_url: str
+    smtp_url: str | None = field(repr=False)
+    mail_from: str
+    worker_port: int | None
     metrics_token: str | None = field(repr=False)
     cors_origins: tuple[str, ...]
     log_level: str
@@ -92,6 +104,7 @@ class Config:
         database_url = env.optional("DATABASE_URL", _postgresql_url)
         if app_env == "production" and database_url is None:
             env.mistake("DATABASE_URL", "must be set in production", "postgresql://user@host/name")
+        port = env.get("PORT", "8000", _integer(1, 65535))
         config = cls(
             app_env=app_env,
             database_url=database_url,
@@ -109,13 +122,17 @@ class Config:
             jwt_issuer=env.get("JWT_ISSUER", "todo-api", _text),
             jwt_audience=env.get("JWT_AUDIENCE", "todo-api", _text),
             host=env.get("HOST", "127.0.0.1", _text),
-            port=env.get("PORT", "8000", _integer(1, 65535)),
+            port=port,
             web_concurrency=workers,
             web_threads=threads,
             forwarded_allow_ips=env.get("FORWARDED_ALLOW_IPS", "", _networks, "10.0.0.0/8"),
             allowed_hosts=env.get("ALLOWED_HOSTS", "", _hosts, "todo.example.com"),
             rate_limit=env.get("RATE_LIMIT", "600/minute", _rate),
             rate_limit_storage_url=env.get("RATE_LIMIT_STORAGE_URL", "memory://", _limit_storage),
+            public_url=env.optional("PUBLIC_URL", _public_url) or f"http://127.0.0.1:{port}",
+            smtp_url=_smtp_url(env, production),
+            mail_from=env.get("MAIL_FROM", "ownrow@localhost", _mail_from),
+            worker_port=env.optional("WORKER_PORT", _integer(1, 65535)),
             metrics_token=env.optional("METRICS_TOKEN", _token),
             cors_origins=env.get("CORS_ORIGINS", "", _origins, "https://todo.example.com"),
             log_level=env.get("LOG_LEVEL", "info", _one_of(LOG_LEVELS)),
@@ -345,6 +362,107 @@ def _origin(item: str) -> str:
     if parts.scheme not in DEFAULT_PORTS or not is_origin:
         raise ValueError("must be origins such as https://todo.example.com with commas between")
     return text.removesuffix(f":{DEFAULT_PORTS[parts.scheme]}")
+
+
+def _public_url(value: str) -> str:
+    try:
+        return _origin(value)
+    except ValueError:
+        raise ValueError(
+            "must be an address such as https://todo.example.com, without a path"
+        ) from None
+
+
+class SmtpAddress(NamedTuple):
+    """What SMTP_URL says; `uses_tls` is TLS from the first byte, as in smtps://."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    uses_tls: bool
+    requires_starttls: bool
+
+
+def smtp_address(value: str) -> SmtpAddress:
+    """The parts of SMTP_URL; raises ValueError, which quotes none."""
+    parts = _url(value)
+    host, login = parts.hostname or "", parts.netloc.rpartition("@")[0]
+    user, _, password = login.partition(":")
+    is_usable = (
+        value.startswith(tuple(f"{scheme}://" for scheme in SMTP_PORTS))
+        and (MAIL_HOST.fullmatch(host) or _is_address(host))
+        and parts.port != 0
+        and bool(user) == bool(password)
+        and all(map(_is_percent_encoded, (user, password)))
+        and not _has_stray_at(value)
+        and parts.path in ("", "/")
+        and parts.query in ("", STARTTLS)
+        and not parts.fragment
+    )
+    if not is_usable:
+        raise ValueError(
+            f"must be an address such as smtp://user:password@host:587?{STARTTLS} or "
+            f"smtps://user:password@host, {ENCODED}"
+        )
+    return SmtpAddress(
+        host=host,
+        port=parts.port or SMTP_PORTS[parts.scheme],
+        user=unquote(user),
+        password=unquote(password),
+        uses_tls=parts.scheme == "smtps",
+        requires_starttls=parts.query == STARTTLS,
+    )
+
+
+def _is_percent_encoded(text: str) -> bool:
+    """Whether each % begins the code of a character, and all of them can be seen."""
+    return "%" not in re.sub("%[0-9A-Fa-f]{2}", "", text) and (
+        unquote(text).replace("\ufffd", "\n").isprintable()
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _checked_smtp_url(value: str) -> str:
+    smtp_address(value)
+    return value
+
+
+def _smtp_url(env: _Reader, production: bool) -> str | None:
+    """In production the sender and the links of mails must have been thought of."""
+    value = env.optional("SMTP_URL", _checked_smtp_url)
+    if value is not None and production:
+        for name, example in (
+            ("PUBLIC_URL", "https://todo.example.com"),
+            ("MAIL_FROM", "Ownrow <todo@example.com>"),
+        ):
+            if env.raw(name) is None:
+                env.mistake(name, "must be set where SMTP_URL is", example)
+    return value
+
+
+def _mail_from(value: str) -> str:
+    mail_sender(value)
+    return value
+
+
+def mail_sender(value: str) -> Address:
+    """MAIL_FROM as an address, with or without a name before it; raises ValueError."""
+    problem = "must be an address such as todo@example.com or Ownrow <todo@example.com>"
+    if not value.isprintable():
+        raise ValueError(problem)
+    header = SMTP.header_factory("from", value)
+    addresses: tuple[Address, ...] = header.addresses
+    if header.defects or len(addresses) != 1 or not MAIL_ADDRESS.fullmatch(addresses[0].addr_spec):
+        raise ValueError(problem)
+    return addresses[0]
 
 
 def _jwt_secrets(env: _Reader, production: bool, data_dir: Path) -> Mapping[str, str]:

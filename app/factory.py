@@ -22,6 +22,7 @@ from app.kinds import KINDS
 from app.kinds.routes import blueprint as kinds
 from app.labels.routes import blueprint as labels
 from app.lists.routes import blueprint as lists
+from app.mail.messages import Messages
 from app.observability import sentry
 from app.observability.logs import RequestLog
 from app.observability.metrics import Metrics
@@ -46,6 +47,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["passwords"] = Passwords(config.bcrypt_cost, config.web_threads)
     app.extensions["keyed_hashes"] = KeyedHashes(secrets)
     app.extensions["kinds"] = KINDS
+    app.extensions["messages"] = Messages(config.public_url)
     app.extensions["ended_sessions"] = EndedSessions()
     app.extensions["known_sessions"] = KnownSessions()
     app.extensions["metrics"] = Metrics(__version__)

@@ -61,6 +61,15 @@ GOOD: list[tuple[str, str, Any]] = [
     ("RATE_LIMIT", "5/second", "5/second"),
     ("RATE_LIMIT_STORAGE_URL", "redis://cache:6379/1", "redis://cache:6379/1"),
     ("RATE_LIMIT_STORAGE_URL", "valkey+unix:///run/valkey.sock", "valkey+unix:///run/valkey.sock"),
+    ("PUBLIC_URL", "HTTPS://Todo.Example.com:443", "https://todo.example.com"),
+    ("PUBLIC_URL", "http://localhost:8000", "http://localhost:8000"),
+    ("SMTP_URL", "smtp://localhost", "smtp://localhost"),
+    ("SMTP_URL", "smtp://u%40h:p%2F%25@mail.example.com:2525?starttls=required",
+     "smtp://u%40h:p%2F%25@mail.example.com:2525?starttls=required"),
+    ("SMTP_URL", "smtps://u:p@[2001:db8::1]/", "smtps://u:p@[2001:db8::1]/"),
+    ("MAIL_FROM", "todo@example.com", "todo@example.com"),
+    ("MAIL_FROM", "Größe <todo@example.com>", "Größe <todo@example.com>"),
+    ("WORKER_PORT", "8001", 8001),
     ("METRICS_TOKEN", "x" * 16, "x" * 16),
     ("CORS_ORIGINS", "https://a.example, http://localhost:3000",
      ("https://a.example", "http://localhost:3000")),
@@ -97,6 +106,14 @@ BAD = [
     ("RATE_LIMIT_STORAGE_URL", "memcached://x"),
     ("RATE_LIMIT_STORAGE_URL", "redis"),
     ("RATE_LIMIT_STORAGE_URL", "redis://cache:x"),
+    ("PUBLIC_URL", "todo.example.com"),
+    ("PUBLIC_URL", "https://todo.example.com/app"),
+    ("SMTP_URL", "mail.example.com:587"),
+    ("SMTP_URL", "smtp://mail.example.com?starttls=no"),
+    ("MAIL_FROM", "todo"),
+    ("MAIL_FROM", "a@example.com, b@example.com"),
+    ("MAIL_FROM", "Ownrow <todo@example.com>\nBcc: eve@example.com"),
+    ("WORKER_PORT", "0"),
     ("METRICS_TOKEN", "short"),
     ("METRICS_TOKEN", "with a space in it, and long"),
     ("CORS_ORIGINS", "*"),
@@ -185,6 +202,7 @@ def test_the_repr_of_a_configuration_has_no_secrets(tmp_path: Path) -> None:
         METRICS_TOKEN="a-token-to-be-hidden",
         SENTRY_DSN="https://hidden@sentry.example.com/1",
         RATE_LIMIT_STORAGE_URL="redis://:hidden@cache",
+        SMTP_URL="smtp://ownrow:hidden@mail.example.com",
     )
     for shown in (repr(config), str(config), f"{config}"):
         assert "hidden" not in shown
@@ -193,7 +211,7 @@ def test_the_repr_of_a_configuration_has_no_secrets(tmp_path: Path) -> None:
 
 @pytest.mark.proves("RUN-1")
 @pytest.mark.parametrize("name", ["DATABASE_URL", "JWT_SECRETS", "METRICS_TOKEN", "SENTRY_DSN",
-                                  "RATE_LIMIT_STORAGE_URL"])  # fmt: skip
+                                  "RATE_LIMIT_STORAGE_URL", "SMTP_URL"])  # fmt: skip
 def test_an_error_message_has_no_secrets(tmp_path: Path, name: str) -> None:
     assert "pa55 word" not in "\n".join(mistakes(tmp_path, **{name: "x:pa55 word"}))
     assert "pa55" not in "\n".join(mistakes(tmp_path, **{name: "redis://:pa55\u2100@cache:x"}))
@@ -235,6 +253,22 @@ MALFORMED = {
         "https://a.example:{0}", "https://{0}:99999", "https://[{0}", "https://[{0}]",
         "https://{0}\u2100", "https://{0} b", "https://{0}%20", "https://a.example,{0}",
         "https://{0}*", "https://*.{0}", "ftp://{0}", "//{0}", "https://{0}\\",
+    ],
+    "PUBLIC_URL": [
+        "{0}", "{0}://a.example", "https:{0}", "https://a.example/{0}", "https://a.example?{0}",
+        "https://a.example#{0}", "https://me:{0}@a.example", "https://{0}@a.example",
+        "https://a.example:{0}", "https://{0}:99999", "https://[{0}", "https://[{0}]",
+        "https://{0}\u2100", "https://{0} b", "https://{0}%20", "https://a.example,{0}",
+        "https://{0}*", "https://*.{0}", "ftp://{0}", "//{0}", "https://{0}\\",
+    ],
+    "SMTP_URL": [
+        "{0}", "{0}://mail", "smtp:{0}", "smtp://u:{0}%zz@mail", "smtp://u:{0}%@mail",
+        "smtp://{0}%zz:p@mail", "smtp://u:{0}%ff@mail", "smtp://u:{0}%0a@mail", "smtp://u:p@mail/{0}",
+        "smtp://u:p@mail:{0}", "smtp://u:p@mail:99999/{0}", "smtp://u:pass@{0}@mail",
+        "smtp://u:{0}/y@mail", "smtp://u:12/{0}@mail", "smtp://u:{0}@[::1", "smtp://{0}@mail",
+        "smtp://u:p@mail?{0}", "smtp://u:p@mail?starttls={0}", "smtp://u:p@mail?{0}=required",
+        "smtp://u:p@mail#{0}", "smtp://u:{0}\u2100@mail:x", "smtp://:{0}@mail", "smtps://u:{0}@",
+        "smtps://u:{0}@mail:0", "smtps://u:{0}@ma il", "SMTPX://u:{0}@mail",
     ],
 }  # fmt: skip
 MALFORMED["MIGRATION_DATABASE_URL"] = MALFORMED["DATABASE_URL"]
@@ -430,6 +464,24 @@ def test_production_requires_a_database_and_a_signing_key(tmp_path: Path) -> Non
         "JWT_SECRETS",
     ]
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.proves("RUN-3", "MAIL-8")
+def test_production_requires_a_sender_and_an_address_where_mail_is_sent(tmp_path: Path) -> None:
+    production = {"APP_ENV": "production", "DATABASE_URL": URL}
+    found = mistakes(tmp_path, SMTP_URL="smtp://mail.example.com", **production)
+    assert [mistake.split()[0] for mistake in found] == ["PUBLIC_URL", "MAIL_FROM"]
+    read(
+        tmp_path,
+        SMTP_URL="smtp://mail.example.com",
+        PUBLIC_URL="https://todo.example.com",
+        MAIL_FROM="todo@example.com",
+        **production,
+    )
+
+
+def test_public_url_is_this_machine_by_default(tmp_path: Path) -> None:
+    assert read(tmp_path, PORT="8001").public_url == "http://127.0.0.1:8001"
 
 
 def test_the_development_key_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:

@@ -127,7 +127,9 @@ def test_every_line_of_env_example_is_a_comment() -> None:
     assert not re.findall(r"^[^#\n]", EXAMPLE, re.MULTILINE)
 
 
-SHORTER = {"audit": ["--no-plans"], "seed": ["--users", "2", "--tasks", "4"]}
+SHORTER = {
+    "audit": ["--no-plans"], "seed": ["--users", "2", "--tasks", "4"], "worker": ["--once"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("command", re.findall(r"^\| `flask (.+?)` \|", README, re.MULTILINE))

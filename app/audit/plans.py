@@ -47,6 +47,15 @@ SELECT gen_random_uuid(), now() - n * interval '1 second'
 FROM generate_series(1, 1000) AS n;
 INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body)
 SELECT id, 'key ' || n, sha256(''), 200, 'null' FROM users CROSS JOIN generate_series(1, 5) AS n;
+INSERT INTO outgoing_mail (
+    owner_id, id, recipient, subject, text, html, message_id, next_step_at, sent_at
+)
+SELECT
+    id, id, email, 'Subject', CASE WHEN n %% 100 = 1 THEN '' END,
+    CASE WHEN n %% 100 = 1 THEN '' END, '<' || id || '@localhost>',
+    now() - interval '1 second' + (n - 1) * interval '1 hour',
+    CASE WHEN n %% 100 <> 1 THEN now() END
+FROM (SELECT id, email, row_number() OVER (ORDER BY id) AS n FROM users) AS numbered;
 
 ALTER TABLE lists DISABLE TRIGGER lists_recorded;
 INSERT INTO lists (
@@ -224,7 +233,7 @@ def _parameters(connection: psycopg.Connection[Any], name: str) -> dict[str, Any
         " ORDER BY version LIMIT 1 OFFSET 10",
         (OWNER,),
     ).fetchone()
-    others = ("lists/", "labels/", "filters/")
+    others = ("lists/", "labels/", "filters/", "mail/")
     item_id = found[0] if found and not name.startswith(others) else OWNER  # their first one, too
     given = {**SAMPLES, "id": item_id, "ids": [item_id]}
     return {**given, **PARTICULAR.get(name, {})}
@@ -340,6 +349,19 @@ SAMPLES: Mapping[str, Any] = {
         [{"ordinal": 1, "id": LAST_ID, "title": "New", "title_folded": "new",
           "created_at": datetime.now(UTC)}]
     ).decode(),
+    "recipient": "user1@example.com",
+    "subject": "Subject",
+    "text": "Text",
+    "html": "<p>Text</p>",
+    "list_unsubscribe": None,
+    "message_id": "<1@localhost>",
+    "last_error": None,
+    "attempts": 1,
+    "lease": timedelta(minutes=3),
+    "pause": timedelta(minutes=1),
+    "retention": timedelta(days=30),
+    "worker_id": OWNER,
+    "lag_seconds": 0,
     "labels": orjson.dumps(
         [{"ordinal": 1, "id": LAST_ID, "name": "New", "name_key": "\\x" + "00" * 32,
           "created_at": datetime.now(UTC)}]
@@ -350,6 +372,7 @@ PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "auth/register": {"owner_id": LAST_ID, "email_key": "new@example.com"},
     "auth/start_session": {"session_id": LAST_ID},
     "db/set_owner": {"owner_id": str(OWNER)},
+    "mail/enqueue": {"id": LAST_ID},
     "seed/store_tasks": {"after_version": TASKS_PER_OWNER},
     "seed/store_lists": {"after_version": TASKS_PER_OWNER},
     "seed/store_labels": {"after_version": TASKS_PER_OWNER},

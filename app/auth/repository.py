@@ -144,12 +144,9 @@ ERASE_COUNTERS = db.load("auth/erase_counters")
 ERASE_USER = db.load("auth/erase_user")
 ERASE_EVENTS = db.load("auth/erase_events", ErasedEvents)
 
-COUNTED = (
-    "completions",
-    "ledger_entries",
-    "idempotency_keys",
-    "known_addresses",
-)  # in count_account.sql
+COUNTED = (  # in count_account.sql
+    "completions", "ledger_entries", "idempotency_keys", "known_addresses", "outgoing_mail",
+)  # fmt: skip
 ERASURE_TIMEOUT = 120.0  # seconds, as in raise_statement_timeout.sql
 AFTER_HASHING = 2.0  # seconds
 PAGE_SIZE = 500  # accounts read at a time by the command line

@@ -14,6 +14,7 @@ from app.auth.passwords import Passwords
 from app.config import Config
 from app.db.errors import cause, error_for
 from app.errors import AppError
+from app.mail.messages import Messages
 from app.system.doctor import obstacles
 
 T = TypeVar("T")
@@ -88,3 +89,8 @@ def password_hash(password: str) -> str:
     passwords = cast("Passwords", current_app.extensions["passwords"])
     with passwords.turn():
         return passwords.hash(password)
+
+
+def messages() -> Messages:
+    """The templates of mail, with the links of PUBLIC_URL."""
+    return cast("Messages", current_app.extensions["messages"])

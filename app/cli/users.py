@@ -10,7 +10,8 @@ from marshmallow import ValidationError
 from app.auth import repository
 from app.auth.repository import FoundCredential
 from app.auth.schemas import REGISTRATION, email_key
-from app.cli.connection import connected, password_hash, require_change
+from app.cli.connection import connected, messages, password_hash, require_change
+from app.mail.repository import enqueue
 
 users = AppGroup("users", help="Create, list, close and open accounts, and end their sessions.")
 
@@ -109,3 +110,13 @@ def set_password(email: str, password_stdin: bool) -> None:
             repository.set_password(_find(email).id, password_hash(valid["password"]))
         )
     click.echo(f"password set; {ended} sessions ended")
+
+
+@users.command()
+@click.argument("email")
+def send_test_mail(email: str) -> None:
+    """Put a mail to an account into the outbox, for the worker to send."""
+    with connected():
+        user = _find(email)
+        enqueue(user.id, messages().render("test", user.email))
+    click.echo("put into the outbox; the log of flask worker tells if it can't be sent")

@@ -16,8 +16,10 @@ from app.db.errors import cause
 from app.db.repository import SET_SESSION
 from app.db.session import set_session
 from app.ledger import triggers
+from app.mail.transports import AwayError, smtp_of
 from app.ratelimit.limits import open_store
 from app.system.repository import INSPECT_SERVER, LIST_MIGRATIONS
+from app.worker.repository import COUNT_RUNNING
 
 # Its result differs each time, and the audit compares the results of statements in sql/.
 MOMENT = "SELECT clock_timestamp() AS clock, pg_backend_pid() AS backend_pid"
@@ -50,6 +52,7 @@ HARMLESS = ("timezone", "search_path")  # differ on many a sound server
 OLDEST, NEWEST = 15, 18  # major versions of PostgreSQL that the tests run on
 CLOCK_TOLERANCE = 2.0  # seconds
 RESTORE = "restore the backup anew, as in specs/dba.md"
+LONGEST_LAG = 60  # seconds
 RESERVED = 10  # connections for operators, migrations and the server itself
 
 GOOD, NOTE, BAD = "good", "note", "bad"
@@ -74,6 +77,7 @@ class Database:
     clock_difference: float
     is_pooled: bool
     applied: frozenset[str] | None
+    running: Any  # workers; None before the migration that has them
     differing: dict[str, str]  # what the service sets, where sessions begin with something else
 
 
@@ -81,6 +85,7 @@ def examine(config: Config) -> Iterator[Finding]:
     """All findings, part by part; each part is inspected once."""
     yield from _environment(config)
     yield from _limit_store(config)
+    yield _mail(config)
     if config.database_url is None:
         yield Finding(NOTE, "database", "DATABASE_URL is unset", "make run starts one of its own")
         return
@@ -100,6 +105,7 @@ def examine(config: Config) -> Iterator[Finding]:
         _clock,
         _connections,
         _server_log,
+        _worker,
     ):
         yield check(config, database)
     yield from _migration_access(config)
@@ -165,6 +171,20 @@ def _limit_store(config: Config) -> Iterator[Finding]:
         yield Finding(GOOD, part, f"{config.rate_limit}, counted in {scheme}")
 
 
+def _mail(config: Config) -> Finding:
+    smtp = smtp_of(config)
+    if smtp is None and config.app_env in ("staging", "production"):
+        remedy = "set SMTP_URL, for example to smtp://user:password@host:587"
+        return Finding(NOTE, "mail", "none can be sent: SMTP_URL is unset", remedy)
+    if smtp is None:
+        return Finding(GOOD, "mail", "is logged by flask worker, as SMTP_URL is unset")
+    try:
+        smtp.check()
+    except AwayError as error:
+        return Finding(BAD, "mail", f"can't be sent: {error}", "check SMTP_URL, and that server")
+    return Finding(GOOD, "mail", "the server takes it")
+
+
 def _look(url: str) -> Database:
     with psycopg.connect(
         url,
@@ -185,9 +205,17 @@ def _look(url: str) -> Database:
         try:
             rows: list[Any] = connection.execute(LIST_MIGRATIONS.text).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
-            return Database(server, left_out, difference, is_pooled, None, differing)
+            return Database(server, left_out, difference, is_pooled, None, None, differing)
         applied = frozenset(row[0] for row in rows)
-        return Database(server, left_out, difference, is_pooled, applied, differing)
+        running = _running(connection)
+        return Database(server, left_out, difference, is_pooled, applied, running, differing)
+
+
+def _running(connection: psycopg.Connection[Any]) -> Any:
+    try:
+        return connection.execute(COUNT_RUNNING.text).fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+        return None
 
 
 def _differing(connection: psycopg.Connection[Any]) -> dict[str, str]:
@@ -352,6 +380,17 @@ def _server_log(_config: Config, database: Database) -> Finding:
         text = "the server logs statements with their values: people's texts and e-mails"
         return Finding(NOTE, "server log", text, "set log_parameter_max_length = 0 there")
     return Finding(GOOD, "server log", "holds no values of statements")
+
+
+def _worker(_config: Config, database: Database) -> Finding:
+    running = database.running
+    if running is None or not running.workers:
+        remedy = "start flask worker beside the service, as make run and compose.yaml do"
+        return Finding(NOTE, "worker", "none is running: no mail is sent", remedy)
+    if running.lag_seconds > LONGEST_LAG:
+        text = f"what is due waits for {running.lag_seconds} s"
+        return Finding(NOTE, "worker", text, "see its log, or start another flask worker")
+    return Finding(GOOD, "worker", f"{running.workers} running, {running.lag_seconds} s behind")
 
 
 def _migration_access(config: Config) -> Iterator[Finding]:

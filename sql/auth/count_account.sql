@@ -20,5 +20,8 @@ FROM (
     UNION ALL
     SELECT 'known_addresses' AS what FROM known_addresses
     WHERE known_addresses.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'outgoing_mail' AS what FROM outgoing_mail
+    WHERE outgoing_mail.owner_id = %(owner_id)s
 ) AS owned
 GROUP BY owned.what

@@ -82,6 +82,22 @@ address AS (
     ) AS given (hash, age)
 ),
 
+mail AS (
+    INSERT INTO outgoing_mail (
+        owner_id, id, recipient, subject, text, html, message_id, attempts, next_step_at, sent_at
+    )
+    SELECT
+        account.owner_id, given.id, %(email)s || '@', %(email)s, given.text, given.text,
+        '<' || given.id || '>', 1, now() - interval '1 day' * given.age, given.sent_at
+    FROM account
+    CROSS JOIN (VALUES
+        (%(task)s, %(email)s, NULL, 1),
+        (%(done)s, NULL, now(), 1),
+        (%(trashed)s, %(email)s, NULL, -1),
+        (%(old_trashed)s, NULL, now(), -1)
+    ) AS given (id, text, sent_at, age)
+),
+
 planned AS (
     SELECT account.owner_id, given.*
     FROM account
@@ -342,6 +358,9 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"limit": limit, "before": datetime.now(UTC) + timedelta(days=1)} for limit in (1, 40)
     ],
     "idempotency/store_response": [{"key": "new key"}],
+    "mail/enqueue": [{"id": MADE}],
+    "mail/finish": [{"last_error": None}, {"last_error": "refused"}],
+    "mail/delete_finished": [{"id": TASK}, {"id": DONE}],
     "ledger/verify_entries": [{"after_version": 0}, {"after_version": 1}],
 }
 # What a statement requires: run before it, in the same transaction.
@@ -356,7 +375,7 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
 
 TABLES = (
     "users", "credentials", "sessions", "known_addresses", "ledgers", *KINDS, "ledger_entries",
-    "idempotency_keys",
+    "idempotency_keys", "outgoing_mail",
 )  # fmt: skip
 # xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
 ROWS = {

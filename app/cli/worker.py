@@ -1,0 +1,89 @@
+"""`flask worker`: does what becomes due, until a signal ends it."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import click
+from flask.cli import with_appcontext
+
+from app import db
+from app.cli.connection import settings
+from app.config import Config
+from app.mail.delivery import Delivery
+from app.mail.transports import MailLog, Transport, smtp_of
+from app.worker.health import HealthServer
+from app.worker.heartbeat import Heartbeat
+from app.worker.jobs import Job
+from app.worker.loop import Loop
+from app.worker.state import State
+
+POOL_SIZE = 2  # connections; one loop uses one at a time
+
+log = logging.getLogger(__name__)
+
+
+def jobs(config: Config) -> tuple[Job, ...]:
+    """Everything that a worker does, in the order in which it is done."""
+    return (Delivery(transport(config)),)
+
+
+def transport(config: Config) -> Transport:
+    """How mail leaves; raises ClickException in production without SMTP_URL."""
+    smtp = smtp_of(config)
+    if smtp is not None:
+        return smtp
+    if config.app_env in ("staging", "production"):
+        raise click.ClickException(
+            "No mail can be sent: set SMTP_URL, for example to smtp://user:password@host:587"
+        )
+    return MailLog(config.log_format)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Do what is due now, and end.")
+@with_appcontext
+def worker(*, once: bool) -> None:
+    """Send mail, and do what else becomes due; any number of workers may run.
+
+    SIGTERM and Ctrl-C end it after the step in hand, with exit status 0.
+    """
+    config = settings()
+    if config.database_url is None:
+        raise click.ClickException("Set DATABASE_URL to the service's database.")
+    work = jobs(config)
+    state = State([job.name for job in work])
+    run(config, [*work, Heartbeat(state)], state, once=once)
+
+
+def run(config: Config, work: Sequence[Job], state: State, *, once: bool) -> None:
+    """Runs the loop, beside the health server where WORKER_PORT is set."""
+    db.configure(replace(config, db_pool_size=POOL_SIZE), application_name="ownrow worker")
+    loop = Loop(work, state)
+    try:
+        with _health(config, state):
+            log.info("worker: started")
+            if once:
+                loop.run_until_idle()
+            else:
+                loop.run()
+            log.info("worker: ended")
+    finally:
+        db.close_pool()
+
+
+@contextmanager
+def _health(config: Config, state: State) -> Iterator[None]:
+    port = config.worker_port
+    if port is None:
+        yield
+        return
+    try:
+        server = HealthServer(state, config.host, port, config.metrics_token)
+    except OSError as error:
+        raise click.ClickException(
+            f"Can't listen on WORKER_PORT {port} ({error.strerror}): choose another one."
+        ) from error
+    with server:
+        yield

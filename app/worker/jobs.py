@@ -1,0 +1,29 @@
+"""What a worker does: jobs, each of which does what is due and tells what came of it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+NOTHING: Mapping[str, int] = {}
+
+
+class Outcome(NamedTuple):
+    """What one run of a job did.
+
+    `lag` is how many seconds the oldest thing that was due had been waiting when the run began;
+    `counts` has how often each result came about, such as {"sent": 3, "failed": 1}.
+    """
+
+    done: int = 0
+    lag: float = 0.0
+    counts: Mapping[str, int] = NOTHING
+
+
+class Job(Protocol):
+    """Something that becomes due. Any number of workers may run the same job at once."""
+
+    @property
+    def name(self) -> str:
+        """What logs and metrics call it."""
+
+    def run(self) -> Outcome:
+        """Does some of what is due, for a few seconds at most; the worker calls it again."""

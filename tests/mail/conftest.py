@@ -1,0 +1,29 @@
+"""A mail server, and the outbox as a superuser sees it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import namedtuple_row
+
+from tests.support.mail import MAILS, Inbox, mail_server
+
+Outbox = Callable[[], list[Any]]
+
+
+@pytest.fixture
+def smtp() -> Iterator[tuple[str, Inbox]]:
+    """A mail server without encryption: its SMTP_URL and its inbox."""
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture
+def outbox(superuser: psycopg.Connection) -> Outbox:
+    """Reads what is in the outbox."""
+
+    def read() -> list[Any]:
+        return superuser.cursor(row_factory=namedtuple_row).execute(MAILS).fetchall()
+
+    return read
