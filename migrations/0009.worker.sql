@@ -68,21 +68,27 @@ COMMENT ON COLUMN worker_heartbeats.lag_seconds IS
 'How long the oldest thing that was due then had been waiting.';
 
 -- The one place where mail is looked for across owners. It tells whose it is, and nothing that is
--- in it: each mail is then claimed by a statement that names its owner.
+-- in it: each mail is then claimed by a statement that names its owner. With row security, rows of
+-- all owners are visible inside this function only, which sets app.worker while it runs.
 CREATE FUNCTION due_mail(number integer)
 RETURNS TABLE (owner_id uuid, id uuid, is_finished boolean, next_step_at timestamptz)
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT
-        outgoing_mail.owner_id,
-        outgoing_mail.id,
-        outgoing_mail.text IS NULL,
-        outgoing_mail.next_step_at
-    FROM public.outgoing_mail
-    WHERE outgoing_mail.next_step_at <= now()
-    ORDER BY outgoing_mail.next_step_at
-    LIMIT due_mail.number
+BEGIN
+    PERFORM set_config('app.worker', 'on', TRUE);
+    RETURN QUERY
+        SELECT
+            outgoing_mail.owner_id,
+            outgoing_mail.id,
+            outgoing_mail.text IS NULL,
+            outgoing_mail.next_step_at
+        FROM public.outgoing_mail
+        WHERE outgoing_mail.next_step_at <= now()
+        ORDER BY outgoing_mail.next_step_at
+        LIMIT due_mail.number;
+    PERFORM set_config('app.worker', '', TRUE);
+END
 $$;
 
 COMMENT ON FUNCTION due_mail(integer) IS
@@ -102,8 +108,9 @@ BEGIN
         RETURN;
     END IF;
 
-    -- due_mail() runs as its owner, for no owner of rows.
-    CREATE POLICY worker ON outgoing_mail FOR SELECT TO ownrow_owner USING (TRUE);
+    CREATE POLICY worker ON outgoing_mail FOR SELECT TO ownrow_owner USING (
+        current_setting('app.worker', TRUE) = 'on'
+    );
     CREATE POLICY audit ON outgoing_mail FOR SELECT TO ownrow_auditor USING (TRUE);
     GRANT EXECUTE ON FUNCTION due_mail(integer) TO ownrow_app;
     GRANT SELECT, DELETE, INSERT (

@@ -1,10 +1,10 @@
 -- Notes that the owner's mail was sent or, with an error, that it has failed for good. Its content
 -- is removed at once, the row after the retention.
 -- @writes
--- @param owner_id uuid
--- @param id uuid
 -- @param last_error text
 -- @param retention interval
+-- @param owner_id uuid
+-- @param id uuid
 UPDATE outgoing_mail
 SET
     text = NULL,

@@ -116,6 +116,7 @@ def test_a_triggers_state(database_url: str, change: str, state: str, is_enabled
 def test_a_security_definer_function_has_its_owner_and_callers(database_url: str) -> None:
     definers = {each.function: each for each in after(database_url).definers}
     assert [*definers] == [
+        "due_mail(integer)",
         "erase_auth_events(uuid,bytea[])",
         "find_credential(text,bytea[])",
         "list_accounts(text,integer)",
