@@ -1,4 +1,4 @@
-"""What `make run` runs: the database, its migrations and the server, all ended together."""
+"""What `make run` runs: the database, its migrations, the server and a worker, ended together."""
 
 import http.client
 import os
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
@@ -25,6 +25,8 @@ LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 # Seconds. gunicorn finishes its open requests within the first one.
 STOP_TIMEOUT = 40.0
 READY_TIMEOUT = 60.0
+WORKER_STOP_TIMEOUT = 12.0  # it takes 8 itself
+WORKER_PAUSE = 1.0  # before the worker is started again
 POLL_INTERVAL = 0.05
 
 
@@ -64,10 +66,16 @@ def serve(config: Config) -> int:
             database_url = server.url(user=devdb.APPLICATION)
             migration_url = server.url()
         migrate(config, migration_url or database_url)
-        gunicorn = parts.enter_context(run_gunicorn(database_url))
+        environment = child_environment(database_url)
+        gunicorn = parts.enter_context(run_gunicorn(environment))
         wait_until_ready(config, gunicorn)
+        worker = None
+        if config.smtp_url is None and config.app_env in ("staging", "production"):
+            say("No worker is started: it could send no mail, as SMTP_URL is unset")
+        else:
+            worker = parts.enter_context(Worker(environment))
         welcome(config)
-        say(f"Ending, because {first_to_end(gunicorn, server)}")
+        say(f"Ending, because {first_to_end(gunicorn, server, worker)}")
         return 1
 
 
@@ -85,21 +93,30 @@ def migrate(config: Config, url: str) -> None:
         say(f"Applied migration {migration}")
 
 
-@contextmanager
-def run_gunicorn(database_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """gunicorn as a child with `database_url` in its environment, stopped gracefully at the end."""
+def child_environment(database_url: str) -> dict[str, str]:
+    """This environment with `database_url` in it."""
     environment = {**os.environ, "DATABASE_URL": database_url}
     environment.pop("DATABASE_URL_FILE", None)
-    program = [sys.executable, "-m", "app.serving"]
-    gunicorn = subprocess.Popen(
-        child_process.command(program, death_signal=signal.SIGTERM),
-        env=environment,
-        process_group=0,  # Ctrl-C is for the launcher, which ends things in order
-    )
+    return environment
+
+
+@contextmanager
+def run_gunicorn(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """gunicorn as a child, stopped gracefully at the end."""
+    gunicorn = start_child([sys.executable, "-m", "app.serving"], environment)
     try:
         yield gunicorn
     finally:
         stop_gunicorn(gunicorn)
+
+
+def start_child(program: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A child in a process group of its own: Ctrl-C is for the launcher, which ends it in order."""
+    return subprocess.Popen(
+        child_process.command(program, death_signal=signal.SIGTERM),
+        env=environment,
+        process_group=0,
+    )
 
 
 def stop_gunicorn(gunicorn: subprocess.Popen[bytes]) -> None:
@@ -109,6 +126,36 @@ def stop_gunicorn(gunicorn: subprocess.Popen[bytes]) -> None:
         gunicorn.wait(STOP_TIMEOUT)
     with suppress(ProcessLookupError):
         os.killpg(gunicorn.pid, signal.SIGKILL)
+
+
+class Worker:
+    """`flask worker` as a child: started again when it ends by itself, as the service goes on."""
+
+    PROGRAM = (sys.executable, "-m", "flask", "--app", "wsgi", "worker")
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def __enter__(self) -> "Worker":
+        self._process = start_child([*self.PROGRAM], self._environment)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(WORKER_STOP_TIMEOUT)
+        self._process.kill()
+        self._process.wait()
+
+    def restart_if_ended(self) -> bool:
+        """Starts it again where it has ended, after a pause; whether it had."""
+        status = self._process.poll()
+        if status is None:
+            return False
+        say(f"The worker ended by itself, status {status}; starting it again")
+        time.sleep(WORKER_PAUSE)
+        self._process = start_child([*self.PROGRAM], self._environment)
+        return True
 
 
 def require_free_port(host: str, port: int) -> None:
@@ -151,14 +198,20 @@ def answers(host: str, port: int) -> bool:
         connection.close()
 
 
-def first_to_end(gunicorn: subprocess.Popen[bytes], server: devdb.EmbeddedPostgres | None) -> str:
-    """Waits until one of them ends by itself, and says which."""
+def first_to_end(
+    gunicorn: subprocess.Popen[bytes],
+    server: devdb.EmbeddedPostgres | None,
+    worker: Worker | None,
+) -> str:
+    """Waits until gunicorn or the server ends by itself, and says which."""
     while True:
         ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
         if gunicorn.poll() is not None:
             return f"gunicorn ended by itself, status {gunicorn.returncode}"
         if server is not None and server.poll() is not None:
             return f"PostgreSQL ended by itself, status {server.poll()}; see its log"
+        if worker is not None and worker.restart_if_ended():
+            continue
         if ended is not None:
             os.waitpid(ended.si_pid, 0)  # an orphan, which a container's first process inherits
 

@@ -140,6 +140,9 @@ def _environment(config: Config) -> Iterator[Finding]:
         yield Finding(
             NOTE, "hosts", "every Host is answered for", "set ALLOWED_HOSTS to the service's names"
         )
+    if urlsplit(config.public_url).hostname == "127.0.0.1":
+        text = f"links in mail lead to {config.public_url}"
+        yield Finding(NOTE, "links", text, "set PUBLIC_URL to where people reach the service")
     if config.metrics_token is None:
         yield Finding(NOTE, "metrics", "/metrics is a 404", "set METRICS_TOKEN to scrape it")
     else:

@@ -19,6 +19,7 @@ from app.config import Config
 from app.values import new_uuid
 from tests.support.api_user import PASSWORD, ApiUser, data, error
 from tests.support.auth_rows import count, run
+from tests.support.mail import delivery, mail_server
 from tests.support.server import ROOT
 
 NEW_PASSWORD = "other quiet rivers"
@@ -210,3 +211,16 @@ def test_a_terminal_is_prompted_for_the_password_without_echo(
     ((user_id,),) = run(database_url, "SELECT id FROM users")
     assert str(user_id).encode() in shown
     assert PASSWORD.encode() not in shown
+
+
+@pytest.mark.proves("MAIL-9")
+def test_an_operator_can_send_a_test_mail(
+    users: Command, alice: ApiUser, database_url: str
+) -> None:
+    assert users("send-test-mail", alice.email).exit_code == 0
+    with mail_server() as (url, inbox):
+        assert delivery(url).run().counts == {"sent": 1}
+    assert inbox.messages[0]["To"] == alice.email
+    assert inbox.messages[0]["Subject"] == "Test of Ownrow's mail"
+    assert refused(users("send-test-mail", "nobody@example.com"))
+    assert count(database_url, "outgoing_mail") == 1

@@ -58,7 +58,7 @@ def test_only_nginx_publishes_ports() -> None:
 
 
 def test_services_are_read_only_and_without_capabilities() -> None:
-    for service in services("app", "migrate", "nginx", "limits"):
+    for service in services("app", "worker", "migrate", "nginx", "limits"):
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
 
@@ -67,6 +67,16 @@ def test_the_service_trusts_forwarded_headers_from_nginx_only() -> None:
     app, nginx = services("app", "nginx")
     address = nginx["networks"]["front"]["ipv4_address"]
     assert app["environment"]["FORWARDED_ALLOW_IPS"] == address
+
+
+@pytest.mark.proves("WORKER-7")
+def test_the_worker_is_the_service_s_image_with_its_own_health() -> None:
+    app, worker = services("app", "worker")
+    assert worker["image"] == app["image"]
+    assert worker["command"] == ["flask", "worker"]
+    assert worker["networks"] == ["back", "outside"], "the database, and mail servers"
+    port = worker["environment"]["WORKER_PORT"]
+    assert f"http://127.0.0.1:{port}/livez" in worker["healthcheck"]["test"][-1]
 
 
 @pytest.mark.proves("OPS-71")

@@ -1,4 +1,4 @@
-"""`make run` starts PostgreSQL and gunicorn, and ends both in every case."""
+"""`make run` starts PostgreSQL, gunicorn and a worker, and ends all of them in every case."""
 
 import json
 import os
@@ -206,6 +206,36 @@ def test_if_gunicorn_or_postgresql_dies_the_rest_ends_with_a_reason(
     assert launcher.ended() == 1
     assert reason in launcher.output()
     until(lambda: not processes_using(data_dir))
+
+
+@pytest.mark.proves("WORKER-7")
+@pytest.mark.usefixtures("used")
+def test_a_worker_runs_and_is_started_again_when_it_is_killed(
+    launch: Launch, data_dir: Path
+) -> None:
+    launcher = launch(measured=False).ready()
+    until(lambda: "worker: started" in launcher.output())
+    first = launcher.pid_of("wsgi worker")
+    os.kill(first, signal.SIGKILL)
+    until(lambda: launcher.output().count("worker: started") == 2)
+    assert "The worker ended by itself" in launcher.output()
+    assert launcher.pid_of("wsgi worker") != first
+    assert launcher.post("/api/auth/register", CREDENTIALS) == 201
+    launcher.process.terminate()
+    assert launcher.ended() == 0
+    assert "worker: ended" in launcher.output()
+    assert not processes_using(data_dir)
+
+
+@pytest.mark.proves("WORKER-7")
+def test_in_production_without_a_mail_server_the_service_runs_without_a_worker(
+    launch: Launch, database_url: str
+) -> None:
+    launcher = launch(DATABASE_URL=database_url, measured=False, **PRODUCTION).ready()
+    assert "No worker is started" in launcher.output()
+    assert not [
+        each for each in processes_using(launcher.data_dir).values() if "wsgi worker" in each
+    ]
 
 
 @pytest.mark.usefixtures("used")

@@ -16,6 +16,7 @@ from app.config import Config
 from app.db import migrations
 from tests.support import services
 from tests.support.database_copies import DatabaseCopy
+from tests.support.mail import mail_server
 from tests.support.processes import minimal_environment
 from tests.support.roles import as_role, needs_logins
 from tests.support.statements import statement
@@ -222,3 +223,20 @@ def test_a_command_has_a_longer_statement_timeout_than_a_request(
     assert config.db_statement_timeout_ms == 2000
     result = app.test_cli_runner().invoke(args=["wait"])
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.proves("MAIL-8")
+def test_the_state_of_the_mail_server_is_reported(database_url: str, tmp_path: Path) -> None:
+    _, output = examine(tmp_path, DATABASE_URL=database_url)
+    assert "ok    mail: is logged by flask worker" in output
+    _, output = examine(tmp_path, **production(database_url))
+    assert "note  mail: none can be sent: SMTP_URL is unset" in output
+    assert "note  links: links in mail lead to http://127.0.0.1:8000" in output
+    with mail_server() as (url, _):
+        _, output = examine(tmp_path, DATABASE_URL=database_url, SMTP_URL=url)
+        assert "ok    mail: the server takes it" in output
+    away = url.replace("//", "//canary:canary@")
+    status, output = examine(tmp_path, DATABASE_URL=database_url, SMTP_URL=away)
+    assert status == 1
+    assert "BAD   mail: can't be sent: the connection is refused" in output
+    assert "canary" not in output
