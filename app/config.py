@@ -28,7 +28,7 @@ LIMIT_STORES = ("redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+un
 DEFAULT_PORTS = {"http": 80, "https": 443}
 SMTP_PORTS = {"smtp": 587, "smtps": 465}
 STARTTLS = "starttls=required"
-MAIL_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+MAIL_HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*")
 MAIL_ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 )
@@ -416,9 +416,9 @@ def smtp_address(value: str) -> SmtpAddress:
 
 
 def _is_percent_encoded(text: str) -> bool:
-    """Whether each % begins the code of a character, and all of them can be seen."""
+    """Whether each % begins the code of a character, and all are visible ASCII, as smtplib asks."""
     return "%" not in re.sub("%[0-9A-Fa-f]{2}", "", text) and (
-        unquote(text).replace("\ufffd", "\n").isprintable()
+        unquote(text).isascii() and unquote(text).isprintable()
     )
 
 

@@ -268,7 +268,8 @@ MALFORMED = {
         "smtp://u:{0}/y@mail", "smtp://u:12/{0}@mail", "smtp://u:{0}@[::1", "smtp://{0}@mail",
         "smtp://u:p@mail?{0}", "smtp://u:p@mail?starttls={0}", "smtp://u:p@mail?{0}=required",
         "smtp://u:p@mail#{0}", "smtp://u:{0}\u2100@mail:x", "smtp://:{0}@mail", "smtps://u:{0}@",
-        "smtps://u:{0}@mail:0", "smtps://u:{0}@ma il", "SMTPX://u:{0}@mail",
+        "smtps://u:{0}@mail:0", "smtp://u:{0}%C3%A9@mail", "smtp://u:{0}@mail..example",
+        "smtps://u:{0}@ma il", "SMTPX://u:{0}@mail",
     ],
 }  # fmt: skip
 MALFORMED["MIGRATION_DATABASE_URL"] = MALFORMED["DATABASE_URL"]

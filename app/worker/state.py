@@ -18,6 +18,7 @@ class State:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._lock = threading.Lock()
+        self._names = tuple(names)
         self._lags = dict.fromkeys(names, 0.0)
         self._looked_at = dict.fromkeys(names, monotonic())  # when the job last ended well
         self._is_failing = dict.fromkeys(names, False)
@@ -67,7 +68,7 @@ class State:
     @property
     def worst_lag(self) -> int:
         """The largest lag of all jobs, in whole seconds."""
-        return math.floor(max(self.lag(name) for name in self._lags))
+        return math.floor(max(self.lag(name) for name in self._names))
 
     @property
     def is_alive(self) -> bool:
