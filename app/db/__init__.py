@@ -20,6 +20,7 @@ from psycopg.rows import namedtuple_row
 from psycopg_pool import PoolTimeout
 
 from app.config import Config
+from app.db.background import Background
 from app.db.connection import Call, Connection, Params
 from app.db.deadline import Deadline, deadline
 from app.db.group_commit import Fetch, Group, GroupCommitQueue, Job
@@ -103,6 +104,7 @@ class _Process:
             GroupCommitQueue(),
             GroupCommitQueue(),
         )  # no read waits for a commit
+        self.background = Background(_run_later)
         self.large_at: dict[str, float] = {}  # when owners had large rows; monotonic seconds
 
     def groups_owner(self, params: Params) -> bool:
@@ -212,9 +214,11 @@ def _check(connection: Connection) -> None:
 
 def close_pool() -> None:
     """Closes every connection of this process; does nothing where there is none."""
-    process, _database.process = _database.process, None
+    process = _database.process
     if process is not None and process.pid == os.getpid():
+        process.background.close()
         process.pool.close()
+    _database.process = None
 
 
 atexit.register(close_pool)  # else each thread of the pool delays the interpreter's end by 5 s
@@ -359,6 +363,18 @@ def execute(statement: Statement[Any], params: Params) -> int:
 
 def _changed_rows(_connection: Connection, _statement: Statement[Any], result: PGresult) -> int:
     return result.command_tuples or 0
+
+
+def execute_later(statement: Statement[Any], params: Params) -> bool:
+    """Has a thread of its own run the statement; False where it will not be run.
+
+    For what a request must not wait for and may be lost: an error is only logged.
+    """
+    return _this_process().background.add(statement, params)
+
+
+def _run_later(statement: Statement[Any], params: Params) -> int:
+    return _run_alone(statement, params, _changed_rows)
 
 
 def stream(
