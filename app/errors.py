@@ -59,6 +59,21 @@ class Forbidden(AppError):
     message = "The path names another user than the token"
 
 
+class InsufficientScope(AppError):
+    """An API token without the operation's scope; never a 401, at which a client would log in."""
+
+    status, code = 403, "INSUFFICIENT_SCOPE"
+    message = "The API token lacks the scope that WWW-Authenticate names"
+
+    def __init__(self, scope: str | None) -> None:
+        """`scope` is the one that would do; None where none would (RFC 6750, section 3.1)."""
+        message, challenge = None, f'Bearer error="insufficient_scope", scope="{scope}"'
+        if scope is None:
+            message = "No API token may do this; use the access token of a log-in"
+            challenge = 'Bearer error="insufficient_scope"'
+        super().__init__(message, headers={"WWW-Authenticate": challenge})
+
+
 class NotFound(AppError):
     """No such route, or no such thing of this owner."""
 

@@ -7,6 +7,7 @@ from flask import Flask
 
 from app import __version__, db, hooks
 from app.auth.access_tokens import AccessTokens
+from app.auth.api_tokens import ApiTokens
 from app.auth.ended_sessions import EndedSessions
 from app.auth.known_sessions import KnownSessions
 from app.auth.login_throttle import KeyedHashes
@@ -40,6 +41,7 @@ def create_app(config: Config) -> Flask:
     secrets = list(config.jwt_secrets.values())
     app.extensions["settings"] = config
     app.extensions["access_tokens"] = AccessTokens(config)
+    app.extensions["api_tokens"] = ApiTokens()
     app.extensions["refresh_tokens"] = RefreshTokens(secrets)
     app.extensions["cursor_keys"] = [
         hmac.digest(secret.encode(), b"cursor", hashlib.sha256) for secret in secrets

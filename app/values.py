@@ -25,10 +25,11 @@ SPACED = re.compile("\u037a(?:[\uff9e\uff9f]|[^\\w\x00-\x7f\u0345])+")  # and ma
 
 @dataclass(frozen=True)
 class Identity:
-    """The user and the session that an access token names."""
+    """The user and the session that a token names; `scopes` is None unless it is an API token."""
 
     owner_id: Uuid
     session_id: Uuid
+    scopes: frozenset[str] | None = None
 
 
 class Origin(NamedTuple):

@@ -23,6 +23,9 @@ EXEMPTIONS = {
     "auth/find_credential": Exemption(
         ("find_credential",), "a login knows only the e-mail of its account"
     ),
+    "auth/find_token": Exemption(
+        ("find_api_token",), "a request knows only its API token, whose owner it is to find"
+    ),
     "auth/get_credential": Exemption(
         ("password_hash_of",), "reads the given owner's password hash, which no role may select"
     ),

@@ -39,6 +39,11 @@ FROM generate_series(1, %(accounts)s) AS n;
 INSERT INTO credentials (owner_id, password_hash) SELECT id, 'none' FROM users;
 INSERT INTO ledgers (owner_id, version) SELECT id, %(tasks)s FROM users;
 INSERT INTO sessions (owner_id, id, token_hash) SELECT id, id, sha256('') FROM users;
+INSERT INTO sessions (owner_id, id, kind)
+SELECT id, lpad(to_hex(n), 32, 'f')::uuid, 'token' FROM users CROSS JOIN generate_series(1, 2) AS n;
+INSERT INTO api_tokens (owner_id, id, name, scopes, token_hash)
+SELECT owner_id, id, 'Token', ARRAY['tasks:read'], sha256((owner_id::text || id::text)::bytea)
+FROM sessions WHERE kind = 'token';
 INSERT INTO known_addresses (owner_id, address_hash) SELECT id, sha256('') FROM users;
 INSERT INTO login_attempts (account_hash, address_hash, failures, last_failure_at)
 SELECT sha256(n::text::bytea), '', 1, now() FROM generate_series(1, %(accounts)s) AS n;
@@ -248,6 +253,8 @@ SAMPLES: Mapping[str, Any] = {
     "password_changed_at": datetime.now(UTC),
     "session_id": OWNER,
     "kept_session_id": None,
+    "scopes": ["tasks:read"],
+    "expires_at": None,
     "token_hash": b"t" * 32,
     "successor_hash": b"s" * 32,
     "user_agent": None,
@@ -371,6 +378,9 @@ UNDATED = {"time_zone": None}  # a zone needs a time
 PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "auth/register": {"owner_id": LAST_ID, "email_key": "new@example.com"},
     "auth/start_session": {"session_id": LAST_ID},
+    "auth/create_token": {"id": LAST_ID},
+    "auth/end_session": {"kind": "login"},
+    "auth/note_token_use": {"id": UUID("f" * 31 + "1")},
     "db/set_owner": {"owner_id": str(OWNER)},
     "mail/enqueue": {"id": LAST_ID},
     "seed/store_tasks": {"after_version": TASKS_PER_OWNER},

@@ -3,9 +3,11 @@
 from typing import cast
 
 from app.auth.access_tokens import AccessTokens
+from app.auth.api_tokens import PREFIX, ApiTokens
 from app.auth.ended_sessions import EndedSessions
 from app.auth.known_sessions import KnownSessions
-from app.errors import Forbidden, NotFound, Unauthenticated
+from app.auth.scopes import OPERATIONS, SCOPES
+from app.errors import Forbidden, InsufficientScope, NotFound, Unauthenticated
 from app.http.authorization import bearer_token
 from app.http.request import current_request
 from app.values import Identity, canonical_uuid
@@ -17,15 +19,30 @@ def access_tokens() -> AccessTokens:
 
 
 def authenticate() -> None:
-    """Sets the request's identity: 401 without a valid token, 403 for another user's path."""
+    """Sets the request's identity: 401 without a valid token.
+
+    403 for another user's path, or an operation that is beyond the scopes of an API token.
+    """
     request = current_request()
-    ended: EndedSessions = request.app.extensions["ended_sessions"]
-    caller = access_tokens().verify(bearer_token(request))
-    known: KnownSessions = request.app.extensions["known_sessions"]
-    if ended.contains(caller.session_id) or not known.contains(caller):
-        raise Unauthenticated(invalid=True)
-    request.identity = caller
+    request.identity = caller = _verify(bearer_token(request))
     _check_path(request.path_user, caller)
+    if caller.scopes is not None:
+        _check_scope(request.endpoint, caller.scopes)
+
+
+def _verify(token: str) -> Identity:
+    """Whose token it is; an API token was found together with its session."""
+    extensions = current_request().app.extensions
+    ended: EndedSessions = extensions["ended_sessions"]
+    known: KnownSessions = extensions["known_sessions"]
+    if token.startswith(PREFIX):
+        api_tokens: ApiTokens = extensions["api_tokens"]
+        caller = api_tokens.verify(token)
+    else:
+        caller = access_tokens().verify(token)
+    if ended.contains(caller.session_id) or (caller.scopes is None and not known.contains(caller)):
+        raise Unauthenticated(invalid=True)
+    return caller
 
 
 def take_path_user(endpoint: str | None, values: dict[str, str] | None) -> None:
@@ -40,3 +57,9 @@ def _check_path(user_id: str, caller: Identity) -> None:
     if canonical_uuid(user_id) is None:
         raise NotFound
     raise Forbidden
+
+
+def _check_scope(endpoint: str | None, scopes: frozenset[str]) -> None:
+    needed = OPERATIONS.get(endpoint or "")
+    if needed not in scopes:
+        raise InsufficientScope(needed if needed in SCOPES else None)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from app import db
 from app.auth.refresh_tokens import RefreshToken
-from app.errors import EmailTaken, NotFound
-from app.values import Uuid, new_uuid
+from app.errors import EmailTaken, NotFound, Unauthenticated, ValidationFailed
+from app.values import Identity, Uuid, new_uuid
 
 
 class User(NamedTuple):
@@ -87,6 +87,26 @@ class Session(NamedTuple):
     user_agent: str | None
 
 
+class FoundToken(NamedTuple):
+    """An API token by its hash; its id is that of its session."""
+
+    owner_id: Uuid
+    id: Uuid
+    scopes: list[str]
+    expires_at: datetime | None
+
+
+class ApiToken(NamedTuple):
+    """An API token as its owner sees it; times are RFC 3339 in UTC."""
+
+    id: Uuid
+    name: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+
+
 class EndedSession(NamedTuple):
     """A session that ended lately."""
 
@@ -129,6 +149,11 @@ FIND_SESSION = db.load("auth/find_session", FoundSession)
 LIST_ENDED_SESSIONS = db.load("auth/list_ended_sessions", EndedSession)
 END_SESSION = db.load("auth/end_session")
 END_SESSIONS = db.load("auth/end_sessions")
+LOCK_SESSION = db.load("auth/lock_session")
+CREATE_TOKEN = db.load("auth/create_token", ApiToken)
+LIST_TOKENS = db.load("auth/list_tokens", ApiToken)
+FIND_TOKEN = db.load("auth/find_token", FoundToken)
+NOTE_TOKEN_USE = db.load("auth/note_token_use")
 CHANGE_PASSWORD = db.load("auth/change_password")
 SET_PASSWORD = db.load("auth/set_password")
 DISABLE_USER = db.load("auth/disable_user")
@@ -144,11 +169,13 @@ ERASE_COUNTERS = db.load("auth/erase_counters")
 ERASE_USER = db.load("auth/erase_user")
 ERASE_EVENTS = db.load("auth/erase_events", ErasedEvents)
 
-COUNTED = (  # in count_account.sql
-    "completions", "ledger_entries", "idempotency_keys", "known_addresses", "outgoing_mail",
+COUNTED = (  # in count_account.sql, besides the kinds of items
+    "completions", "ledger_entries", "idempotency_keys", "known_addresses", "api_tokens",
+    "outgoing_mail",
 )  # fmt: skip
 ERASURE_TIMEOUT = 120.0  # seconds, as in raise_statement_timeout.sql
 AFTER_HASHING = 2.0  # seconds
+TOO_MANY_TOKENS = {"field": "", "message": "There are 100 tokens already; delete one first."}
 PAGE_SIZE = 500  # accounts read at a time by the command line
 
 
@@ -337,13 +364,17 @@ def list_ended_sessions(seconds: float) -> list[Uuid]:
 
 
 def end_session(owner_id: Uuid, session_id: Uuid) -> bool:
-    """Ends the session and its tokens; False where it had ended already."""
-    ended = db.fetch_one(END_SESSION, {"owner_id": owner_id, "session_id": session_id})
-    return ended is not None
+    """Ends a session that a log-in started; False where it had ended already."""
+    return _end(owner_id, session_id, "login")
+
+
+def _end(owner_id: Uuid, session_id: Uuid, kind: str) -> bool:
+    params = {"owner_id": owner_id, "session_id": session_id, "kind": kind}
+    return db.fetch_one(END_SESSION, params) is not None
 
 
 def end_sessions(owner_id: Uuid) -> int:
-    """Ends all of the owner's sessions; returns their number."""
+    """Ends all of the owner's sessions, API tokens included; returns their number."""
     return len(db.fetch_all(END_SESSIONS, {"owner_id": owner_id, "kept_session_id": None}))
 
 
@@ -353,6 +384,59 @@ def _token(token: RefreshToken) -> dict[str, Any]:
         "session_id": token.session_id,
         "token_hash": token.hash,
     }
+
+
+# --- API tokens ---------------------------------------------------------------------------------
+
+
+def create_token(
+    caller: Identity,
+    token_hash: bytes,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None,
+) -> ApiToken:
+    """Makes a token in the caller's session; raises Unauthenticated where that has ended.
+
+    Raises ValidationFailed for one token too many.
+    """
+    params = {
+        "owner_id": caller.owner_id,
+        "id": new_uuid(),
+        "name": name,
+        "scopes": list(scopes),
+        "token_hash": token_hash,
+        "expires_at": expires_at,
+    }
+    session = {"owner_id": caller.owner_id, "session_id": caller.session_id}
+    with db.transaction():
+        if db.fetch_one(LOCK_SESSION, session) is None:
+            raise Unauthenticated(invalid=True)
+        token = db.fetch_one(CREATE_TOKEN, params)
+    if token is None:
+        raise ValidationFailed(details=[TOO_MANY_TOKENS])
+    return token
+
+
+def list_tokens(owner_id: Uuid) -> list[ApiToken]:
+    """The owner's living tokens, the newest first."""
+    return db.fetch_all(LIST_TOKENS, {"owner_id": owner_id})
+
+
+def find_token(token_hash: bytes) -> FoundToken | None:
+    """The token of that hash, expired or not; None where there is none, or it was ended."""
+    return db.fetch_one(FIND_TOKEN, {"token_hash": token_hash})
+
+
+def note_token_use(owner_id: Uuid, token_id: Uuid) -> bool:
+    """Has the hour of a token's use written down later; False where that is not possible now."""
+    return db.execute_later(NOTE_TOKEN_USE, {"owner_id": owner_id, "id": token_id})
+
+
+def end_token(owner_id: Uuid, token_id: Uuid) -> bool:
+    """Ends the token; False where it had ended already."""
+    return _end(owner_id, token_id, "token")
 
 
 # --- login attempts -----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import orjson
 from app.auth import repository
 from app.auth.access import access_tokens, authenticate
 from app.auth.access_tokens import LIFETIME
+from app.auth.api_tokens import new_token, token_hash
 from app.auth.credentials import (
     address_hashes,
     check_login,
@@ -21,6 +22,7 @@ from app.auth.repository import TokenState, User
 from app.auth.schemas import (
     ERASURE,
     LOGIN,
+    NEW_TOKEN,
     PASSWORD_CHANGE,
     REFRESH_TOKEN,
     REGISTRATION,
@@ -162,6 +164,32 @@ def end_session(session_id: str) -> JsonResponse:
     read_nothing()
     known_id = canonical_uuid(session_id)
     if known_id is None or not repository.end_session(owner_id(), known_id):
+        raise NotFound
+    return success(b"null")
+
+
+@account.get("/tokens")
+def list_tokens() -> JsonResponse:
+    """The user's living API tokens, without what they are."""
+    read_query()
+    tokens = [token._asdict() for token in repository.list_tokens(owner_id())]
+    return success(orjson.dumps(tokens))
+
+
+@account.post("/tokens")
+def create_token() -> JsonResponse:
+    """Makes an API token, and shows it this once."""
+    body, token = read_body(NEW_TOKEN), new_token()
+    made = repository.create_token(identity(), token_hash(token), **body)
+    return success(orjson.dumps({**made._asdict(), "token": token}), status=201)
+
+
+@account.delete("/tokens/<token_id>")
+def end_token(token_id: str) -> JsonResponse:
+    """Ends one of the user's API tokens."""
+    read_nothing()
+    known_id = canonical_uuid(token_id)
+    if known_id is None or not repository.end_token(owner_id(), known_id):
         raise NotFound
     return success(b"null")
 

@@ -3,17 +3,20 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validates_schema
 
 from app.auth.passwords import LONGEST, SHORTEST, is_common
-from app.http.fields import Flag, StrictSchema, Text, Zone
+from app.auth.scopes import SCOPES
+from app.http.fields import Flag, Instant, StrictSchema, Text, Zone
 from app.values import IGNORABLE, nfkc_casefold
 
 SHORTEST_EMAIL, LONGEST_EMAIL = 3, 254  # characters; RFC 5321's limit of a path
 LONGEST_LABEL = 63  # characters of a domain, between dots; with others than ASCII fewer are valid
+LONGEST_NAME = 100  # characters of a token's name
 CLOCK_TIME = re.compile("(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 RESERVED_DOMAIN = (
     "Its domain is reserved for names that the Internet's mail does not reach, as .local, "
@@ -146,6 +149,32 @@ class PasswordChange(StrictSchema):
     new_password = NewPassword(required=True)
 
 
+class Scopes(fields.Field[list[str]]):
+    """Scopes of an API token: at least one, each once, in the order of app.auth.scopes."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> list[str]:
+        known = [scope for scope in SCOPES if isinstance(value, list) and scope in value]
+        if not known or len(value) > len(known):
+            raise ValidationError(f"Must be an array of one or more of {', '.join(SCOPES)}.")
+        return known
+
+
+def in_future(instant: datetime) -> None:
+    """Refuses an instant that has passed."""
+    if instant <= datetime.now(UTC):
+        raise ValidationError("Must be in the future.")
+
+
+class NewToken(StrictSchema):
+    """POST /auth/tokens."""
+
+    name = Text(1, LONGEST_NAME, required=True, trim=True)
+    scopes = Scopes(required=True)
+    expires_at = Instant(allow_none=True, load_default=None, validate=in_future)
+
+
 class Erasure(StrictSchema):
     """DELETE /auth/me."""
 
@@ -158,3 +187,4 @@ LOGIN = Login()
 REFRESH_TOKEN = RefreshToken()
 PASSWORD_CHANGE = PasswordChange()
 ERASURE = Erasure()
+NEW_TOKEN = NewToken()

@@ -160,6 +160,25 @@ class Zone(fields.Field[str]):
         return value
 
 
+class Instant(fields.Field[datetime]):
+    """An instant with its offset, from 1970 to 2199."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> datetime:
+        instant = _instant(value) if isinstance(value, str) else None
+        if instant is None:
+            raise ValidationError("Must be an instant such as 2026-10-07T09:00:00Z.")
+        return instant
+
+
+def _instant(text: str) -> datetime | None:
+    if INSTANT.fullmatch(text) and _exists(text[:19]):
+        with suppress(ValueError):  # an offset of a day or more
+            return datetime.fromisoformat(text)
+    return None
+
+
 class DayOrInstant(fields.Field[date | datetime]):
     """A date, or an instant with its offset, in a query string."""
 
@@ -168,9 +187,9 @@ class DayOrInstant(fields.Field[date | datetime]):
     ) -> date | datetime:
         if DAY.fullmatch(value) and _exists(value):
             return date.fromisoformat(value)
-        if INSTANT.fullmatch(value) and _exists(value[:19]):
-            with suppress(ValueError):
-                return datetime.fromisoformat(value)
+        instant = _instant(value)
+        if instant is not None:
+            return instant
         raise ValidationError(
             "Must be a date such as 2026-10-07, or an instant such as 2026-10-07T09:00:00Z."
         )

@@ -11,7 +11,7 @@ from flask import Flask
 from limits import parse
 
 from app.config import Config, redis_url
-from app.errors import Forbidden, RateLimited, Unauthenticated
+from app.errors import Forbidden, InsufficientScope, RateLimited, Unauthenticated
 from app.http.proxy import client_network
 from app.http.request import current_request
 from app.ratelimit import shared_counters
@@ -119,9 +119,10 @@ def register(app: Flask, config: Config) -> None:
 def _counted(
     hook: Callable[[], Any], count: Callable[[Identity | None], None]
 ) -> Callable[[], Any]:
-    """The hook; a request that it does not authenticate counts for its address.
+    """The hook; a request that it refuses counts, too.
 
-    Not for the user of its token, who may not know of it.
+    One that it does not authenticate counts for its address: the user of its token may not know of
+    it. One whose API token lacks a scope counts for the token's user.
     """
 
     @wraps(hook)
@@ -130,6 +131,9 @@ def _counted(
             return hook()
         except (Unauthenticated, Forbidden):
             count(None)
+            raise
+        except InsufficientScope:
+            count(current_request().identity)
             raise
 
     return run

@@ -18,6 +18,9 @@ FROM (
     SELECT 'idempotency_keys' AS what FROM idempotency_keys
     WHERE idempotency_keys.owner_id = %(owner_id)s
     UNION ALL
+    SELECT 'api_tokens' AS what FROM api_tokens
+    WHERE api_tokens.owner_id = %(owner_id)s
+    UNION ALL
     SELECT 'known_addresses' AS what FROM known_addresses
     WHERE known_addresses.owner_id = %(owner_id)s
     UNION ALL

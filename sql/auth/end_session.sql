@@ -1,13 +1,15 @@
--- Ends a session and announces it in ended_sessions, which invalidates its access tokens. Deletes
--- up to 100 announcements older than one hour, whose access tokens have all expired.
--- No row: the session had ended already.
+-- Ends a session of that kind (login or token) and announces it in ended_sessions, which invalidates
+-- its access tokens, or the API token. Deletes up to 100 announcements older than one hour, when no
+-- process remembers such a token any more.
+-- No row: there is no such session, or it had ended already.
 -- @writes
 -- @param owner_id uuid
 -- @param session_id uuid
+-- @param kind text
 -- @returns id uuid
 WITH ended AS (
     DELETE FROM sessions
-    WHERE owner_id = %(owner_id)s AND id = %(session_id)s
+    WHERE owner_id = %(owner_id)s AND id = %(session_id)s AND kind = %(kind)s
     RETURNING id
 ),
 

@@ -1,5 +1,5 @@
--- Ends the owner's sessions except kept_session_id (null: all of them) and announces them in
--- ended_sessions, which invalidates their access tokens.
+-- Ends the owner's sessions and API tokens except kept_session_id (null: all of them) and announces
+-- them in ended_sessions, which invalidates API tokens and access tokens.
 -- No row: there was no session to end.
 -- @writes
 -- @param owner_id uuid

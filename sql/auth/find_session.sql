@@ -1,4 +1,4 @@
--- Finds a session of the owner that has not been ended.
+-- Finds a session of the owner that has not been ended; an API token's has no access tokens.
 -- No row: the owner has no such session.
 -- @reads
 -- @param owner_id uuid
@@ -6,4 +6,7 @@
 -- @returns id uuid
 SELECT sessions.id
 FROM sessions
-WHERE sessions.owner_id = %(owner_id)s AND sessions.id = %(session_id)s
+WHERE
+    sessions.owner_id = %(owner_id)s
+    AND sessions.id = %(session_id)s
+    AND sessions.kind = 'login'

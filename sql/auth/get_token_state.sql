@@ -22,5 +22,6 @@ INNER JOIN users ON sessions.owner_id = users.id
 WHERE
     sessions.owner_id = %(owner_id)s
     AND sessions.id = %(session_id)s
+    AND sessions.kind = 'login'
     AND users.id = %(owner_id)s
     AND users.disabled_at IS NULL

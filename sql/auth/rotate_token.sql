@@ -38,6 +38,7 @@ FROM users
 WHERE
     sessions.owner_id = %(owner_id)s
     AND sessions.id = %(session_id)s
+    AND sessions.kind = 'login'
     AND sessions.token_hash = %(token_hash)s
     AND sessions.created_at > now() - session_lifetime()
     AND sessions.last_used_at > now() - session_idle_time()

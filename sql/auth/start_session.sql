@@ -1,9 +1,9 @@
 -- Starts a session with its first refresh token, and stores the address as known. Bounds the rows of
 -- the account: deletes its expired sessions and addresses, the least recently used sessions beyond 99
--- others, which are announced in ended_sessions, and the oldest addresses beyond 99 others. Deletes
--- up to 100 announcements older than one hour, whose access tokens have all expired. Locks the
--- account's rows, so that a concurrent password change or disabling comes either before, or after and
--- sees this session.
+-- others, which are announced in ended_sessions, and the oldest addresses beyond 99 others. API tokens
+-- are left alone. Deletes up to 100 announcements older than one hour, whose access tokens have all
+-- expired. Locks the account's rows, so that a concurrent password change or disabling comes either
+-- before, or after and sees this session.
 -- No row: the account is gone or disabled, or the password was changed since it was checked.
 -- @writes
 -- @param owner_id uuid
@@ -29,6 +29,7 @@ expired_sessions AS (
     DELETE FROM sessions
     WHERE
         owner_id = %(owner_id)s
+        AND kind = 'login'
         AND (
             created_at <= now() - session_lifetime() OR last_used_at <= now() - session_idle_time()
         )
@@ -40,6 +41,7 @@ surplus_sessions AS (
     INNER JOIN sessions ON account.id = sessions.owner_id
     WHERE
         sessions.owner_id = %(owner_id)s
+        AND sessions.kind = 'login'
         AND sessions.created_at > now() - session_lifetime()
         AND sessions.last_used_at > now() - session_idle_time()
     ORDER BY sessions.last_used_at DESC, sessions.id ASC

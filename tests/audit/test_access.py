@@ -118,6 +118,7 @@ def test_a_security_definer_function_has_its_owner_and_callers(database_url: str
     assert [*definers] == [
         "due_mail(integer)",
         "erase_auth_events(uuid,bytea[])",
+        "find_api_token(bytea)",
         "find_credential(text,bytea[])",
         "list_accounts(text,integer)",
         "password_hash_of(uuid)",

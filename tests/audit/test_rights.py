@@ -90,6 +90,12 @@ REFUSED = {
         "UPDATE credentials SET owner_id = gen_random_uuid()",
         "DELETE FROM credentials",
         "SELECT id FROM list_accounts('', 9)",
+        "SELECT token_hash FROM api_tokens",
+        "UPDATE api_tokens SET scopes = ARRAY['tasks:write']",
+        "UPDATE api_tokens SET expires_at = NULL",
+        "UPDATE api_tokens SET owner_id = gen_random_uuid()",
+        "DELETE FROM api_tokens",
+        "UPDATE sessions SET kind = 'login'",
         "SELECT event FROM auth_events",
         "INSERT INTO auth_events (event, owner_id) VALUES ('logged in', gen_random_uuid())",
         "INSERT INTO auth_events (event, at) VALUES ('refused', now())",
@@ -105,6 +111,8 @@ REFUSED = {
         "SELECT password_hash FROM credentials",
         "SELECT token_hash FROM sessions",
         "SELECT parent_hash FROM sessions",
+        "SELECT token_hash FROM api_tokens",
+        "SELECT id FROM find_api_token(sha256(''))",
         "SELECT password_hash_of(gen_random_uuid())",
         "SELECT id FROM find_credential('', ARRAY[]::bytea[])",
         "SELECT erase_auth_events(gen_random_uuid(), '{}')",
@@ -126,10 +134,10 @@ REFUSED = {
         "SET default_transaction_read_only = off; TRUNCATE ledger_entries",
     ],
 }  # fmt: skip
-READABLE = ("users", "sessions", "ended_sessions", "login_attempts", "known_addresses", "ledgers",
-            *TABLES, "items", "ledger_entries", "idempotency_keys", "auth_events",
-            "audit_changes",
-            "audit_auth_events", "audit_open_sessions", "audit_rows_per_owner")  # fmt: skip
+READABLE = ("users", "sessions", "api_tokens", "ended_sessions", "login_attempts",
+            "known_addresses", "ledgers", *TABLES, "items", "ledger_entries", "idempotency_keys",
+            "auth_events", "audit_changes", "audit_auth_events", "audit_open_sessions",
+            "audit_rows_per_owner")  # fmt: skip
 
 
 @pytest.fixture
@@ -480,7 +488,7 @@ def test_the_auditor_reads_what_is_not_secret(
 ) -> None:
     count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
     rows = connections["ownrow_auditor"].execute(count).fetchone()
-    expected = {"ended_sessions": 0, "idempotency_keys": 0}.get(table, 1)
+    expected = {"ended_sessions": 0, "idempotency_keys": 0, "api_tokens": 0}.get(table, 1)
     assert rows is not None
     assert rows[0] >= expected
 
@@ -519,6 +527,7 @@ def test_security_definer_functions_have_a_fixed_search_path(database_url: str) 
     assert {name for name, _ in definers} == {
         "find_credential",
         "password_hash_of",
+        "find_api_token",
         "list_accounts",
         "due_mail",
         "erase_auth_events",

@@ -27,6 +27,7 @@ def test_the_exemptions_are_these_and_each_is_a_file() -> None:
     assert set(EXEMPTIONS) == {
         "auth/erase_events",
         "auth/find_credential",
+        "auth/find_token",
         "auth/get_credential",
         "auth/list_users",
         "auth/record_refusal",

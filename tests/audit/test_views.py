@@ -15,9 +15,11 @@ from app.cli.connection import connected
 from app.db import migrations
 from app.values import Uuid
 from tests.support.api_user import PASSWORD, ApiUser, data
+from tests.support.auth_rows import run
 from tests.support.databases import Postgres
 from tests.support.items import KINDS, Items
 from tests.support.roles import as_role
+from tests.support.tokens import WRITE, make_token
 
 pytestmark = pytest.mark.proves("OWN-8")
 
@@ -102,6 +104,39 @@ def test_the_trail_has_changes_of_an_account_and_no_name_after_its_erasure(
     assert row.pop("at") is not None
     assert row.pop("event") == "erased"
     assert set(row.values()) == {None}
+
+
+@pytest.mark.proves("AUTH-91", "OWN-8")
+def test_the_trail_has_api_tokens_and_what_they_changed(
+    alice: ApiUser, database_url: str, auditor: psycopg.Connection[dict[str, Any]]
+) -> None:
+    token, expired = make_token(alice, WRITE, name="import"), make_token(alice, name="old")
+    Items(token.user, "task").create("by a script")
+    run(
+        database_url,
+        "UPDATE api_tokens SET expires_at = now() - interval '1 day' WHERE id = %(id)s",
+        id=expired.id,
+    )
+    (row,) = fetch_rows(
+        auditor,
+        "SELECT sessions.kind, token_name, scopes, item ->> 'title' AS title"
+        " FROM audit_changes INNER JOIN audit_open_sessions AS sessions ON session_id = id",
+    )
+    assert row == {
+        "kind": "token", "token_name": "import", "scopes": [WRITE], "title": "by a script",
+    }  # fmt: skip
+    assert alice.call("DELETE", f"/api/auth/tokens/{token.id}").status_code == 200
+    open_sessions = fetch_rows(auditor, "SELECT kind FROM audit_open_sessions")
+    assert open_sessions == [{"kind": "login"}]
+    events = fetch_rows(
+        auditor,
+        "SELECT event, session_id::text AS id FROM audit_auth_events ORDER BY at DESC LIMIT 3",
+    )
+    assert [(each["event"], each["id"]) for each in events] == [
+        ("token ended", token.id),
+        ("token made", expired.id),
+        ("token made", token.id),
+    ]
 
 
 def test_open_sessions_and_rows_are_counted_per_owner(

@@ -18,6 +18,7 @@ from tests.support.planning import change, delete, make, make_chain, make_task
 from tests.support.remote_user import sign_up as sign_up_remotely
 from tests.support.server import Server
 from tests.support.task_rows import unrecorded
+from tests.support.tokens import make_token
 
 EMAIL = "Zoë.K@example.com"
 
@@ -317,6 +318,7 @@ def test_erasure_removes_and_counts_the_rows_of_every_table_that_has_an_owner(
         for folder in (make(user, "lists", title="a"), make(user, "lists", title="b")):
             tree = make_chain(user, "parent", "child", list_id=folder["id"])
             change(user, tree[1], labels=["label"], due="2026-10-07")
+        make_token(user)
         make(user, "filters", title="due", query="overdue")
         daily = make_task(user, due="2037-10-07", recurrence="FREQ=DAILY")
         body = {"is_completed": True, "occurrence": daily["due"]}
@@ -355,6 +357,7 @@ def test_erasure_reports_the_removed_rows_and_leaves_no_trace(
     log_in(alice.client, alice.email)
     log_in(alice.client, alice.email, "wrong")
     alice.client.post("/api/auth/refresh", json={"refresh_token": alice.refresh_token})
+    make_token(alice)
     account_hashes = _account_hashes(alice)
     assert any(each in dump(database_url) for each in account_hashes)
     assert data(erase(alice)) == {
@@ -367,10 +370,11 @@ def test_erasure_reports_the_removed_rows_and_leaves_no_trace(
         "idempotency_keys": 1,
         "known_addresses": 1,
         "outgoing_mail": 0,
-        "sessions": 2,
+        "api_tokens": 1,
+        "sessions": 3,
         "attempt_counters": 2,
-        # one registration, two log-ins, one refusal, two ended sessions
-        "auth_events": 6,
+        # one registration, two log-ins, one refusal, two ended sessions, a token and its end
+        "auth_events": 8,
     }
     left = dump(database_url)
     assert bob.id in left

@@ -262,6 +262,33 @@ def test_every_worker_refuses_an_ended_session_within_two_seconds(
         assert statuses(workers, other) == [expected] * WORKERS
 
 
+def end_token(server: Server, token_id: str, session: str) -> Reply:
+    return send(server, "DELETE", f"/api/auth/tokens/{token_id}", session)
+
+
+def end_token_by_password(server: Server, _: str, session: str) -> Reply:
+    return change_password(server, {}, session)
+
+
+@pytest.mark.slow
+@pytest.mark.proves("AUTH-87")
+@pytest.mark.parametrize("end", [end_token, end_token_by_password])
+def test_every_worker_refuses_an_ended_api_token_within_two_seconds(
+    several: Server, end: Callable[[Server, str, str], Reply]
+) -> None:
+    email = f"{uuid4().hex}@example.com"
+    several.request("POST", "/api/auth/register", {"email": email, "password": PASSWORD})
+    session = log_in_at(several, email)["access_token"]
+    body = {"name": "a script", "scopes": ["account:read"]}
+    made = send(several, "POST", "/api/auth/tokens", session, body).json["data"]
+    with connect_to_each_worker(several) as workers:
+        assert statuses(workers, made["token"]) == [200] * WORKERS
+        assert end(several, made["id"], session).status == 200
+        time.sleep(2)
+        assert statuses(workers, made["token"]) == [401] * WORKERS
+        assert statuses(workers, session) == [200] * WORKERS
+
+
 def test_concurrent_refreshes_and_logouts_never_fail(
     server: Server, served_database_url: str
 ) -> None:

@@ -18,6 +18,7 @@ import app as service
 from app import db, errors, zones
 from app.auth import schemas as auth
 from app.auth.access_tokens import LIFETIME
+from app.auth.scopes import OPERATIONS, PUBLIC, SCOPES, SESSION
 from app.config import Config
 from app.filters import schemas as filters
 from app.http.body import BODY_LIMIT
@@ -25,6 +26,7 @@ from app.http.fields import (
     Choice,
     DayOrInstant,
     Flag,
+    Instant,
     Integer,
     LocalTime,
     QueryFlag,
@@ -58,6 +60,7 @@ BODIES: Mapping[str, Schema] = {
     "logOut": auth.REFRESH_TOKEN,
     "updateMe": auth.USER_CHANGES,
     "changePassword": auth.PASSWORD_CHANGE,
+    "createToken": auth.NEW_TOKEN,
     "eraseMe": auth.ERASURE,
     "createTask": tasks.NEW_TASK,
     "putTask": tasks.TASK_CHANGES,
@@ -185,6 +188,7 @@ Spelling = (
     | search.IdOrNone
     | auth.ClockTime
     | DayOrInstant
+    | Instant
     | LocalTime
     | Zone
 )
@@ -199,6 +203,16 @@ KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
     (
         tasks.LabelIds | tasks.LabelNames,
         lambda _: {"type": "array", "maxItems": labels.MOST_LABELS},
+    ),
+    (
+        auth.Scopes,
+        lambda _: {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": len(SCOPES),
+            "uniqueItems": True,
+            "items": {"$ref": "#/components/schemas/Scope"},
+        },
     ),
     (Repeated, lambda _: {"type": "array", "maxItems": labels.MOST_LABELS}),
     (Spelling, lambda _: {"type": "string"}),
@@ -359,6 +373,17 @@ SPELLINGS: list[tuple[fields.Field[Any], str, list[Any], list[Any]]] = [
             *("1969-12-31", "2200-01-01", "2026-13-01", "2026-10-07T09:00", "2026-10-07T09:00:00"),
             *("2026-10-07T24:00:00Z", "2026-10-07T09:00:00+24:00", "2026-10-07T09:00:00 02:00"),
             *("2026-10-07T09:00:00.Z", "2026-10-07T09:00:00.1234567Z", "2026-10-07\n", ""),
+        ],
+    ),
+    (
+        Instant(allow_none=True),
+        "InstantInput",
+        ["1970-01-01T00:00:00Z", "2026-10-07T09:00:00.123456+02:00", None],
+        [
+            *("1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "2026-13-01T00:00:00Z", "2026-10-07"),
+            *("2026-10-07T09:00:00", "2026-10-07T09:00Z", "2026-10-07T24:00:00Z", "", 20261007),
+            *("2026-10-07T09:00:00+24:00", "2026-10-07T09:00:00.1234567Z"),
+            "2026-10-07T09:00:00Z\n",
         ],
     ),
     (
@@ -526,6 +551,23 @@ def test_an_access_token_is_accepted_in_the_header_of_the_contract(alice: ApiUse
     name, _, value = described[1].partition(": ")
     sent = {name: value.replace("…", alice.access_token)}
     assert alice.client.get("/api/auth/me", headers=sent).status_code == 200
+
+
+@pytest.mark.proves("AUTH-84")
+def test_the_contract_has_the_scope_of_each_operation(app: Flask) -> None:
+    endpoints = {
+        (method, PLACEHOLDER.sub(r"{\1}", rule.rule)): rule.endpoint
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+    assert schemas()["Scope"]["enum"] == list(SCOPES)
+    for operation in operations().values():
+        scope = OPERATIONS[endpoints[operation.method, operation.path]]
+        if operation.path != "/metrics":  # it has a token of its own
+            assert operation.is_public == (scope == PUBLIC), operation.id
+        assert list(operation.scopes) == ([scope] if scope in SCOPES else []), operation.id
+        if scope == SESSION:
+            assert "INSUFFICIENT_SCOPE" in str(operation.responses["403"]), operation.id
 
 
 @pytest.mark.parametrize("name", openapi.document()["components"]["headers"])

@@ -167,6 +167,23 @@ def test_the_limit_is_checked_after_401_and_403_and_before_the_body(
     assert too_large.status_code == 429
 
 
+@pytest.mark.proves("OPS-1", "AUTH-84")
+def test_an_api_token_shares_the_quota_of_its_user_also_where_it_lacks_a_scope(
+    limited: Flask,
+) -> None:
+    client = limited.test_client()
+    ann, bob = (limited_user(client, number) for number in (1, 2))
+    body = {"name": "a script", "scopes": ["tasks:read"]}
+    made = client.post("/api/auth/tokens", headers=ann, json=body).get_json()["data"]
+    token = {"Authorization": f"Bearer {made['token']}"}
+    assert client.get("/api/me/tasks", headers=token).status_code == 200
+    assert client.post("/api/me/tasks", headers=token).status_code == 403
+    for headers in (token, ann):
+        assert client.get("/api/me/tasks", headers=headers).status_code == 429
+    assert client.post("/api/me/tasks", headers=token).status_code == 429
+    assert client.get("/api/me/tasks", headers=bob).status_code == 200
+
+
 @pytest.mark.proves("OPS-6")
 def test_paths_outside_the_api_are_never_limited(limited: Flask) -> None:
     client = limited.test_client()

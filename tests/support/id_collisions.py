@@ -25,6 +25,7 @@ from tests.support.databases import Postgres
 ALICE, BOB = UUID(int=0xA11CE), UUID(int=0xB0B)
 TASK, DONE, TRASHED, OLD_TRASHED = (UUID(int=number) for number in range(1, 5))
 SESSION, OTHER_SESSION, EXPIRED_SESSION = (UUID(int=number) for number in range(11, 14))
+API_TOKEN, OTHER_API_TOKEN = (UUID(int=number) for number in range(14, 16))
 TOKEN, USED_TOKEN, ADDRESS, OLD_ADDRESS = (bytes([number]) * 32 for number in range(1, 5))
 REQUEST = b"r" * 32
 LAST = 2**63 - 1
@@ -71,6 +72,20 @@ session AS (
         (%(other_session)s, %(session_age)s),
         (%(expired_session)s, interval '100 days')
     ) AS given (id, age)
+),
+
+api_session AS (
+    INSERT INTO sessions (owner_id, id, kind)
+    SELECT account.id, given.id, 'token'
+    FROM account CROSS JOIN (VALUES (%(api_token)s), (%(other_api_token)s)) AS given (id)
+    RETURNING owner_id, id
+),
+
+api_token AS (
+    INSERT INTO api_tokens (owner_id, id, name, scopes, token_hash, expires_at, last_used_at)
+    SELECT owner_id, id, %(email)s, ARRAY['tasks:read'], sha256((%(email)s || id::text)::bytea),
+        CASE WHEN id = %(expired_api_token)s THEN now() - interval '1 day' END, %(token_used_at)s
+    FROM api_session
 ),
 
 address AS (
@@ -195,6 +210,18 @@ INSERT INTO known_addresses (owner_id, address_hash, last_login_at)
 SELECT %(owner_id)s, sha256(n::text::bytea), now() - n * interval '1 minute'
 FROM generate_series(1, %(crowd)s) AS n
 """
+ADD_TOKENS = """
+WITH session AS (
+    INSERT INTO sessions (owner_id, id, kind)
+    SELECT %(owner_id)s, lpad(to_hex(5000 + n), 32, '0')::uuid, 'token'
+    FROM generate_series(1, %(crowd)s) AS n
+    RETURNING owner_id, id
+)
+
+INSERT INTO api_tokens (owner_id, id, name, scopes, token_hash)
+SELECT owner_id, id, 'n', ARRAY['tasks:read'], sha256(id::text::bytea)
+FROM session
+"""
 ADD_ENTRY = """
 INSERT INTO ledger_entries (
     owner_id, version, kind, item_id, action, at, request_id, item, hash
@@ -238,7 +265,9 @@ class OwnerState:
     offset: int = 0  # added to the versions
     pruned: int = 0  # versions after the offset
     session_age: timedelta = FRESH
-    crowd: int = 0  # further sessions and known addresses
+    crowd: int = 0  # further sessions, API tokens and known addresses
+    expired_api_token: UUID = OTHER_API_TOKEN
+    token_used_at: datetime | None = None  # when the API tokens were used last
     changed_at: datetime = CHANGED_AT
     disabled_at: datetime | None = None
     key_age: timedelta = FRESH
@@ -257,6 +286,8 @@ DISABLED, CROWDED = OwnerState(disabled_at=CHANGED_AT), OwnerState(crowd=102)
 OTHER = OwnerState(
     offset=10,
     session_age=STALE,
+    expired_api_token=API_TOKEN,
+    token_used_at=FUTURE,
     changed_at=CHANGED_AT + timedelta(days=1),
     disabled_at=CHANGED_AT,
     key_age=STALE,
@@ -275,7 +306,7 @@ PAIRS = (
     (FULL, OwnerState(pruned=1)),
     (OwnerState(has_entries=False, pruned=2), FULL),
     (OwnerState(has_tasks=False), OTHER),
-    (DISABLED, FULL),
+    (DISABLED, CROWDED),
     (CROWDED, CROWDED),
 )
 
@@ -319,6 +350,13 @@ PARAMETERS: Mapping[str, Any] = {
 PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "auth/register": [{"owner_id": UUID(int=0xC0DE)}],
     "auth/start_session": [{"session_id": UUID(int=99), "token_hash": b"n" * 32}],
+    "auth/create_token": [{"id": MADE, "token_hash": b"n" * 32}],
+    "auth/note_token_use": [{"id": API_TOKEN}],
+    "auth/find_token": [{"token_hash": hashlib.sha256(f"alice{API_TOKEN}".encode()).digest()}],
+    "auth/end_session": [
+        {"session_id": SESSION, "kind": "login"},
+        {"session_id": API_TOKEN, "kind": "token"},
+    ],
     "seed/store_tasks": [{"after_version": 17}],
     "seed/store_lists": [{"after_version": 17}],
     "seed/store_labels": [{"after_version": 17}],
@@ -374,8 +412,8 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
 }
 
 TABLES = (
-    "users", "credentials", "sessions", "known_addresses", "ledgers", *KINDS, "ledger_entries",
-    "idempotency_keys", "outgoing_mail",
+    "users", "credentials", "sessions", "api_tokens", "known_addresses", "ledgers", *KINDS,
+    "ledger_entries", "idempotency_keys", "outgoing_mail",
 )  # fmt: skip
 # xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
 ROWS = {
@@ -485,6 +523,8 @@ def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState
         "session": SESSION,
         "other_session": OTHER_SESSION,
         "expired_session": EXPIRED_SESSION,
+        "api_token": API_TOKEN,
+        "other_api_token": OTHER_API_TOKEN,
         "token": TOKEN,
         "used_token": USED_TOKEN,
         "address": ADDRESS,
@@ -495,6 +535,7 @@ def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState
         connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_recorded")
     connection.execute(SEED, given)
     connection.execute(ADD_CROWD, given)
+    connection.execute(ADD_TOKENS, given)
     for table in KINDS:
         connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_recorded")
     for version in range(state.offset + 1, state.offset + 18) if state.has_entries else ():

@@ -29,6 +29,7 @@ class Operation:
     request: Node | None
     responses: Node
     is_public: bool
+    scopes: tuple[str, ...]  # of an API token; none: API tokens may not do it
 
 
 @cache
@@ -72,6 +73,9 @@ def _operation(path: str, item: Node, method: str) -> Operation:
         request=resolve(node["requestBody"]) if "requestBody" in node else None,
         responses={status: resolve(each) for status, each in node["responses"].items()},
         is_public=node.get("security") == [],
+        scopes=tuple(
+            scope for each in node.get("security", ()) for scope in each.get("apiToken", ())
+        ),
     )
 
 

@@ -1,0 +1,81 @@
+"""What an API token may do: the scope of every operation.
+
+A session that began with a log-in may do everything. No scope includes another one.
+"""
+
+from collections.abc import Mapping
+
+TASKS_READ, TASKS_WRITE = "tasks:read", "tasks:write"  # lists, labels and filters with them
+WEBHOOKS, ACCOUNT_READ = "webhooks", "account:read"
+SCOPES = (TASKS_READ, TASKS_WRITE, WEBHOOKS, ACCOUNT_READ)
+
+SESSION = "session"  # no API token may do it, whatever its scopes
+PUBLIC = "public"  # needs no token
+
+# By endpoint: all methods that one takes need the same scope.
+OPERATIONS: Mapping[str, str] = {
+    "auth.register": PUBLIC,
+    "auth.login": PUBLIC,
+    "auth.refresh_session": PUBLIC,
+    "auth.logout": PUBLIC,
+    "account.get_me": ACCOUNT_READ,
+    "account.update_me": SESSION,
+    "account.change_password": SESSION,
+    "account.erase_me": SESSION,
+    "account.list_sessions": SESSION,
+    "account.end_session": SESSION,
+    "account.list_tokens": SESSION,
+    "account.create_token": SESSION,
+    "account.end_token": SESSION,
+    "tasks.list_tasks": TASKS_READ,
+    "tasks.create_task": TASKS_WRITE,
+    "tasks.get_task": TASKS_READ,
+    "tasks.update_task": TASKS_WRITE,
+    "tasks.complete_task": TASKS_WRITE,
+    "tasks.skip_task": TASKS_WRITE,
+    "tasks.move_task": TASKS_WRITE,
+    "tasks.delete_task": TASKS_WRITE,
+    "tasks.restore_task": TASKS_WRITE,
+    "tasks.list_trash": TASKS_READ,
+    "tasks.list_history": TASKS_READ,
+    "tasks.list_completions": TASKS_READ,
+    "lists.list_lists": TASKS_READ,
+    "lists.create_list": TASKS_WRITE,
+    "lists.get_list": TASKS_READ,
+    "lists.update_list": TASKS_WRITE,
+    "lists.move_list": TASKS_WRITE,
+    "lists.archive_list": TASKS_WRITE,
+    "lists.unarchive_list": TASKS_WRITE,
+    "lists.delete_list": TASKS_WRITE,
+    "lists.restore_list": TASKS_WRITE,
+    "lists.list_trash": TASKS_READ,
+    "lists.list_history": TASKS_READ,
+    "labels.list_labels": TASKS_READ,
+    "labels.create_label": TASKS_WRITE,
+    "labels.get_label": TASKS_READ,
+    "labels.update_label": TASKS_WRITE,
+    "labels.move_label": TASKS_WRITE,
+    "labels.delete_label": TASKS_WRITE,
+    "labels.restore_label": TASKS_WRITE,
+    "labels.list_trash": TASKS_READ,
+    "labels.list_history": TASKS_READ,
+    "filters.list_filters": TASKS_READ,
+    "filters.create_filter": TASKS_WRITE,
+    "filters.get_filter": TASKS_READ,
+    "filters.update_filter": TASKS_WRITE,
+    "filters.move_filter": TASKS_WRITE,
+    "filters.delete_filter": TASKS_WRITE,
+    "filters.restore_filter": TASKS_WRITE,
+    "filters.list_trash": TASKS_READ,
+    "filters.list_history": TASKS_READ,
+    "kinds.list_changes": TASKS_READ,
+    "kinds.apply_batch": TASKS_WRITE,
+    "kinds.export_items": TASKS_READ,
+    "system.index": PUBLIC,
+    "system.livez": PUBLIC,
+    "system.readyz": PUBLIC,
+    "system.metrics": PUBLIC,  # has a token of its own, METRICS_TOKEN
+    "docs.openapi": PUBLIC,
+    "docs.page": PUBLIC,
+    "docs.page_file": PUBLIC,
+}
