@@ -7,10 +7,10 @@
 -- @param id uuid
 -- @param before_version bigint
 -- @param known_tags text[]
--- @returns version bigint, feed_tag text, documents json, last json null
+-- @returns version bigint, tag text, documents json, last json null
 SELECT
     ledgers.version,
-    ledgers.feed_tag,
+    ledgers.feed_tag AS tag,
     page_documents(page.documents, %(limit)s) AS documents,
     page_last(page.documents, %(limit)s) AS last
 FROM tasks
