@@ -279,6 +279,20 @@ def test_starttls_and_login_are_used(alice: ApiUser, certificate: ssl.SSLContext
 
 
 @pytest.mark.proves("MAIL-5")
+def test_smtps_is_tls_from_the_start(
+    alice: ApiUser, certificate: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, outbox: Outbox
+) -> None:
+    with mail_server(tls=certificate, begins_with_tls=True) as (url, inbox):
+        sent = enqueue(alice.id, reminder(alice.email))
+        assert delivery(url).run().counts == {"sent": 1}
+        monkeypatch.delenv("SSL_CERT_FILE")
+        enqueue(alice.id, reminder(alice.email))
+        assert delivery(url).run().counts == {"postponed": 1}
+    assert inbox.ids() == [sent.message_id]
+    assert outbox()[1].last_error == "its certificate is not accepted"
+
+
+@pytest.mark.proves("MAIL-5")
 def test_a_wrong_password_is_no_failure_of_the_mail(
     alice: ApiUser, certificate: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -83,20 +83,24 @@ def mail_server(
     *,
     host: str = "127.0.0.1",
     tls: ssl.SSLContext | None = None,
+    begins_with_tls: bool = False,
     asks_login: bool = False,
     takes_utf8: bool = True,
 ) -> Iterator[tuple[str, Inbox]]:
     """A mail server of this machine; yields its SMTP_URL and its inbox."""
     inbox, port = Inbox(), port or free_port()
     options: dict[str, Any] = {"enable_SMTPUTF8": takes_utf8}
-    options |= {"tls_context": tls, "require_starttls": tls is not None}
+    if begins_with_tls:
+        options["ssl_context"] = tls
+    elif tls is not None:
+        options |= {"tls_context": tls, "require_starttls": True}
     if asks_login:
         options["authenticator"] = inbox.authenticate
         options |= {"auth_required": tls is not None, "auth_require_tls": tls is not None}
     controller = Controller(inbox, host, port, **options)
     controller.start()
     try:
-        yield f"smtp://{host}:{port}", inbox
+        yield f"{'smtps' if begins_with_tls else 'smtp'}://{host}:{port}", inbox
     finally:
         controller.stop()
 
