@@ -3,21 +3,20 @@
 from app.auth.access import authenticate, take_path_user
 from app.filters import repository
 from app.filters.schemas import FILTER_CHANGES, NEW_FILTER
-from app.http.body import read_body
 from app.http.dispatch import DirectBlueprint
 from app.http.etags import known_tags
 from app.http.query import read_query
 from app.http.request import owner_id
-from app.http.responses import JsonResponse, page, success
+from app.http.responses import JsonResponse, page
 from app.ledger.responses import (
-    CREATED,
-    answer_change,
+    answer_body,
     answer_history,
+    answer_item,
+    answer_new,
     answer_target,
     answer_trash,
 )
 from app.ledger.schemas import MOVE, PAGE_QUERY
-from app.values import canonical_uuid
 
 blueprint = DirectBlueprint("filters", __name__, url_prefix="/api/<user_id>/filters")
 blueprint.url_value_preprocessor(take_path_user)
@@ -40,29 +39,25 @@ def list_filters() -> JsonResponse:
 @blueprint.post("")
 def create_filter() -> JsonResponse:
     """Adds a filter."""
-    return answer_change(repository.CREATE, read_body(NEW_FILTER), CREATED)
+    return answer_new(repository.CREATE, NEW_FILTER)
 
 
 @blueprint.get("/<item:filter_id>")
 def get_filter(filter_id: str) -> JsonResponse:
     """One filter."""
-    read_query()
-    found = repository.get(owner_id(), canonical_uuid(filter_id))
-    return success(found.json, tag=str(found.version))
+    return answer_item(repository.get, filter_id)
 
 
 @blueprint.route("/<item:filter_id>", methods=["PUT", "PATCH"])
 def update_filter(filter_id: str) -> JsonResponse:
     """Changes the fields that the body names."""
-    changes = read_body(FILTER_CHANGES)
-    return answer_change(repository.UPDATE, {**changes, "id": canonical_uuid(filter_id)})
+    return answer_body(repository.UPDATE, FILTER_CHANGES, filter_id)
 
 
 @blueprint.post("/<item:filter_id>/move")
 def move_filter(filter_id: str) -> JsonResponse:
     """Gives the filter another place in the order."""
-    place = read_body(MOVE)
-    return answer_change(repository.MOVE, {**place, "id": canonical_uuid(filter_id)})
+    return answer_body(repository.MOVE, MOVE, filter_id)
 
 
 @blueprint.delete("/<item:filter_id>")

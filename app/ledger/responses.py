@@ -1,19 +1,20 @@
 """Responses of the routes that every kind of item has."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.http.body import read_nothing
+from app.http.body import read_body, read_nothing
 from app.http.etags import if_versions, known_tags
+from app.http.fields import StrictSchema
 from app.http.query import read_query
 from app.http.request import current_request, origin, owner_id
-from app.http.responses import JsonResponse, page
+from app.http.responses import JsonResponse, page, success
 from app.idempotency.repository import WriteResponse
 from app.idempotency.responses import answer_once
 from app.ledger import repository
-from app.ledger.repository import Change, Terms
+from app.ledger.repository import Change, Item, Terms
 from app.ledger.schemas import PAGE_QUERY
-from app.values import canonical_uuid
+from app.values import Uuid, canonical_uuid
 
 CREATED = 201
 
@@ -29,6 +30,26 @@ def answer_change(change: Change, fields: Mapping[str, Any], status: int = 200) 
         return WriteResponse(status, item.json, str(item.version), location)
 
     return answer_once(write)
+
+
+def answer_new(change: Change, schema: StrictSchema) -> JsonResponse:
+    """Adds an item as a body says."""
+    return answer_change(change, read_body(schema), CREATED)
+
+
+def answer_item(read: Callable[[Uuid, Uuid | None], Item], item_id: str) -> JsonResponse:
+    """One item, with its version as entity tag."""
+    read_query()
+    item = read(owner_id(), canonical_uuid(item_id))
+    return success(item.json, tag=str(item.version))
+
+
+def answer_body(
+    change: Change, schema: StrictSchema, item_id: str, *, optional: bool = False
+) -> JsonResponse:
+    """Changes an item as a body says, which may be left out where it is `optional`."""
+    body = read_body(schema, optional=optional)
+    return answer_change(change, {**body, "id": canonical_uuid(item_id)})
 
 
 def answer_target(change: Change, item_id: str) -> JsonResponse:

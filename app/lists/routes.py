@@ -1,23 +1,22 @@
 """/api/{user_id}/lists: reads the request, calls the repository once, answers."""
 
 from app.auth.access import authenticate, take_path_user
-from app.http.body import read_body
 from app.http.dispatch import DirectBlueprint
 from app.http.etags import known_tags
 from app.http.query import read_query
 from app.http.request import owner_id
-from app.http.responses import JsonResponse, page, success
+from app.http.responses import JsonResponse, page
 from app.ledger.responses import (
-    CREATED,
-    answer_change,
+    answer_body,
     answer_history,
+    answer_item,
+    answer_new,
     answer_target,
     answer_trash,
 )
 from app.ledger.schemas import MOVE
 from app.lists import repository
 from app.lists.schemas import LIST_CHANGES, LIST_QUERY, NEW_LIST
-from app.values import canonical_uuid
 
 blueprint = DirectBlueprint("lists", __name__, url_prefix="/api/<user_id>/lists")
 blueprint.url_value_preprocessor(take_path_user)
@@ -41,29 +40,25 @@ def list_lists() -> JsonResponse:
 @blueprint.post("")
 def create_list() -> JsonResponse:
     """Adds a list."""
-    return answer_change(repository.CREATE, read_body(NEW_LIST), CREATED)
+    return answer_new(repository.CREATE, NEW_LIST)
 
 
 @blueprint.get("/<item:list_id>")
 def get_list(list_id: str) -> JsonResponse:
     """One list."""
-    read_query()
-    found = repository.get(owner_id(), canonical_uuid(list_id))
-    return success(found.json, tag=str(found.version))
+    return answer_item(repository.get, list_id)
 
 
 @blueprint.route("/<item:list_id>", methods=["PUT", "PATCH"])
 def update_list(list_id: str) -> JsonResponse:
     """Changes the fields that the body names."""
-    changes = read_body(LIST_CHANGES)
-    return answer_change(repository.UPDATE, {**changes, "id": canonical_uuid(list_id)})
+    return answer_body(repository.UPDATE, LIST_CHANGES, list_id)
 
 
 @blueprint.post("/<item:list_id>/move")
 def move_list(list_id: str) -> JsonResponse:
     """Gives the list another place in the order."""
-    place = read_body(MOVE)
-    return answer_change(repository.MOVE, {**place, "id": canonical_uuid(list_id)})
+    return answer_body(repository.MOVE, MOVE, list_id)
 
 
 @blueprint.post("/<item:list_id>/archive")

@@ -1,16 +1,16 @@
 """/api/{user_id}/tasks: reads the request, calls the repository once, answers."""
 
 from app.auth.access import authenticate, take_path_user
-from app.http.body import read_body
 from app.http.dispatch import DirectBlueprint
 from app.http.etags import known_tags
 from app.http.query import read_query
 from app.http.request import owner_id
-from app.http.responses import JsonResponse, page, success
+from app.http.responses import JsonResponse, page
 from app.ledger.responses import (
-    CREATED,
-    answer_change,
+    answer_body,
     answer_history,
+    answer_item,
+    answer_new,
     answer_target,
     answer_trash,
 )
@@ -45,36 +45,31 @@ def list_tasks() -> JsonResponse:
 @blueprint.post("")
 def create_task() -> JsonResponse:
     """Adds a task."""
-    return answer_change(repository.CREATE, read_body(NEW_TASK), CREATED)
+    return answer_new(repository.CREATE, NEW_TASK)
 
 
 @blueprint.get("/<item:task_id>")
 def get_task(task_id: str) -> JsonResponse:
     """One task."""
-    read_query()
-    task = repository.get(owner_id(), canonical_uuid(task_id))
-    return success(task.json, tag=str(task.version))
+    return answer_item(repository.get, task_id)
 
 
 @blueprint.route("/<item:task_id>", methods=["PUT", "PATCH"])
 def update_task(task_id: str) -> JsonResponse:
     """Changes the fields that the body names."""
-    changes = read_body(TASK_CHANGES)
-    return answer_change(repository.UPDATE, {**changes, "id": canonical_uuid(task_id)})
+    return answer_body(repository.UPDATE, TASK_CHANGES, task_id)
 
 
 @blueprint.patch("/<item:task_id>/complete")
 def complete_task(task_id: str) -> JsonResponse:
     """Completes a task or reopens it; toggles without a body."""
-    wanted = read_body(COMPLETION, optional=True)
-    return answer_change(repository.COMPLETE, {**wanted, "id": canonical_uuid(task_id)})
+    return answer_body(repository.COMPLETE, COMPLETION, task_id, optional=True)
 
 
 @blueprint.post("/<item:task_id>/skip")
 def skip_task(task_id: str) -> JsonResponse:
     """Moves a recurring task to its next date without completing it."""
-    wanted = read_body(SKIP)
-    return answer_change(repository.SKIP, {**wanted, "id": canonical_uuid(task_id)})
+    return answer_body(repository.SKIP, SKIP, task_id)
 
 
 @blueprint.get("/<item:task_id>/completions")
@@ -94,8 +89,7 @@ def list_completions(task_id: str) -> JsonResponse:
 @blueprint.post("/<item:task_id>/move")
 def move_task(task_id: str) -> JsonResponse:
     """Gives a task another place in the order, in a list and below a parent."""
-    place = read_body(TASK_MOVE)
-    return answer_change(repository.MOVE, {**place, "id": canonical_uuid(task_id)})
+    return answer_body(repository.MOVE, TASK_MOVE, task_id)
 
 
 @blueprint.delete("/<item:task_id>")
