@@ -347,7 +347,7 @@ SAMPLES: Mapping[str, Any] = {
     "tasks": orjson.dumps(
         [
             {"ordinal": 1, "id": LAST_ID, "title": "New", "title_folded": "new",
-             "description_folded": "", "priority": 0, "label_ids": [],
+             "description_folded": "", "is_parent": False, "priority": 0, "label_ids": [],
              "created_at": datetime.now(UTC), "updated_at": datetime.now(UTC),
              "action": "create"},
         ]
