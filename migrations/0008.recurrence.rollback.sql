@@ -1,6 +1,6 @@
 DROP VIEW audit_rows_per_owner;
 DROP VIEW items;
-DROP FUNCTION owners_with_due_reminders(integer);
+DROP FUNCTION tasks_with_due_reminders(integer);
 DROP TABLE reminder_firings;
 DROP FUNCTION reminder_document(
     uuid, uuid, uuid, text, text, timestamptz, timestamptz, timestamptz, bigint

@@ -186,9 +186,10 @@ COMMENT ON COLUMN tasks.recurrence_from IS 'The date of the rule''s grid behind 
 COMMENT ON COLUMN tasks.recurrence_left IS
 'Of a rule with COUNT: the dates that are left, the one of recurrence_from included.';
 COMMENT ON COLUMN tasks.reminders IS 'Reminders, each as JSON: an offset from due or start, or an instant.';
-COMMENT ON COLUMN tasks.next_reminder_at IS 'When the next reminder fires. Derived by the application.';
+COMMENT ON COLUMN tasks.next_reminder_at IS
+'When the first pending reminder fires; those before it have fired or passed. Derived by the application.';
 COMMENT ON COLUMN tasks.computed_reminder_time IS
-'The owner''s reminder_time that next_reminder_at was computed with; null without reminders. Derived.';
+'The owner''s reminder_time that next_reminder_at was computed with; null where it does not matter. Derived.';
 
 -- Every column but the derived ones: a change of these alone is no change of the task. As PostgreSQL
 -- describes it, which flask ledger verify compares.
@@ -312,28 +313,28 @@ COMMENT ON COLUMN reminder_firings.deleted_at IS 'Always null: the trigger of th
 CREATE TRIGGER reminder_firings_recorded AFTER INSERT OR UPDATE ON reminder_firings
 FOR EACH ROW EXECUTE FUNCTION record_change('reminder');
 
-CREATE FUNCTION owners_with_due_reminders(number integer) RETURNS SETOF uuid
+-- It returns the tasks, and not their owners alone: each is then read by its key, where an index by
+-- time would be searched through all owners' tasks for those of one.
+CREATE FUNCTION tasks_with_due_reminders(number integer)
+RETURNS TABLE (owner_id uuid, task_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT DISTINCT found.owner_id
-    FROM (
-        SELECT tasks.owner_id
-        FROM public.tasks
-        WHERE
-            tasks.next_reminder_at IS NOT NULL
-            AND tasks.completed_at IS NULL
-            AND tasks.deleted_at IS NULL
-            AND tasks.next_reminder_at <= statement_timestamp()
-        ORDER BY tasks.next_reminder_at
-        LIMIT owners_with_due_reminders.number
-    ) AS found
+    SELECT tasks.owner_id, tasks.id
+    FROM public.tasks
+    WHERE
+        tasks.next_reminder_at IS NOT NULL
+        AND tasks.completed_at IS NULL
+        AND tasks.deleted_at IS NULL
+        AND tasks.next_reminder_at <= statement_timestamp()
+    ORDER BY tasks.next_reminder_at
+    LIMIT tasks_with_due_reminders.number
 $$;
 
-COMMENT ON FUNCTION owners_with_due_reminders(integer) IS
-'The owners of the reminders that have been due for the longest time, up to a number of tasks, for the worker.';
+COMMENT ON FUNCTION tasks_with_due_reminders(integer) IS
+'The tasks, up to a number, whose reminders have been due for the longest time, for the worker.';
 
-REVOKE EXECUTE ON FUNCTION owners_with_due_reminders(integer) FROM public;
+REVOKE EXECUTE ON FUNCTION tasks_with_due_reminders(integer) FROM public;
 
 CREATE VIEW items WITH (security_invoker = TRUE) AS
 SELECT
@@ -413,10 +414,10 @@ BEGIN
 
     CREATE POLICY audit ON completions FOR SELECT TO ownrow_auditor USING (TRUE);
     CREATE POLICY audit ON reminder_firings FOR SELECT TO ownrow_auditor USING (TRUE);
-    -- For owners_with_due_reminders(): with row security on, the table's owner sees no other rows.
+    -- For tasks_with_due_reminders(): with row security on, the table's owner sees no other rows.
     CREATE POLICY reminders ON tasks FOR SELECT TO ownrow_owner USING (next_reminder_at IS NOT NULL);
 
-    GRANT EXECUTE ON FUNCTION owners_with_due_reminders(integer) TO ownrow_app;
+    GRANT EXECUTE ON FUNCTION tasks_with_due_reminders(integer) TO ownrow_app;
     GRANT UPDATE (wants_mail) ON users TO ownrow_app;
     GRANT UPDATE (
         recurrence, recurrence_basis, recurrence_from, recurrence_left, reminders, next_reminder_at,

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, cast
 
 from marshmallow import Schema, ValidationError, fields
@@ -17,7 +16,7 @@ DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LOCAL_TIME = re.compile(rf"{DAY.pattern}(T(?!24)[0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}})?)?")
 ZONED_TIME = re.compile(rf"{DAY.pattern}T[0-9:.,]+ ?(?:[Zz]|[+-][0-9:]+)(\[.*\])?")
 INSTANT = re.compile(
-    rf"{DAY.pattern}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,6}})?(Z|[+-][0-9]{{2}}:[0-9]{{2}})"
+    rf"{DAY.pattern}T(?!24)[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,6}})?(Z|[+-][0-9]{{2}}:[0-9]{{2}})"
 )
 LOCAL_LENGTHS = (len("2026-10-07"), len("2026-10-07T09:00:00"))
 
@@ -166,17 +165,20 @@ class Instant(fields.Field[datetime]):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> datetime:
-        instant = _instant(value) if isinstance(value, str) else None
-        if instant is None:
+        at = _instant(value) if isinstance(value, str) else None
+        if at is None or not 1970 <= at.year <= 2199:
             raise ValidationError("Must be an instant such as 2026-10-07T09:00:00Z.")
-        return instant
+        return at
 
 
 def _instant(text: str) -> datetime | None:
-    if INSTANT.fullmatch(text) and _exists(text[:19]):
-        with suppress(ValueError):  # an offset of a day or more
-            return datetime.fromisoformat(text)
-    return None
+    """The instant in UTC; None where the text is none."""
+    if not INSTANT.fullmatch(text) or not _exists(text[:19]):
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 class DayOrInstant(fields.Field[date | datetime]):
@@ -187,9 +189,8 @@ class DayOrInstant(fields.Field[date | datetime]):
     ) -> date | datetime:
         if DAY.fullmatch(value) and _exists(value):
             return date.fromisoformat(value)
-        instant = _instant(value)
-        if instant is not None:
-            return instant
+        if (at := _instant(value)) is not None:
+            return at
         raise ValidationError(
             "Must be a date such as 2026-10-07, or an instant such as 2026-10-07T09:00:00Z."
         )

@@ -76,7 +76,7 @@ def export_items() -> flask.Response:
     """All items as JSON, or all tasks as CSV, streamed."""
     query = read_query(EXPORT)
     form, marked = query["format"], query["bom"]
-    statements = EXPORTS if form == "json" else {TASK.plural: TASK.export}
+    statements = EXPORTS if form == "json" else {TASK.plural: EXPORTS[TASK.plural]}
     chunks = repository.export(owner_id(), list(statements.values()))
     response = flask.Response()
     if current_request().method == "GET":

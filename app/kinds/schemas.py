@@ -16,7 +16,7 @@ from app.values import Uuid, new_uuid
 MOST_OPERATIONS = 100
 REFERENCE = re.compile("[A-Za-z0-9_-]{1,64}")
 REFERRING = {"id", "list_id", "parent_id", "label_ids", "after", "before"}  # fields with ids
-OPERATIONS = [kind.operations for kind in KINDS.values()]
+CHANGED = {name: kind.operations for name, kind in KINDS.items() if kind.operations}
 
 
 class FeedQuery(StrictSchema):
@@ -54,8 +54,8 @@ class Reference(fields.Field[str]):
 class Operation(StrictSchema):
     """The fields that every operation has; the others depend on them."""
 
-    kind = Choice(*KINDS, load_default="task")
-    op = Choice(*dict.fromkeys(itertools.chain(*OPERATIONS)), required=True)
+    kind = Choice(*CHANGED, load_default="task")
+    op = Choice(*dict.fromkeys(itertools.chain(*CHANGED.values())), required=True)
     ref = Reference(load_default=None)
 
 
@@ -86,7 +86,7 @@ def _step(given: Any, placeholders: dict[str, Uuid]) -> Step:
     `placeholders` stand for what the operations before it make, by their names; its own is added.
     """
     named = OPERATION.load(given, unknown=EXCLUDE)
-    operation = KINDS[named["kind"]].operations.get(named["op"])
+    operation = CHANGED[named["kind"]].get(named["op"])
     if operation is None:
         raise ValidationError({"op": ["There is no such operation for this kind."]})
     rest = {name: value for name, value in given.items() if name not in ("kind", "op", "ref")}

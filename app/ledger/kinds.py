@@ -25,13 +25,15 @@ def keep_still(_owner_id: Uuid) -> None:
 class Kind:
     """A kind of item: `name` as the ledger has it, `plural` as paths and exports have it.
 
-    `follow_clock` recomputes what depends on the owner's time zone and reminder time, after either
-    was changed.
+    A kind without `operations` can't be changed by a batch, and one without `export` is in none.
+    `empty_trash` removes what was deleted up to the ledger's pruned version, or what is pruned with
+    the ledger. `follow_clock` recomputes what depends on the owner's time zone and reminder time,
+    after a change of these.
     """
 
     name: str
     plural: str
     operations: Mapping[str, Operation]
-    export: db.Statement[Document]
+    export: db.Statement[Document] | None
     empty_trash: db.Statement[db.NoRow]
     follow_clock: Callable[[Uuid], None] = keep_still

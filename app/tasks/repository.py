@@ -6,10 +6,11 @@ task's tree and neighbours, decide in Python, and write each changed task by the
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from app import db
-from app.auth.repository import get_clock
+from app.auth.repository import Clock, get_clock
 from app.errors import NotFound, PreconditionFailed, ValidationFailed
 from app.labels import repository as labels
 from app.ledger import positions
@@ -35,6 +36,7 @@ from app.ledger.repository import (
     read_item,
     unchanged,
 )
+from app.tasks import reminders
 from app.tasks.dates import Dates, Instants, instants
 from app.tasks.state import State
 from app.tasks.unit_of_work import UnitOfWork
@@ -52,18 +54,23 @@ NAME_OCCURRENCE = (
 )
 
 
-class FloatingTask(NamedTuple):
-    """A task whose instants depend on its owner's zone."""
+class MovedTask(NamedTuple):
+    """A task whose instants depend on its owner's zone or reminder time."""
 
     id: Uuid
     due: str | None
     start: str | None
+    time_zone: str | None
+    computed_zone: str | None
+    reminders: list[str]
+    next_reminder_at: datetime | None
+    computed_reminder_time: str | None
 
 
 CREATE_TASK = db.load("tasks/create", Written)
 UPDATE_TEXTS = db.load("tasks/update", Written)
 COMPLETE_ALONE = db.load("tasks/complete", Written)
-LIST_FLOATING = db.load("tasks/list_floating", FloatingTask)
+LIST_MOVED = db.load("tasks/list_moved", MovedTask)
 MOVE_INSTANTS = db.load("tasks/move_instants")
 GET = db.load("tasks/get", FoundItem)
 LIST_COMPLETIONS = db.load("tasks/list_completions", ListedItems)
@@ -90,10 +97,10 @@ def completions(
 
 
 def follow_clock(owner_id: Uuid) -> None:
-    """Recomputes the instants of floating tasks, which takes no version.
+    """Recomputes the instants that depend on the owner's zone or reminder time; takes no version.
 
     In short transactions, so that other writers go on; one that is interrupted goes on when the
-    zone is set again.
+    zone or the time is set again.
     """
     after_id: str | None = FIRST_ID
     while after_id is not None:
@@ -104,21 +111,29 @@ def _follow_clock(owner_id: Uuid, after_id: str) -> str | None:
     """Recomputes up to RECOMPUTED tasks behind `after_id`; the last one's id, or None."""
     with db.transaction():
         lock(owner_id)
-        zone = get_clock(owner_id).time_zone
+        clock = get_clock(owner_id)
         position = {"after_id": after_id, "limit": RECOMPUTED}
-        tasks = db.fetch_all(LIST_FLOATING, {"owner_id": owner_id, "time_zone": zone, **position})
+        tasks = db.fetch_all(LIST_MOVED, {"owner_id": owner_id, **clock._asdict(), **position})
         count_recompute(owner_id)  # also without tasks: days begin at other times
         if not tasks:
             return None
-        computed = [instants(Dates(task.due, task.start, None), zone) for task in tasks]
-        moved = {
-            "due_at": [each.due_at for each in computed],
-            "due_begins_at": [each.due_begins_at for each in computed],
-            "start_at": [each.start_at for each in computed],
-        }
-        ids = {"owner_id": owner_id, "time_zone": zone, "ids": [task.id for task in tasks]}
-        db.execute(MOVE_INSTANTS, {**ids, **moved})
+        computed = [_moved(task, clock) for task in tasks]
+        arrays = {name: [each[name] for each in computed] for name in computed[0]}
+        db.execute(MOVE_INSTANTS, {"owner_id": owner_id, **arrays})
         return tasks[-1].id
+
+
+def _moved(task: MovedTask, clock: Clock) -> dict[str, Any]:
+    """The task's id, and its instants by that clock; reminders that are pending stay so."""
+    dates = Dates(task.due, task.start, task.time_zone)
+    schedule = reminders.Schedule(dates, task.time_zone or clock.time_zone, clock.reminder_time)
+    pending = [schedule.instant(text) for text in reminders.pending(task, task.reminders)]
+    return {
+        "ids": task.id,
+        **instants(dates, clock.time_zone)._asdict(),
+        "next_reminder_at": min(pending, default=None),
+        "computed_reminder_time": schedule.used_reminder_time(task.reminders),
+    }
 
 
 # --- one task alone -------------------------------------------------------------------------------
@@ -198,7 +213,8 @@ def _create_among(terms: Terms, fields: Fields, named: Fields) -> Item:
         if terms.if_versions is not None and work.version - 1 not in terms.if_versions:
             raise PreconditionFailed
         state = _new_state(work.resolve(fields))
-        state = work.dated(work.ruled(None, work.placed(state, named)))
+        work.check_reminders(fields)
+        state = work.reminded(work.dated(work.ruled(None, work.placed(state, named))))
         create = Call(CREATE_TASK, state._asdict())
         item = changed(db.fetch_one(*create.on(terms._replace(if_versions=None))))
         work.reopen_above(state.parent_id)
@@ -219,6 +235,7 @@ def _update_among(terms: Terms, task_id: Uuid | None, fields: Fields) -> Item:
         work = UnitOfWork.read(terms, task_id, fields.get("parent_id"))
         wanted = work.resolve(fields)
         before = work.target(task_id)
+        work.check_reminders(wanted, before.reminders)
         own = {name: wanted[name] for name in wanted if name not in ("list_id", "parent_id")}
         state = work.placed(before._replace(**own), wanted)
         state = work.ruled(before, state)

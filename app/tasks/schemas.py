@@ -5,11 +5,13 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from app.http.fields import Choice, Flag, Integer, LocalTime, StrictSchema, Text, Zone
+from app.http.fields import Choice, Flag, Instant, Integer, LocalTime, StrictSchema, Text, Zone
 from app.labels.schemas import MOST_LABELS, name
 from app.ledger.schemas import Changes, Move, Reference, Target, description, title
 from app.recurrence import BASES
 from app.recurrence.rule import MAX_LENGTH
+from app.tasks import reminders
+from app.tasks.reminders import LONGEST_OFFSET, MOST_REMINDERS
 from app.values import Uuid, canonical_uuid
 
 
@@ -42,6 +44,66 @@ def _check_array(value: Any) -> None:
         raise ValidationError(f"Must be an array of up to {MOST_LABELS}.")
 
 
+class Offset(fields.Field[reminders.Offset]):
+    """A duration of RFC 5545, in capitals, of up to 366 days."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> reminders.Offset:
+        offset = reminders.Offset.parse(value) if isinstance(value, str) else None
+        if offset is None:
+            raise ValidationError(
+                "Must be a duration such as -PT30M, -P1D or P1W, "
+                f"of at most {LONGEST_OFFSET.days} days."
+            )
+        return offset
+
+
+class Reminder(StrictSchema):
+    """A reminder: an offset from a date of the task, or an instant."""
+
+    offset = Offset()
+    relative_to = Choice("due", "start")
+    at = Instant()
+    snooze = Flag()
+
+    @validates_schema
+    def has_one_form(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Requires one of offset and at, with what belongs to it."""
+        if len(data.keys() & {"offset", "at"}) != 1:
+            raise ValidationError("Name one of offset and at.")
+        if "at" in data and "relative_to" in data:
+            raise ValidationError({"relative_to": ["Is for an offset only."]})
+        if "offset" in data and "snooze" in data:
+            raise ValidationError({"snooze": ["Is for an instant only."]})
+
+
+class Reminders(fields.Field[list[str]]):
+    """Up to 10 reminders in their order, each once, as they are stored."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> list[str]:
+        if not isinstance(value, list) or len(value) > MOST_REMINDERS:
+            raise ValidationError(f"Must be an array of up to {MOST_REMINDERS}.")
+        texts: list[str] = []
+        broken: dict[int, Any] = {}
+        for ordinal, each in enumerate(value):
+            try:
+                texts.append(_text(REMINDER.load(each)))
+            except ValidationError as error:
+                broken[ordinal] = error.messages
+        if broken:
+            raise ValidationError(broken)
+        return list(dict.fromkeys(texts))
+
+
+def _text(given: Mapping[str, Any]) -> str:
+    if "at" in given:
+        return reminders.absolute(given["at"], is_snooze=given.get("snooze", False))
+    return reminders.relative(given["offset"], given.get("relative_to", "due"))
+
+
 class Planning(StrictSchema):
     """What a task has besides its text."""
 
@@ -55,6 +117,7 @@ class Planning(StrictSchema):
     time_zone = Zone(allow_none=True)
     recurrence = Text(1, MAX_LENGTH, allow_none=True)
     recurrence_basis = Choice(*BASES)
+    reminders = Reminders()
 
     @validates_schema
     def names_labels_once(self, data: dict[str, Any], **kwargs: Any) -> None:
@@ -120,6 +183,7 @@ class MoveTarget(Target, TaskMove):
 
 
 NAME: Text = name()
+REMINDER = Reminder()
 NEW_TASK = NewTask()
 TASK_CHANGES = TaskChanges()
 COMPLETION = Completion()

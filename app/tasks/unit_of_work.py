@@ -13,7 +13,7 @@ from app.labels import repository as labels
 from app.ledger import positions
 from app.ledger.repository import Fields, Item, Terms, Written, expect, lock, unchanged, write_each
 from app.lists import repository as lists
-from app.tasks import series
+from app.tasks import reminders, series
 from app.tasks.dates import Dates, has_time, instants, problems
 from app.tasks.state import State
 from app.tasks.tree import Tree
@@ -122,7 +122,7 @@ class UnitOfWork:
         """Writes all states in their order, each with a version of its own."""
         own = {"owner_id": self.terms.owner_id, **self.terms.origin._asdict()}
         calls = [
-            (STORE, {**state._asdict(), **own, "action": action})
+            (STORE, {**self.reminded(state)._asdict(), **own, "action": action})
             for state, action in self.writes.values()
         ]
         items = write_each(calls)
@@ -177,6 +177,19 @@ class UnitOfWork:
             raise ValidationFailed(details=broken)
         zone_name = "" if dates == (None, None, None) else self.zone_of(state)
         return state._replace(**instants(dates, zone_name)._asdict())
+
+    def reminded(self, state: State) -> State:
+        """The state with the reminders that it keeps, and when the next one of them fires."""
+        if not state.reminders:
+            return state._replace(next_reminder_at=None, computed_reminder_time=None)
+        before = self.tree.get(state.id)
+        planned = reminders.plan(before, state, self.clock.reminder_time, self.at)
+        return state._replace(**planned._asdict())
+
+    def check_reminders(self, wanted: Fields, known: Sequence[str] = ()) -> None:
+        """Raises ValidationFailed for new reminders, besides the `known` ones, in the past."""
+        if broken := reminders.passed(wanted.get("reminders", ()), known, self.at):
+            raise ValidationFailed(details=broken)
 
     def placed(self, state: State, wanted: Fields) -> State:
         """The state in the list and below the parent that the fields name, last in order there."""

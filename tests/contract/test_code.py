@@ -36,7 +36,7 @@ from app.http.fields import (
     Text,
     Zone,
 )
-from app.kinds import KINDS
+from app.kinds import EXPORTS, KINDS
 from app.kinds import schemas as kinds
 from app.kinds.routes import BATCH_LIMIT
 from app.labels import schemas as labels
@@ -49,6 +49,7 @@ from app.search import schemas as search
 from app.system.docs import CONTRACT
 from app.tasks import schemas as tasks
 from app.tasks.export import COLUMNS
+from app.tasks.reminders import MOST_REMINDERS
 from tests.support import openapi
 from tests.support.api_user import ApiUser, register
 from tests.support.openapi import Node, Operation, operations, resolve
@@ -190,6 +191,7 @@ Spelling = (
     | DayOrInstant
     | Instant
     | LocalTime
+    | tasks.Offset
     | Zone
 )
 KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
@@ -214,6 +216,7 @@ KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
             "items": {"$ref": "#/components/schemas/Scope"},
         },
     ),
+    (tasks.Reminders, lambda _: {"type": "array", "maxItems": MOST_REMINDERS}),
     (Repeated, lambda _: {"type": "array", "maxItems": labels.MOST_LABELS}),
     (Spelling, lambda _: {"type": "string"}),
     (
@@ -318,16 +321,25 @@ def operations_of(kind: str) -> Mapping[str, str]:
 @pytest.mark.proves("DOC-2")
 def test_the_contract_has_the_kinds_and_operations_of_the_code() -> None:
     operation = kinds.OPERATION.fields
-    assert schemas()["Kind"]["enum"] == list(KINDS) == list(operation["kind"].choices)  # type: ignore[attr-defined]
-    described = {(kind, op) for kind in KINDS for op in operations_of(kind)}
+    assert schemas()["Kind"]["enum"] == list(KINDS)
+    changed = [kind.name for kind in KINDS.values() if kind.operations]
+    assert changed == list(operation["kind"].choices)  # type: ignore[attr-defined]
+    described = {(kind, op) for kind in changed for op in operations_of(kind)}
     assert described == BATCH_OPERATIONS.keys()
     assert {op for _, op in described} == {*operation["op"].choices}  # type: ignore[attr-defined]
-    variants = [f"#/components/schemas/{kind.title()}Operation" for kind in KINDS]
+    variants = [f"#/components/schemas/{kind.title()}Operation" for kind in changed]
     assert [each["$ref"] for each in schemas()["BatchOperation"]["oneOf"]] == variants
     assert list(schemas()["Change"]["discriminator"]["mapping"]) == list(KINDS)
+    assert schemas()["Export"]["required"] == list(EXPORTS)
     plurals = [kind.plural for kind in KINDS.values()]
-    assert schemas()["Export"]["required"] == plurals
     assert schemas()["Erasure"]["required"][: len(plurals)] == plurals
+
+
+@pytest.mark.proves("DOC-2")
+def test_a_reminder_has_the_fields_of_its_schema_in_two_forms() -> None:
+    relative, absolute = schemas()["ReminderInput"]["oneOf"]
+    assert relative["properties"].keys() | absolute["properties"].keys() == {*tasks.REMINDER.fields}
+    assert_same(tasks.REMINDER, {**relative["properties"], **absolute["properties"]}, set())
 
 
 @pytest.mark.proves("DOC-2")
@@ -384,6 +396,26 @@ SPELLINGS: list[tuple[fields.Field[Any], str, list[Any], list[Any]]] = [
             *("2026-10-07T09:00:00", "2026-10-07T09:00Z", "2026-10-07T24:00:00Z", "", 20261007),
             *("2026-10-07T09:00:00+24:00", "2026-10-07T09:00:00.1234567Z"),
             "2026-10-07T09:00:00Z\n",
+        ],
+    ),
+    (
+        Instant(),
+        "Instant",
+        ["1970-01-01T00:00:00Z", "2026-10-07T09:00:00.5Z", "2199-12-31T09:00:00.123456+02:00"],
+        [
+            *("1969-12-31T09:00:00Z", "2200-01-01T00:00:00Z", "2026-13-01T00:00:00Z"),
+            *("2026-10-07", "2026-10-07T09:00Z", "2026-10-07T09:00:00", "2026-10-07T24:00:00Z"),
+            *("2026-10-07T09:00:00+24:00", "2026-10-07t09:00:00z", "2026-10-07 09:00:00Z"),
+            *("2026-10-07T09:00:00.1234567Z", "2026-10-07T09:00:00Z\n", "", 1_790_000_000, None),
+        ],
+    ),
+    (
+        tasks.Offset(),
+        "Duration",
+        ["PT0S", "-PT30M", "+P1D", "-P52W", "P366D", "P1DT2H3M4S", "PT1H30S", "-PT31622400S"],
+        [
+            *("", "P", "-P", "PT", "P1DT", "P1W2D", "P1Y", "P1M", "P1.5D", "PT1M1H", "30M"),
+            *("pt30m", "--P1D", "P-1D", "P 1D", "PT30M\n", "P\u0661D", "PT123456789S", 30, None),
         ],
     ),
     (
@@ -449,7 +481,8 @@ def test_the_contract_has_no_other_request_bodies_and_queries() -> None:
 
 
 def test_every_schema_of_the_code_is_compared_with_the_contract() -> None:
-    compared = {*BODIES.values(), *QUERIES.values(), *BATCH_OPERATIONS.values(), kinds.OPERATION}
+    parts = {kinds.OPERATION, tasks.REMINDER}
+    compared = {*BODIES.values(), *QUERIES.values(), *BATCH_OPERATIONS.values(), *parts}
     instances = {
         each
         for module in (auth, tasks, lists, labels, filters, search, ledger, kinds)

@@ -16,9 +16,7 @@ from app import db
 from app.config import Config
 from app.kinds import repository
 from app.kinds.export import as_json
-from app.ledger.kinds import Kind
 from app.ledger.repository import Document
-from app.tasks.kind import TASK
 from app.tasks.repository import EXPORT
 from app.values import Uuid
 from tests.support.api_user import ApiUser, broken_fields, data, error
@@ -106,9 +104,8 @@ def test_json_has_a_line_per_item(
     assert items[:200] == data(alice.get("?sort=created_at&limit=200"))
 
 
-def kind(name: str) -> Kind:
-    export = statement(f"tests/{name}", "SELECT", Document, returns="document json")
-    return Kind(name, f"{name}s", {}, export, TASK.empty_trash)
+def export_of(name: str) -> db.Statement[Document]:
+    return statement(f"tests/{name}", "SELECT", Document, returns="document json")
 
 
 @pytest.mark.parametrize(
@@ -124,14 +121,16 @@ def kind(name: str) -> Kind:
 def test_json_has_an_array_for_each_kind(
     counts: tuple[int, ...], lines: list[str], size: int
 ) -> None:
-    kinds = [kind(name) for name in "abc"]
+    kinds = {f"{name}s": export_of(name) for name in "abc"}
     chunks = [
-        (each.export, [Document(f'"{each.name}{n}"'.encode()) for n in range(count)[start:][:size]])
-        for each, count in zip(kinds, counts, strict=True)
+        (
+            kinds[f"{name}s"],
+            [Document(f'"{name}{n}"'.encode()) for n in range(count)[start:][:size]],
+        )
+        for name, count in zip("abc", counts, strict=True)
         for start in range(0, count, size)
     ]
-    statements = {each.plural: each.export for each in kinds}
-    body = b"".join(as_json(statements, chunks)).decode()
+    body = b"".join(as_json(kinds, chunks)).decode()
     assert body.split("\n") == lines
     assert json.loads(body).keys() == {"as", "bs", "cs"}
 
