@@ -337,9 +337,12 @@ def test_the_contract_has_the_kinds_and_operations_of_the_code() -> None:
 
 @pytest.mark.proves("DOC-2")
 def test_a_reminder_has_the_fields_of_its_schema_in_two_forms() -> None:
-    relative, absolute = schemas()["ReminderInput"]["oneOf"]
-    assert relative["properties"].keys() | absolute["properties"].keys() == {*tasks.REMINDER.fields}
-    assert_same(tasks.REMINDER, {**relative["properties"], **absolute["properties"]}, set())
+    forms = [form["properties"] for form in schemas()["ReminderInput"]["oneOf"]]
+    properties = {name: {**node} for form in forms for name, node in form.items()}
+    assert properties["relative_to"].pop("default") == "due"
+    assert properties["snooze"].pop("default") is False
+    assert_same(tasks.REMINDER, properties, set())
+    assert [form.keys() for form in forms] == [{"offset", "relative_to"}, {"at", "snooze"}]
 
 
 @pytest.mark.proves("DOC-2")
