@@ -90,6 +90,7 @@ def test_triggers_of_foreign_keys_are_left_out(database_url: str) -> None:
         "ledger_entries_not_truncated",
         "ledgers_kept",
         "lists_recorded",
+        "reminder_firings_recorded",
         "sessions_noted",
         "tasks_recorded",
         "users_closing_noted",
@@ -122,6 +123,7 @@ def test_a_security_definer_function_has_its_owner_and_callers(database_url: str
         "find_credential(text,bytea[])",
         "list_accounts(text,integer)",
         "password_hash_of(uuid)",
+        "tasks_with_due_reminders(integer)",
     ]
     reader = definers["password_hash_of(uuid)"]
     assert reader.owner == "ownrow_lookup"

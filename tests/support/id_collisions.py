@@ -33,7 +33,8 @@ LAST_ID = UUID(int=2**128 - 1)
 CHANGED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 MADE = UUID(int=42)
-KINDS: tuple[LiteralString, ...] = ("tasks", "lists", "labels", "filters")
+KINDS: tuple[LiteralString, ...] = ("tasks", "lists", "labels", "filters", "reminder_firings")
+VERSIONS = 19  # of each owner, besides those below the offset
 
 SEED = """
 WITH registered AS (
@@ -49,7 +50,7 @@ credential AS (
 
 ledger AS (
     INSERT INTO ledgers (owner_id, version, changed_at, pruned_version)
-    SELECT id, CASE WHEN %(is_bare)s THEN 0 ELSE %(offset)s + 17 END, now(),
+    SELECT id, CASE WHEN %(is_bare)s THEN 0 ELSE %(offset)s + %(versions)s END, now(),
         CASE WHEN %(is_bare)s THEN 0 ELSE %(offset)s + %(pruned)s END
     FROM registered
     RETURNING owner_id
@@ -189,6 +190,28 @@ task AS (
     ) AS given (
         id, version, action, completed_at, deleted_at, age, list_id, parent_id, due, due_at
     )
+    RETURNING owner_id, id
+),
+
+completion AS (
+    INSERT INTO completions (
+        owner_id, task_id, version, occurrence, completed_at, recurrence, recurrence_from
+    )
+    SELECT owner_id, id, %(offset)s, '2026-10-06', now(), %(email)s, '2026-10-06'
+    FROM task
+),
+
+firing AS (
+    INSERT INTO reminder_firings (
+        owner_id, id, task_id, occurrence, reminder, at, created_at, updated_at, version,
+        last_action, request_id
+    )
+    SELECT
+        task.owner_id, task.id, task.id, '2026-10-06[]', to_json(%(email)s)::text, now(), now(),
+        now(), %(offset)s + given.version, given.action, %(email)s
+    FROM task
+    INNER JOIN (VALUES (%(task)s, 18, 'fire'), (%(trashed)s, 19, 'miss'))
+        AS given (id, version, action) ON task.id = given.id
 )
 
 INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body, created_at)
@@ -331,6 +354,7 @@ PARAMETERS: Mapping[str, Any] = {
     "since": 0,
     "ids": [TASK],
     "label_id": TASK,
+    "task_id": TASK,
     "anchor_id": DONE,
     "name_keys": [hashlib.sha256(str(TASK).encode()).digest()],
     "from_version": 0,
@@ -357,9 +381,9 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"session_id": SESSION, "kind": "login"},
         {"session_id": API_TOKEN, "kind": "token"},
     ],
-    "seed/store_tasks": [{"after_version": 17}],
-    "seed/store_lists": [{"after_version": 17}],
-    "seed/store_labels": [{"after_version": 17}],
+    "seed/store_tasks": [{"after_version": VERSIONS}],
+    "seed/store_lists": [{"after_version": VERSIONS}],
+    "seed/store_labels": [{"after_version": VERSIONS}],
     "db/set_owner": [{"owner_id": str(ALICE)}],
     "search/list_by_created_desc": [{"after_id": LAST_ID}],
     "search/list_by_updated_desc": [{"after_version": LAST}],
@@ -381,8 +405,17 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "tasks/find_trees": [{"ids": [TASK]}, {"ids": [TRASHED]}, {"ids": [DONE]}],
     "tasks/set_root": [{"ids": [OLD_TRASHED], "root_id": MADE}],
     "tasks/move_instants": [
-        {"due_at": [FUTURE], "due_begins_at": [FUTURE], "start_at": [None]},
+        {
+            **{name: [FUTURE] for name in ("due_at", "due_begins_at")},
+            **{name: [None] for name in ("start_at", "next_reminder_at", "computed_reminder_time")},
+            "computed_zone": ["UTC"],
+        },
     ],
+    "tasks/undo_completion": [{"completed_version": version} for version in (0, 10)],
+    "tasks/list_completions": [{"id": TASK}, {"id": DONE}],
+    "reminders/fire": [{"action": "fire"}],
+    "reminders/set_next": [{"next_reminder_at": [None]}],
+    "reminders/find_due": [{"ids": [TASK, DONE, TRASHED, OLD_TRASHED]}],
     "ledger/find_siblings": [
         {"kind": kind, "anchor_id": anchor, "id": MADE, "list_id": list_id}
         for kind, list_id in (("task", TASK), ("task", None), ("list", None))
@@ -405,15 +438,23 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
 PRUNED = ("UPDATE ledgers SET pruned_version = least(version, pruned_version + 1)",)
 BEFORE: Mapping[str, Sequence[LiteralString]] = {
     "ledger/delete_pruned_entries": PRUNED,
-    **dict.fromkeys((f"{kind}/empty_trash" for kind in KINDS), PRUNED),
+    **dict.fromkeys((f"{kind}/empty_trash" for kind in ("tasks", "lists", "labels")), PRUNED),
     "filters/empty_trash": (
         "UPDATE ledgers SET pruned_version = least(version, pruned_version + 15)",
+    ),
+    "reminders/delete_pruned": (
+        "UPDATE ledgers SET pruned_version = least(version, pruned_version + 18)",
+    ),
+    "reminders/find_due": (
+        "ALTER TABLE tasks DISABLE TRIGGER tasks_recorded",
+        "UPDATE tasks SET next_reminder_at = now() - interval '1 day', reminders = ARRAY['{}']"
+        " WHERE completed_at IS NULL AND deleted_at IS NULL",
     ),
 }
 
 TABLES = (
     "users", "credentials", "sessions", "api_tokens", "known_addresses", "ledgers", *KINDS,
-    "ledger_entries", "idempotency_keys", "outgoing_mail",
+    "completions", "ledger_entries", "idempotency_keys", "outgoing_mail",
 )  # fmt: skip
 # xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
 ROWS = {
@@ -530,6 +571,7 @@ def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState
         "address": ADDRESS,
         "old_address": OLD_ADDRESS,
         "request": REQUEST,
+        "versions": VERSIONS,
     }
     for table in KINDS:
         connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_recorded")
@@ -538,7 +580,9 @@ def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState
     connection.execute(ADD_TOKENS, given)
     for table in KINDS:
         connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_recorded")
-    for version in range(state.offset + 1, state.offset + 18) if state.has_entries else ():
+    for version in (
+        range(state.offset + 1, state.offset + VERSIONS + 1) if state.has_entries else ()
+    ):
         connection.execute(ADD_ENTRY, {**given, "version": version})
     connection.execute(SET_HEAD, given)
     if not state.has_tasks:
