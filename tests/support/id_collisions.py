@@ -447,8 +447,7 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
     ),
     "reminders/find_due": (
         "ALTER TABLE tasks DISABLE TRIGGER tasks_recorded",
-        "UPDATE tasks SET next_reminder_at = now() - interval '1 day', reminders = ARRAY['{}']"
-        " WHERE completed_at IS NULL AND deleted_at IS NULL",
+        "UPDATE tasks SET next_reminder_at = now() - interval '1 day', reminders = '{{}}'",
     ),
 }
 
