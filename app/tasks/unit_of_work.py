@@ -1,4 +1,7 @@
-"""Unit of work: what a transaction reads of tasks under the ledger's lock, and what it writes."""
+"""Unit of work: what a transaction reads of tasks under the ledger's lock, and what it writes.
+
+A part of the repository: repository.py begins and ends the transaction.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
