@@ -12,21 +12,21 @@ from app import db
 from app.cli.connection import settings
 from app.config import Config
 from app.mail.delivery import Delivery
+from app.mail.messages import Messages
 from app.mail.transports import MailLog, Transport, smtp_of
+from app.reminders.job import Reminding
 from app.worker.health import HealthServer
 from app.worker.heartbeat import Heartbeat
 from app.worker.jobs import Job
 from app.worker.loop import Loop
 from app.worker.state import State
 
-POOL_SIZE = 2  # connections; one loop uses one at a time
-
 log = logging.getLogger(__name__)
 
 
 def jobs(config: Config) -> tuple[Job, ...]:
-    """Everything that a worker does, in the order in which it is done."""
-    return (Delivery(transport(config)),)
+    """Everything that a worker does."""
+    return (Reminding(Messages(config.public_url)), Delivery(transport(config)))
 
 
 def transport(config: Config) -> Transport:
@@ -45,9 +45,9 @@ def transport(config: Config) -> Transport:
 @click.option("--once", is_flag=True, help="Do what is due now, and end.")
 @with_appcontext
 def worker(*, once: bool) -> None:
-    """Send mail, and do what else becomes due; any number of workers may run.
+    """Fire reminders and send mail; any number of workers may run.
 
-    SIGTERM and Ctrl-C end it after the step in hand, with exit status 0.
+    SIGTERM and Ctrl-C end it after the steps in hand, with exit status 0.
     """
     config = settings()
     if config.database_url is None:
@@ -59,7 +59,8 @@ def worker(*, once: bool) -> None:
 
 def run(config: Config, work: Sequence[Job], state: State, *, once: bool) -> None:
     """Runs the loop, beside the health server where WORKER_PORT is set."""
-    db.configure(replace(config, db_pool_size=POOL_SIZE), application_name="ownrow worker")
+    connections = len(work)  # each job uses one at a time
+    db.configure(replace(config, db_pool_size=connections), application_name="ownrow worker")
     loop = Loop(work, state)
     try:
         with _health(config, state):

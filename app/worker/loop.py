@@ -1,10 +1,11 @@
-"""The loop of a worker: it calls its jobs in turn until a signal ends it."""
+"""The loop of a worker: it calls its jobs again and again until a signal ends it."""
 
 import logging
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 import psycopg
@@ -16,47 +17,63 @@ from app.worker.state import State
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 IDLE_PAUSE = 1.0  # seconds between rounds in which nothing was due
 LONGEST_PAUSE = 30.0  # seconds until a job that keeps failing is called again
-STOP_TIMEOUT = 8.0  # seconds that the step in hand has after a signal
+STOP_TIMEOUT = 8.0  # seconds that the steps in hand have after a signal
 
 log = logging.getLogger(__name__)
 
 
-class StepInterruptedError(BaseException):
-    """The step in hand has not ended in time; like KeyboardInterrupt, no job may catch it."""
-
-
 class Loop:
-    """Calls the jobs one after the other; one that fails is called again after a pause."""
+    """Calls each job in a thread of its own; one that fails is called again after a pause.
+
+    So a job that waits, for a mail server for example, does not hold up the others.
+    """
 
     def __init__(self, jobs: Sequence[Job], state: State) -> None:
         self._jobs = jobs
         self._state = state
         self._failures = dict.fromkeys((job.name for job in jobs), 0)  # in a row
         self._resume_at = dict.fromkeys((job.name for job in jobs), 0.0)  # monotonic seconds
-        self._is_stopping = False
+        self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Goes round until SIGTERM or SIGINT; the main thread only."""
-        with _handling(self._stop), suppress(StepInterruptedError):
-            while not self._is_stopping:
-                if not self.go_round() and not self._is_stopping:
-                    time.sleep(IDLE_PAUSE)
+        """Goes round until SIGTERM or SIGINT; the main thread only.
+
+        What is in hand after STOP_TIMEOUT is given up, as by a kill.
+        """
+        threads = [
+            threading.Thread(target=self._repeat, args=(job,), name=job.name, daemon=True)
+            for job in self._jobs
+        ]
+        with _handling(self._stop):
+            for thread in threads:
+                thread.start()
+            self._stopping.wait()
+            deadline = time.monotonic() + STOP_TIMEOUT
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        for thread in threads:
+            if thread.is_alive():
+                log.warning("%s: given up, as it has not ended in time", thread.name)
 
     def run_until_idle(self) -> None:
-        """Goes round until nothing is due any more."""
-        while self.go_round():
+        """Calls the jobs in turn until nothing is due any more."""
+        while sum(self.call(job) for job in self._jobs):
             pass
 
-    def go_round(self) -> bool:
-        """Calls every job once; whether one of them had something to do."""
+    def _repeat(self, job: Job) -> None:
+        while not self._stopping.is_set():
+            if not self.call(job):
+                self._stopping.wait(IDLE_PAUSE)
+
+    def call(self, job: Job) -> bool:
+        """Calls a job, unless it rests after a failure; whether it had something to do."""
         had_work = False
-        for job in self._jobs:
-            if not self._is_stopping and time.monotonic() >= self._resume_at[job.name]:
-                had_work |= self._call(job)
-        self._state.note_round()
+        if time.monotonic() >= self._resume_at[job.name]:
+            had_work = self._run(job)
+        self._state.note_round(job.name)
         return had_work
 
-    def _call(self, job: Job) -> bool:
+    def _run(self, job: Job) -> bool:
         try:
             outcome = job.run()
         except Exception as error:  # noqa: BLE001  # a failing job must not end the others
@@ -79,20 +96,15 @@ class Loop:
         else:
             log.error("%s: failed; trying again in %d s", name, pause, exc_info=error)
 
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGALRM:
-            raise StepInterruptedError
-        self._is_stopping = True
-        signal.setitimer(signal.ITIMER_REAL, STOP_TIMEOUT)
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
 
 
 @contextmanager
 def _handling(handler: "signal._HANDLER") -> Iterator[None]:
-    numbers = (*STOP_SIGNALS, signal.SIGALRM)
-    earlier = {number: signal.signal(number, handler) for number in numbers}
+    earlier = {number: signal.signal(number, handler) for number in STOP_SIGNALS}
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, each in earlier.items():
             signal.signal(number, each)

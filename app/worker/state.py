@@ -10,11 +10,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from app.worker.jobs import Outcome
 
-LONGEST_ROUND = 30.0  # seconds; a loop that takes longer hangs
+LONGEST_ROUND = (
+    120.0  # seconds; a job that takes longer hangs: an attempt to send a mail may take 90
+)
 
 
 class State:
-    """Written by the loop, read by the threads of the health server."""
+    """Written by the threads of the jobs, read by those of the health server."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._lock = threading.Lock()
@@ -22,7 +24,7 @@ class State:
         self._lags = dict.fromkeys(names, 0.0)
         self._looked_at = dict.fromkeys(names, monotonic())  # when the job last ended well
         self._is_failing = dict.fromkeys(names, False)
-        self._round_at = monotonic()
+        self._round_at = dict.fromkeys(names, monotonic())
         self._registry = CollectorRegistry()
         self._results = Counter(
             "ownrow_worker_results", "What the worker did, by job and result.", ["job", "result"],
@@ -54,9 +56,9 @@ class State:
             self._is_failing[name] = True
         self._errors.labels(name).inc()
 
-    def note_round(self) -> None:
-        """Takes in that the loop has called every job."""
-        self._round_at = monotonic()
+    def note_round(self, name: str) -> None:
+        """Takes in that the job has ended, or rests."""
+        self._round_at[name] = monotonic()
 
     def lag(self, name: str) -> float:
         """The job's lag in seconds; while it fails, what is due waits since it last went well."""
@@ -72,8 +74,8 @@ class State:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the loop goes round."""
-        return monotonic() - self._round_at < LONGEST_ROUND
+        """Whether every job goes round."""
+        return monotonic() - min(self._round_at.values()) < LONGEST_ROUND
 
     def metrics(self) -> bytes:
         """The numbers in Prometheus' text format."""

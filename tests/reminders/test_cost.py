@@ -1,4 +1,4 @@
-"""What reminders cost: 100,000 that are pending next to nothing, and 1,000 at once a few seconds."""
+"""What reminders cost: 100,000 pending ones next to nothing, 1,000 at once a few seconds."""
 
 from time import monotonic
 from typing import Any
@@ -29,7 +29,8 @@ INSERT INTO tasks (
     request_id
 )
 SELECT
-    users.id, uuidv7_at(now()), 'a', 'a', '', first_position(n), %(due)s::text, given.at, given.at, 'UTC',
+    users.id, uuidv7_at(now()), 'a', 'a', '', first_position(n), %(due)s::text, given.at, given.at,
+    'UTC',
     ARRAY[%(reminder)s], given.at, now(), now(), 0, 'create', 'test'
 FROM
     (SELECT id FROM users WHERE id::text LIKE %(owner)s ORDER BY id LIMIT %(owners)s) AS users

@@ -11,6 +11,7 @@ import pytest
 from app.worker.jobs import Outcome
 from app.worker.loop import Loop
 from app.worker.state import State
+from tests.support.processes import until
 
 
 class Countdown:
@@ -46,7 +47,7 @@ def loop_of(*jobs: Countdown) -> tuple[Loop, State]:
 
 
 @pytest.mark.proves("WORKER-2")
-def test_jobs_take_turns_until_none_has_anything_to_do() -> None:
+def test_jobs_are_called_until_none_has_anything_to_do() -> None:
     one, two = Countdown("one", 3), Countdown("two", 5)
     loop, state = loop_of(one, two)
     loop.run_until_idle()
@@ -78,7 +79,7 @@ def test_a_job_that_goes_on_failing_rests_for_longer_each_time(
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for _ in range(8):
-        loop.go_round()
+        loop.call(failing)
         now += 31
     pauses = [record.args[2] for record in caplog.records if isinstance(record.args, tuple)]
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
@@ -86,7 +87,7 @@ def test_a_job_that_goes_on_failing_rests_for_longer_each_time(
     assert "secret" not in caplog.text
     failing.error = None
     caplog.set_level("INFO")
-    assert loop.go_round()
+    assert loop.call(failing)
     assert "failing: goes on after 8 failures" in caplog.text
     assert state.lag("failing") == 0
 
@@ -94,8 +95,10 @@ def test_a_job_that_goes_on_failing_rests_for_longer_each_time(
 @pytest.mark.proves("WORKER-4")
 def test_the_lag_of_a_failing_job_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     failing = Failing("failing", 1)
-    loop, state = loop_of(failing, Countdown("late", 1, lag=7.5))
-    loop.go_round()
+    late = Countdown("late", 1, lag=7.5)
+    loop, state = loop_of(failing, late)
+    for job in (failing, late):
+        loop.call(job)
     assert state.lag("late") == 7.5
     later = time.monotonic() + 100
     monkeypatch.setattr("app.worker.state.monotonic", lambda: later)
@@ -105,12 +108,13 @@ def test_the_lag_of_a_failing_job_grows(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.proves("WORKER-3")
 def test_a_loop_that_hangs_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, state = loop_of(Countdown("one", 0))
+    _, state = loop_of(Countdown("one", 0), Countdown("two", 0))
     assert is_alive(state) is True
-    later = time.monotonic() + 31
+    later = time.monotonic() + 121
     monkeypatch.setattr("app.worker.state.monotonic", lambda: later)
+    state.note_round("one")
     assert is_alive(state) is False
-    state.note_round()
+    state.note_round("two")
     assert is_alive(state) is True
 
 
@@ -123,28 +127,34 @@ class Stuck(Countdown):
 
     def __init__(self) -> None:
         super().__init__("stuck", 1)
-        self.has_begun = threading.Event()
+        self.has_begun, self.is_released = threading.Event(), threading.Event()
 
     def run(self) -> Outcome:
         self.has_begun.set()
-        time.sleep(60)
-        raise AssertionError("it was not interrupted")
+        self.is_released.wait(60)
+        return Outcome()
 
 
-@pytest.mark.proves("WORKER-5")
-def test_a_step_that_does_not_end_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.proves("WORKER-2", "WORKER-5")
+def test_a_step_that_does_not_end_holds_up_no_other_job_and_not_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("app.worker.loop.STOP_TIMEOUT", 0.2)
-    stuck, never = Stuck(), Countdown("never", 1)
-    loop, _ = loop_of(stuck, never)
+    stuck, other = Stuck(), Countdown("other", 100)
+    loop, _ = loop_of(stuck, other)
     before = signal.getsignal(signal.SIGTERM)
 
     def terminate() -> None:
         stuck.has_begun.wait(30)
+        until(lambda: other.left == 0)
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=terminate)
     thread.start()
     loop.run()
     thread.join()
-    assert never.runs == 0
+    stuck.is_released.set()
+    assert other.left == 0
+    assert "stuck: given up" in caplog.text
+    assert "other: given up" not in caplog.text
     assert signal.getsignal(signal.SIGTERM) is before
