@@ -2,8 +2,9 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +23,6 @@ from tests.support.api_user import PASSWORD, ApiUser, broken_fields, data, error
 from tests.support.auth_rows import count, dump, run
 from tests.support.items import Items
 from tests.support.processes import until
-from tests.support.server import Server
 from tests.support.services import FlaskCommand, free_port
 from tests.support.tokens import READ, WRITE, Token, listed, make_token
 
@@ -336,22 +336,64 @@ def test_an_account_has_at_most_a_hundred_living_tokens(
     assert len(listed(alice)) == 100
 
 
+@contextmanager
+def uncommitted(database_url: str, user: ApiUser) -> Iterator[psycopg.Connection]:
+    """The transaction of another request of the user, which the block's end commits."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SELECT set_config('app.owner_id', %s, FALSE)", (user.id,))
+        yield connection
+
+
+BLOCKED = "SELECT pid FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+
+
+def is_awaited(other: psycopg.Connection) -> bool:
+    """Whether a request waits for the end of that transaction."""
+    return other.execute(BLOCKED).fetchone() is not None
+
+
 @pytest.mark.proves("AUTH-88")
 def test_concurrent_requests_do_not_make_one_token_too_many(
-    server: Server, served_database_url: str
+    alice: ApiUser, database_url: str
 ) -> None:
-    credentials = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD}
-    server.request("POST", "/api/auth/register", credentials)
-    session = server.request("POST", "/api/auth/login", credentials).json["data"]
-    run(served_database_url, ADD, owner_id=session["user"]["id"], count=98)
-    headers = {"Authorization": f"Bearer {session['access_token']}"}
-    body = {"name": "a script", "scopes": [READ]}
-    with ThreadPoolExecutor(6) as threads:
-        sent = [
-            threads.submit(server.request, "POST", "/api/auth/tokens", body, headers)
-            for _ in range(6)
-        ]
-        assert sorted(each.result().status for each in sent) == [201, 201, 422, 422, 422, 422]
+    run(database_url, ADD, owner_id=alice.id, count=99)
+    ((session,),) = run(database_url, "SELECT id::text FROM sessions WHERE kind = 'login'")
+    with ThreadPoolExecutor(1) as threads:
+        with uncommitted(database_url, alice) as other:
+            owner = {"owner_id": alice.id, "session_id": session}
+            other.execute(db.load("auth/lock_session").text, owner)
+            other.execute(ADD.encode(), {"owner_id": alice.id, "count": 1})
+            sent = threads.submit(create, alice)
+            until(lambda: is_awaited(other), 2)
+        assert error(sent.result()) == (422, "VALIDATION_FAILED")
+    assert len(listed(alice)) == 100
+
+
+@pytest.mark.proves("AUTH-87", "AUTH-88")
+@pytest.mark.parametrize("change", ["change_password", "disable_user", "end_session"])
+def test_no_token_is_made_beside_what_ends_its_session(
+    alice: ApiUser, database_url: str, change: str
+) -> None:
+    """Such a token would outlive a change of the password."""
+    ((session, changed_at),) = run(
+        database_url, "SELECT id, changed_at FROM sessions CROSS JOIN credentials"
+    )
+    params = {
+        "owner_id": alice.id,
+        "session_id": session,
+        "kind": "login",
+        "kept_session_id": None,
+        "new_password_hash": "hash",
+        "password_changed_at": changed_at,
+    }
+    with ThreadPoolExecutor(1) as threads:
+        with uncommitted(database_url, alice) as other:
+            other.execute(db.load(f"auth/{change}").text, params)
+            sent = threads.submit(create, alice)
+            until(lambda: is_awaited(other), 2)
+            other.execute(db.load("auth/end_sessions").text, params)
+        assert error(sent.result()) == (401, "UNAUTHENTICATED")
+    assert count(database_url, "sessions") == 0
 
 
 @pytest.mark.proves("AUTH-88")
