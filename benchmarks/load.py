@@ -241,7 +241,7 @@ TASK = Expression("('0194' || :place::text || '0007000' || :owner::text)::uuid")
 NUMBER = Expression(":number")
 
 CREATED = {"title": TITLE, "title_folded": TITLE.lower()}
-ALL_TASKS = {"list_id": None, "patterns": None, "filter": None, "filter_values": None}
+ALL_TASKS = {"list_id": None, "words": None, "filter": None, "filter_values": None}
 UPDATED = {"fields": ["title", "description"], "title": NUMBER, "title_folded": NUMBER}
 DESCRIBED = {"description": NOTES, "description_folded": NOTES.lower()}
 VALUES: Mapping[str, Mapping[str, Any]] = {

@@ -140,7 +140,8 @@ DROP FUNCTION list_document(
 );
 DROP FUNCTION is_known(text, bytea, text[], text, bytea);
 DROP FUNCTION passes(jsonb, jsonpath, jsonb);
-DROP FUNCTION matches(text, text, text[]);
+DROP FUNCTION matches(text, text, bytea[]);
+DROP FUNCTION has_words(text, text, bytea[]);
 DROP FUNCTION is_local_time(text);
 DROP FUNCTION is_position(text);
 DROP FUNCTION is_kept(json, json);

@@ -274,7 +274,7 @@ SAMPLES: Mapping[str, Any] = {
     "since": 100,
     "limit": 50,
     "is_completed": None,
-    "patterns": None,
+    "words": None,
     "known_hash": None,
     "known_tags": [],
     "if_versions": None,

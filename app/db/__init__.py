@@ -30,6 +30,7 @@ from app.db.repository import (
     RAISE_IDLE_TIMEOUT,
     SET_GROUP_TIMEOUTS,
     SET_OWNER,
+    SET_STATEMENT_TIMEOUT,
     SET_UP_CONNECTION,
 )
 from app.db.session import set_session
@@ -47,6 +48,7 @@ IDLE_TIMEOUT = "2s"  # of a transaction without a statement, whose client may be
 STREAM_ROWS = 200  # per FETCH
 STREAM_SHARE = 4  # streams use one in four threads and connections of a process
 SLOW_SHARE = 10  # slow statements use one in ten
+SLOW_FACTOR = 2  # times DB_STATEMENT_TIMEOUT_MS, which a slow statement may take
 LANE_TIMEOUT = 1.0  # seconds
 STREAM_RETRY = 5  # seconds after which a client may try again
 GRACE = 0.25  # seconds after statement_timeout in which the server has to end a statement
@@ -100,6 +102,7 @@ class _Process:
         most = min(settings.config.db_pool_size, settings.config.web_threads)
         self.streams = threading.BoundedSemaphore(max(1, most // STREAM_SHARE))
         self.slow = Lane(max(1, most // SLOW_SHARE), most_waiting=most // STREAM_SHARE)
+        self.slow_timeout = SLOW_FACTOR * settings.config.db_statement_timeout_ms / 1000
         self.reads, self.writes = (
             GroupCommitQueue(),
             GroupCommitQueue(),
@@ -319,13 +322,14 @@ def fetch_one(
     """The first row, or None where there is none.
 
     With `grouped`, outside a transaction, the statement may be executed by group commit: for
-    statements of one owner that read few rows and return soon. A `slow` one may read all rows of
-    its owner: it waits for its turn among these.
+    statements of one owner that read few rows and return soon. A `slow` one, outside a transaction
+    too, may read all rows of its owner: it waits for its turn among these, and gets more time.
     """
+    rows: list[R]
     if slow:
-        with _this_process().slow.turn(str(params["owner_id"]), LANE_TIMEOUT):
-            return fetch_one(statement, params)
-    rows: list[R] = _run(statement, params, Connection.rows, grouped=grouped)
+        rows = _run_slow(statement, params, Connection.rows)
+    else:
+        rows = _run(statement, params, Connection.rows, grouped=grouped)
     if grouped and rows:
         _this_process().note_size(params, rows[0])
     return rows[0] if rows else None
@@ -419,15 +423,25 @@ def _snapshot(connection: Connection) -> Iterator[None]:
             connection.isolation_level = None
 
 
-def _run(statement: Statement[Any], params: Params, fetch: Fetch[T], *, grouped: bool = False) -> T:
-    """Runs the statement on the transaction's connection, or on one of the pool's outside."""
+def _run(
+    statement: Statement[Any],
+    params: Params,
+    fetch: Fetch[T],
+    *,
+    grouped: bool = False,
+    settings: Sequence[Call] = (),
+) -> T:
+    """Runs the statement on the transaction's connection, or on one of the pool's outside.
+
+    There, the statements of `settings` go before it, in the same transaction.
+    """
     thread, began = _database.thread, monotonic()
     try:
         if thread.connection is not None:
             return _run_on(thread.connection, statement, params, fetch)
         if grouped and deadline.allows_default() and _this_process().groups_owner(params):
             return _run_grouped(statement, params, fetch)
-        return _run_alone(statement, params, fetch)
+        return _run_alone(statement, params, fetch, settings)
     finally:
         _note_time(statement.name, began)
 
@@ -439,10 +453,29 @@ def _note_time(name: str, began: float) -> None:
         timings.append((name, monotonic() - began))
 
 
+def _run_slow(statement: Statement[Any], params: Params, fetch: Fetch[T]) -> T:
+    """Runs the statement in its turn, with the time of a slow one as far as its request has it."""
+    thread, process = _database.thread, _this_process()
+    if thread.connection is not None:
+        raise RuntimeError("a slow statement does not belong inside db.transaction()")
+    with (
+        process.slow.turn(str(params["owner_id"]), LANE_TIMEOUT),
+        deadline.allowing(process.slow_timeout + GRACE),
+    ):
+        milliseconds = max(1, round(1000 * (deadline.seconds_left() - GRACE)))
+        timeout = {"statement_timeout": f"{milliseconds}ms"}
+        return _run(statement, params, fetch, settings=[(SET_STATEMENT_TIMEOUT, timeout)])
+
+
 def _run_on(
-    connection: Connection, statement: Statement[Any], params: Params, fetch: Fetch[T]
+    connection: Connection,
+    statement: Statement[Any],
+    params: Params,
+    fetch: Fetch[T],
+    settings: Sequence[Call] = (),
 ) -> T:
-    return fetch(connection, statement, connection.run(*_calls(statement, params))[-1])
+    results = connection.run(*settings, *_calls(statement, params))
+    return fetch(connection, statement, results[-1])
 
 
 def _calls(statement: Statement[Any], params: Params) -> list[Call]:
@@ -457,13 +490,18 @@ def _set_owner(params: Params) -> list[Call]:
     return []
 
 
-def _run_alone(statement: Statement[Any], params: Params, fetch: Fetch[T]) -> T:
+def _run_alone(
+    statement: Statement[Any],
+    params: Params,
+    fetch: Fetch[T],
+    settings: Sequence[Call] = (),
+) -> T:
     """A transaction of one statement, repeated once on another connection where that is safe."""
     retries = 1
     while True:
         with _Loan() as connection:
             try:
-                return _run_on(connection, statement, params, fetch)
+                return _run_on(connection, statement, params, fetch, settings)
             except psycopg.Error as error:
                 if not retries or not _is_safe_to_repeat(connection, statement, error):
                     raise

@@ -2,6 +2,8 @@
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 
@@ -19,6 +21,15 @@ class Deadline(threading.local):
     def extend(self, seconds: float) -> None:
         """Gives the request, and each statement of it, `seconds` from now."""
         self.request_end, self.timeout = monotonic() + seconds, seconds
+
+    @contextmanager
+    def allowing(self, seconds: float) -> Iterator[None]:
+        """Gives each statement of the block `seconds`, as far as the request has them."""
+        before, self.timeout = self.timeout, seconds
+        try:
+            yield
+        finally:
+            self.timeout = before
 
     def clear(self) -> None:
         """Ends the request: what follows has the default timeout alone."""

@@ -129,15 +129,15 @@ SORTS: Mapping[str, Sort] = {
 class Wanted:
     """Which tasks a list is of: a filter, words in the text, and a list whose tasks are shown.
 
-    A `filter` that depends on the time gives pages that no tag stands for. To look for words, or to
-    evaluate an expression of the filter language, may take long for each task.
+    A `filter` that depends on the time gives pages that no tag stands for. To look for words, to
+    evaluate an expression of the filter language and to compare many labels take long for a task.
     """
 
     filter: Compiled | None = None
     words: str | None = None
     list_id: Uuid | None = None
     is_timeless: bool = True
-    has_expression: bool = False
+    takes_long: bool = False
 
     @property
     def reads_few(self) -> bool:
@@ -165,14 +165,13 @@ def search(
         [owner_id, sort, position, limit, wanted.list_id, path, values, wanted.words]
     )
     cached = PAGES.get(key) if wanted.is_timeless else None
-    words = None if wanted.words is None else wanted.words.split()
     row = db.fetch_one(
         order.statement,
         {
             "owner_id": owner_id,
             "limit": limit,
             "list_id": wanted.list_id,
-            "patterns": None if words is None else [_pattern(fold(word)) for word in words],
+            "words": None if wanted.words is None else _folded(wanted.words),
             "filter": path,
             "filter_values": None if values is None else orjson.dumps(values).decode(),
             "known_tags": list(known_tags) if wanted.is_timeless else [],
@@ -181,7 +180,7 @@ def search(
             **order.params(position),
         },
         grouped=wanted.reads_few,
-        slow=wanted.words is not None or wanted.has_expression,
+        slow=wanted.takes_long,
     )
     if row is None:
         raise NotFound
@@ -199,7 +198,6 @@ def find_names(owner_id: Uuid) -> list[NamedItem]:
     return db.fetch_all(FIND_NAMES, {"owner_id": owner_id})
 
 
-def _pattern(word: str) -> str:
-    """A LIKE pattern in which every character of the word stands for itself."""
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+def _folded(words: str) -> list[bytes] | None:
+    """Each word once, the longest first, as it is the rarest; None where there is none."""
+    return sorted({fold(word).encode() for word in words.split()}, key=len, reverse=True) or None

@@ -24,6 +24,7 @@ from app.values import Uuid, fold
 
 ZONED = ("due_from", "due_to", "filter", "overdue")  # parameters that need the owner's zone
 NOT_OVERDUE = parse("not overdue")
+FEW_LABELS = 5  # each is compared with up to 50 of a task
 
 
 def wanted(owner_id: Uuid, query: Mapping[str, Any]) -> Wanted:
@@ -45,7 +46,7 @@ def wanted(owner_id: Uuid, query: Mapping[str, Any]) -> Wanted:
         filter=conjunction(*present) if present else None,
         words=query["q"],
         list_id=list_id,
-        has_expression=given is not None,
+        takes_long=bool(query["q"] or given or len(query["label"]) > FEW_LABELS),
         is_timeless=query["overdue"] is None and (given is None or not given.is_relative),
     )
 

@@ -7,7 +7,7 @@
 -- @param after_position text
 -- @param after_id uuid
 -- @param list_id uuid
--- @param patterns text[]
+-- @param words bytea[]
 -- @param filter jsonpath
 -- @param filter_values jsonb
 -- @param known_tags text[]
@@ -39,7 +39,7 @@ CROSS JOIN
                         AND lists.deleted_at IS NULL
                         AND (lists.archived_at IS NULL OR lists.id = %(list_id)s)
                 ))
-                AND matches(tasks.title_folded, tasks.description_folded, %(patterns)s)
+                AND matches(tasks.title_folded, tasks.description_folded, %(words)s)
                 AND passes(tasks.facets, %(filter)s, %(filter_values)s)
                 AND NOT is_known(
                     list_tag(ledgers.version, ledgers.recompute_count), ledgers.hash,

@@ -102,6 +102,25 @@ def test_the_statements_of_a_request_time_out_after_five_seconds_together(
         answers.append(slow.get("/slow/20/1.5"))
 
 
+@pytest.mark.proves("OPS-40", "RUN-82")
+def test_a_slow_statement_has_twice_the_time_as_far_as_its_request_has_it(config: Config) -> None:
+    create_app(replace(config, db_statement_timeout_ms=600))
+
+    def sleep(seconds: float) -> None:
+        db.fetch_one(SLOW, {"owner_id": uuid4(), "seconds": seconds}, slow=True)
+
+    sleep(0.8)
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        sleep(30)
+    db.begin_request(0.9)
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        sleep(0.8)
+    db.end_request()
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        db.fetch_one(SLOW, {"seconds": 0.8})
+    db.close_pool()
+
+
 @pytest.mark.proves("OPS-40")
 def test_a_write_waits_half_a_second_for_a_lock(alice: ApiUser, database_url: str) -> None:
     task = alice.create()

@@ -291,7 +291,7 @@ def test_a_list_that_the_client_or_the_cache_has_reads_no_row_of_tasks(
         "owner_id": ten_thousand.id,
         "limit": 50,
         "list_id": None,
-        "patterns": None,
+        "words": None,
         "filter": None,
         "filter_values": None,
         **order.params(None),

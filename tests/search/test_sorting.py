@@ -202,7 +202,7 @@ class Listing:
         self.connection, self.order = connection, SORTS[sort]
         self.unfiltered: Mapping[str, Any] = {
             "owner_id": owner_id,
-            **dict.fromkeys(("list_id", "patterns", "filter", "filter_values")),
+            **dict.fromkeys(("list_id", "words", "filter", "filter_values")),
             **dict.fromkeys(("known_tag", "known_hash")),
             "known_tags": "{}",
         }

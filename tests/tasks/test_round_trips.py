@@ -25,6 +25,7 @@ SET_OWNER = "sql/db/set_owner.sql"
 OTHERS = ("list", "label", "filter")  # kinds of items besides tasks
 FIELDS = {"list": {}, "label": {}, "filter": {"query": "overdue"}}
 SET_GROUP_TIMEOUTS = "sql/db/set_group_timeouts.sql"
+SET_STATEMENT_TIMEOUT = "sql/db/set_statement_timeout.sql"  # of a search
 
 
 @dataclass
@@ -173,9 +174,10 @@ def test_a_request_is_one_statement_and_one_round_trip(account: Account) -> None
     set_owner = [SET_OWNER] if account.row_security == "on" else []
     for name, (method, path, options) in requests(task).items():
         status = 201 if name == "create" else 200
+        settings = [SET_STATEMENT_TIMEOUT, *set_owner] if name == "search" else set_owner
         statements, trips = account.cost(method, path, status, **options)
-        assert (len(statements), trips) == (len(set_owner) + 1, 1), (name, statements)
-        assert statements[:-1] == set_owner, name
+        assert (len(statements), trips) == (len(settings) + 1, 1), (name, statements)
+        assert statements[:-1] == settings, name
         assert statements[-1].startswith(("sql/tasks/", "sql/ledger/", "sql/search/")), name
 
 
