@@ -276,7 +276,7 @@ def change(what: PreparedChange, terms: Terms) -> Item:
 
 def is_undecided(row: Written | None) -> bool:
     """Whether the statement found its item, and leaves the change to a transaction."""
-    return row is not None and row.is_expected and row.version is None
+    return row is not None and row.id is not None and row.version is None
 
 
 def changed(row: Written | None) -> Item:

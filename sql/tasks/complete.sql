@@ -1,8 +1,8 @@
 -- Completes or reopens a task that has neither parent nor subtasks, and neither recurs nor reminds;
 -- toggles it where is_completed is null.
 -- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed. No
--- version: nothing was changed, as the task is another one, or once had relatives, or as its list may
--- have been deleted since the statement began (the ledger moved before it was locked).
+-- version: nothing was changed, as the task is another one, or once had relatives, or as its list is
+-- in the trash, or may be since the statement began (the ledger moved before it was locked).
 -- @writes
 -- @param owner_id uuid
 -- @param if_versions bigint[]
@@ -26,21 +26,16 @@ found AS (
         AND NOT is_parent
         AND recurrence IS NULL
         AND reminders = '{}'
-        AND (
-            list_id IS NULL OR (SELECT ledger.version FROM ledger) = 1 + (
-                SELECT ledgers.version FROM ledgers
-                WHERE ledgers.owner_id = %(owner_id)s
-            )
-        ) AS is_alone
+        AND (list_id IS NULL OR (SELECT ledger.version FROM ledger) = (
+            SELECT ledgers.version + 1
+            FROM ledgers CROSS JOIN lists
+            WHERE
+                ledgers.owner_id = %(owner_id)s AND lists.owner_id = %(owner_id)s
+                AND lists.id = tasks.list_id AND lists.deleted_at IS NULL
+        )) AS is_alone
     FROM tasks
     WHERE
-        owner_id = %(owner_id)s
-        AND id = %(id)s
-        AND deleted_at IS NULL
-        AND (list_id IS NULL OR EXISTS (
-            SELECT FROM lists
-            WHERE lists.owner_id = %(owner_id)s AND lists.id = tasks.list_id AND lists.deleted_at IS NULL
-        ))
+        owner_id = %(owner_id)s AND id = %(id)s AND deleted_at IS NULL
         AND EXISTS (SELECT FROM ledger)
     FOR UPDATE
 ),
@@ -54,10 +49,8 @@ changed AS (
         request_id = %(request_id)s, session_id = %(session_id)s
     FROM ledger, found
     WHERE
-        tasks.owner_id = %(owner_id)s
-        AND tasks.id = %(id)s
-        AND found.is_expected
-        AND found.is_alone
+        tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s
+        AND found.is_expected AND found.is_alone
         AND found.is_completed IS DISTINCT FROM %(is_completed)s::boolean
     RETURNING tasks.version, tasks.document
 )

@@ -7,10 +7,8 @@
 SELECT id, version, document
 FROM tasks
 WHERE
-    owner_id = %(owner_id)s
-    AND id = %(id)s
-    AND deleted_at IS NULL
-    AND (list_id IS NULL OR EXISTS (
-        SELECT FROM lists
-        WHERE lists.owner_id = %(owner_id)s AND lists.id = tasks.list_id AND lists.deleted_at IS NULL
+    owner_id = %(owner_id)s AND id = %(id)s AND deleted_at IS NULL
+    AND (list_id IS NULL OR (
+        SELECT lists.deleted_at IS NULL FROM lists
+        WHERE lists.owner_id = %(owner_id)s AND lists.id = tasks.list_id
     ))

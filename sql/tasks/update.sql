@@ -1,8 +1,8 @@
 -- Changes those of a task's title, description and priority that fields names; takes no version
 -- where nothing would change.
 -- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed. No
--- version: nothing was changed, as its list may have been deleted since the statement began (the
--- ledger moved before it was locked).
+-- version: nothing was changed, as its list is in the trash, or may be since the statement began
+-- (the ledger moved before it was locked).
 -- @writes
 -- @param owner_id uuid
 -- @param if_versions bigint[]
@@ -27,9 +27,12 @@ found AS (
     SELECT
         id, version, document,
         %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected,
-        list_id IS NULL OR (SELECT ledger.version FROM ledger) = 1 + (
-            SELECT ledgers.version FROM ledgers
-            WHERE ledgers.owner_id = %(owner_id)s
+        list_id IS NULL OR (SELECT ledger.version FROM ledger) = (
+            SELECT ledgers.version + 1
+            FROM ledgers CROSS JOIN lists
+            WHERE
+                ledgers.owner_id = %(owner_id)s AND lists.owner_id = %(owner_id)s
+                AND lists.id = tasks.list_id AND lists.deleted_at IS NULL
         ) AS is_current,
         CASE WHEN 'title' = ANY(%(fields)s::text[]) THEN %(title)s ELSE title END AS title,
         CASE WHEN 'title' = ANY(%(fields)s) THEN %(title_folded)s ELSE title_folded END AS title_folded,
@@ -39,13 +42,7 @@ found AS (
         CASE WHEN 'priority' = ANY(%(fields)s) THEN %(priority)s ELSE priority END AS priority
     FROM tasks
     WHERE
-        owner_id = %(owner_id)s
-        AND id = %(id)s
-        AND deleted_at IS NULL
-        AND (list_id IS NULL OR EXISTS (
-            SELECT FROM lists
-            WHERE lists.owner_id = %(owner_id)s AND lists.id = tasks.list_id AND lists.deleted_at IS NULL
-        ))
+        owner_id = %(owner_id)s AND id = %(id)s AND deleted_at IS NULL
         AND EXISTS (SELECT FROM ledger)
     FOR UPDATE
 ),
@@ -60,10 +57,8 @@ changed AS (
         request_id = %(request_id)s, session_id = %(session_id)s
     FROM ledger, found
     WHERE
-        tasks.owner_id = %(owner_id)s
-        AND tasks.id = %(id)s
-        AND found.is_expected
-        AND found.is_current
+        tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s
+        AND found.is_expected AND found.is_current
         AND (tasks.title, tasks.description, tasks.priority)
         IS DISTINCT FROM (found.title, found.description, found.priority)
     RETURNING tasks.version, tasks.document

@@ -350,7 +350,9 @@ def test_a_deleted_list_hides_its_tasks_and_changes_one_row(
         ("DELETE", "", None),
         ("POST", "/restore", None),
     ):
-        assert error(tasks.call(method, path + rest, body)) == (404, "NOT_FOUND"), (method, rest)
+        for headers in ({}, {"If-Match": '"9999"'}):
+            answer = tasks.call(method, path + rest, body, headers=headers)
+            assert error(answer) == (404, "NOT_FOUND"), (method, rest, headers)
     assert len(data(tasks.call("GET", f"{path}/history"))) == 1
     other = tasks.create()["id"]
     assert broken_fields(tasks.call("POST", body=tasks.fields(list_id=home))) == ["list_id"]
