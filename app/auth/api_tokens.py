@@ -87,7 +87,6 @@ class ApiTokens:
             known = self._find(token, key)
         now = time.time()
         if known.expires <= now:
-            self._verified.pop(key, None)
             raise Unauthenticated(invalid=True)
         hour = int(now // HOUR)
         if known.noted_hour != hour:
