@@ -141,6 +141,20 @@ def test_each_rollback_keeps_the_rows_of_the_remaining_tables(
     assert {len(rows(database_url, table)) for table in tables(database_url)} == {0}
 
 
+def roll_back(url: str, name: str) -> None:
+    """Rolls back that migration and all after it, the newest first."""
+    for each in reversed(KNOWN[KNOWN.index(name) :]):
+        if each in applied(url):
+            assert migrations.rollback(url) == [each]
+
+
+def applied(url: str) -> set[str]:
+    """The names of the applied migrations."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall()
+    return {name for (name,) in found}
+
+
 def test_rollback_and_upgrade_keep_the_rows_of_older_tables(
     alice: ApiUser, database_url: str, tmp_path: Path
 ) -> None:
