@@ -29,7 +29,7 @@ CREATE TABLE outgoing_mail (
         AND char_length(last_error) <= 500
     ),
     CONSTRAINT outgoing_mail_one_line CHECK (
-        concat(recipient, subject, list_unsubscribe, message_id) !~ '[\r\n]'
+        recipient || subject || coalesce(list_unsubscribe, '') || message_id !~ '[\r\n]'
     ),
     CONSTRAINT outgoing_mail_finished CHECK (
         (text IS NULL) = (sent_at IS NOT NULL OR failed_at IS NOT NULL)
