@@ -7,13 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from app import zones
 from app.filters import repository as filters
 from app.labels.repository import name_key
 from app.ledger.repository import Terms, change
 from app.lists import repository as lists
 from app.seed import generator, repository
 from app.seed.generator import PAST, Task, new_id
+from app.tasks import reminders
+from app.tasks import repository as tasks
 from app.tasks.dates import Dates, instants
+from app.tasks.reminders import Offset
 from app.values import Origin, Uuid, fold
 
 ZONES = ("UTC", "Europe/Madrid", "Europe/Zurich", "America/New_York", "Asia/Tokyo", "Asia/Kolkata")
@@ -43,6 +47,13 @@ FILTERS = (
     ("This week", "due < +7d and not completed", "due"),
     ("Important", "priority in (1, 2, 3) and not completed", "priority"),
 )
+# Recurring tasks: list, title, rule and basis; their reminders are an hour before.
+RECURRING = (
+    ("Home", "Pay the rent", "FREQ=MONTHLY", "due"),
+    ("Home", "Put out the bins", "FREQ=WEEKLY;INTERVAL=2", "due"),
+    ("Work", "Hand in the hours", "FREQ=WEEKLY;BYDAY=FR", "due_strict"),
+    ("Health", "Call Grandmother", "FREQ=DAILY;INTERVAL=10", "completion"),
+)
 PRIORITIES = {0: 70, 1: 8, 5: 15, 9: 7}  # with their weights
 IN_A_LIST, DUE, TIMED, ZONED, STARTED, LABELLED, PARENT = 0.8, 0.6, 0.4, 0.3, 0.2, 0.35, 0.12
 
@@ -66,13 +77,31 @@ def everything(owner_id: Uuid, zone: str, count: int) -> Iterator[int]:
     planner = Planner(
         zone, {each["title"]: each["id"] for each in made}, [each["id"] for each in labels]
     )
-    yield from generator.tasks(owner_id, count, planner.plan, version)
+    recurring = list(_recurring(planner))[:count]
+    yield from generator.tasks(owner_id, count - len(recurring), planner.plan, version)
     terms = Terms(owner_id, None, Origin("seed", None))
-    archived = {"id": str(planner.lists[ARCHIVED])}
-    change(lists.ARCHIVE.prepare(archived), terms)
+    change(lists.ARCHIVE.prepare({"id": str(planner.lists[ARCHIVED])}), terms)
+    for fields in recurring:
+        change(tasks.CREATE.prepare(fields), terms)
+    yield len(recurring)
     for title, query, sort in FILTERS:
         fields = {"title": title, "query": query, "sort": sort}
         change(filters.CREATE.prepare(fields), terms)
+
+
+def _recurring(planner: "Planner") -> Iterator[dict[str, Any]]:
+    today = zones.local_date(datetime.now(UTC), planner.zone)
+    reminder = reminders.relative(Offset(0, -3600), "due")
+    for name, title, rule, basis in RECURRING:
+        due = today + timedelta(days=random.randint(1, 14))  # noqa: S311
+        yield {
+            "list_id": str(planner.lists[name]),
+            "title": title,
+            "due": f"{due}T18:00:00",
+            "recurrence": rule,
+            "recurrence_basis": basis,
+            "reminders": [reminder],
+        }
 
 
 def _named(at: datetime, title: str) -> dict[str, Any]:

@@ -60,6 +60,9 @@ def test_a_realistic_account_has_what_a_person_plans_with(
         shares["is_completed"] += task["is_completed"]
     assert all(0.02 * len(tasks) < count < 0.9 * len(tasks) for count in shares.values()), shares
     assert len(shares) == 10
+    bases = Counter(task["recurrence_basis"] for task in tasks.values() if task["recurrence"])
+    assert bases == {"due": 2, "due_strict": 1, "completion": 1}
+    assert all(task["reminders"] for task in tasks.values() if task["recurrence"])
     overdue = user.get("?overdue=true&limit=200")
     assert len(data(overdue)) > 5
     for found in Items(user, "filter").listed():
