@@ -31,9 +31,8 @@ CREATE TABLE api_tokens (
     CONSTRAINT api_tokens_session_fkey FOREIGN KEY (owner_id, id) REFERENCES sessions (
         owner_id, id
     ) ON DELETE CASCADE,
-    CONSTRAINT api_tokens_name_length CHECK (
-        char_length(name) BETWEEN 1 AND 100 AND name = trimmed(name)
-    ),
+    CONSTRAINT api_tokens_name_length CHECK (char_length(name) BETWEEN 1 AND 100),
+    CONSTRAINT api_tokens_name_trimmed CHECK (name = trimmed(name)),
     CONSTRAINT api_tokens_scopes CHECK (
         cardinality(scopes) > 0
         AND scopes <@ ARRAY['tasks:read', 'tasks:write', 'webhooks', 'account:read']
@@ -62,7 +61,7 @@ COMMENT ON FUNCTION current_token_hash() IS
 
 CREATE FUNCTION find_api_token(token_hash bytea)
 RETURNS TABLE (owner_id uuid, id uuid, scopes text[], expires_at timestamptz)
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT set_config('app.token_hash', encode(find_api_token.token_hash, 'hex'), TRUE);
