@@ -83,6 +83,7 @@ class Config:
     public_url: str
     smtp_url: str | None = field(repr=False)
     mail_from: str
+    email_verification: str
     worker_port: int | None
     metrics_token: str | None = field(repr=False)
     cors_origins: tuple[str, ...]
@@ -132,6 +133,7 @@ class Config:
             public_url=env.optional("PUBLIC_URL", _public_url) or f"http://127.0.0.1:{port}",
             smtp_url=_smtp_url(env, production),
             mail_from=env.get("MAIL_FROM", "ownrow@localhost", _mail_from),
+            email_verification=_email_verification(env, production),
             worker_port=env.optional("WORKER_PORT", _integer(1, 65535)),
             metrics_token=env.optional("METRICS_TOKEN", _token),
             cors_origins=env.get("CORS_ORIGINS", "", _origins, "https://todo.example.com"),
@@ -446,6 +448,16 @@ def _smtp_url(env: _Reader, production: bool) -> str | None:
             if env.raw(name) is None:
                 env.mistake(name, "must be set where SMTP_URL is", example)
     return value
+
+
+def _email_verification(env: _Reader, production: bool) -> str:
+    """Without mail nobody could do what is required."""
+    choice = env.get("EMAIL_VERIFICATION", "optional", _one_of(("optional", "required")))
+    if choice == "required" and production and env.raw("SMTP_URL") is None:
+        env.mistake(
+            "SMTP_URL", "must be set where EMAIL_VERIFICATION is required", "smtp://localhost"
+        )
+    return choice
 
 
 def _mail_from(value: str) -> str:

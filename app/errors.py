@@ -74,6 +74,13 @@ class InsufficientScope(AppError):
         super().__init__(message, headers={"WWW-Authenticate": challenge})
 
 
+class EmailNotVerified(Forbidden):
+    """EMAIL_VERIFICATION=required, and the account's address is not verified."""
+
+    code = "EMAIL_NOT_VERIFIED"
+    message = "Open the link in the mail that was sent to your address first"
+
+
 class NotFound(AppError):
     """No such route, or no such thing of this owner."""
 
@@ -159,6 +166,14 @@ class ValidationFailed(AppError):
 
     status, code = 422, "VALIDATION_FAILED"
     message = "Some fields are not valid"
+
+
+class UnusableLink(ValidationFailed):
+    """A mailed link's token that is spent, expired, replaced, for another purpose or made up."""
+
+    def __init__(self) -> None:
+        text = "Is not the token of a link that is still good; ask for a new one."
+        super().__init__(details=[{"field": "token", "message": text}])
 
 
 class IdempotencyMismatch(AppError):

@@ -10,11 +10,15 @@ from app.auth.access_tokens import AccessTokens
 from app.auth.api_tokens import ApiTokens
 from app.auth.ended_sessions import EndedSessions
 from app.auth.known_sessions import KnownSessions
+from app.auth.link_routes import account as account_links
+from app.auth.link_routes import blueprint as links
 from app.auth.login_throttle import KeyedHashes
+from app.auth.mailed_links import MailedLinks
 from app.auth.passwords import Passwords
 from app.auth.refresh_tokens import RefreshTokens
 from app.auth.routes import account
 from app.auth.routes import blueprint as auth
+from app.auth.verified_accounts import VerifiedAccounts
 from app.cli import Commands
 from app.config import Config
 from app.filters.routes import blueprint as filters
@@ -31,6 +35,8 @@ from app.ratelimit import limits
 from app.system.docs import blueprint as docs
 from app.system.routes import blueprint as system
 from app.tasks.routes import blueprint as tasks
+
+ACCOUNTS = (auth, account, links, account_links)
 
 
 def create_app(config: Config) -> Flask:
@@ -50,6 +56,10 @@ def create_app(config: Config) -> Flask:
     app.extensions["keyed_hashes"] = KeyedHashes(secrets)
     app.extensions["kinds"] = KINDS
     app.extensions["messages"] = Messages(config.public_url)
+    app.extensions["mailed_links"] = MailedLinks(app.extensions["messages"], secrets)
+    app.extensions["verified_accounts"] = (
+        VerifiedAccounts() if config.email_verification == "required" else None
+    )
     app.extensions["ended_sessions"] = EndedSessions()
     app.extensions["known_sessions"] = KnownSessions()
     app.extensions["metrics"] = Metrics(__version__)
@@ -57,7 +67,7 @@ def create_app(config: Config) -> Flask:
     db.configure(config)
     sentry.register(app, config, __version__)
     hooks.register(app, config)
-    for blueprint in (auth, account, tasks, lists, labels, filters, kinds, system, docs):
+    for blueprint in (*ACCOUNTS, tasks, lists, labels, filters, kinds, system, docs):
         app.register_blueprint(blueprint)
     limits.register(app, config)
     app.cli = Commands()

@@ -52,6 +52,15 @@ SELECT gen_random_uuid(), now() - n * interval '1 second'
 FROM generate_series(1, 1000) AS n;
 INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body)
 SELECT id, 'key ' || n, sha256(''), 200, 'null' FROM users CROSS JOIN generate_series(1, 5) AS n;
+INSERT INTO account_tokens (
+    owner_id, purpose, hash, seed, mail_id, email_key, password_changed_at, expires_at
+)
+SELECT
+    users.id, purpose, decode(repeat('68', 32), 'hex'), sha256(''), users.id, users.email_key,
+    credentials.changed_at, now() + interval '1 hour'
+FROM users INNER JOIN credentials ON users.id = credentials.owner_id
+CROSS JOIN (VALUES ('verify'), ('reset')) AS purposes (purpose);
+INSERT INTO reset_requests (email_key) SELECT email_key FROM users;
 INSERT INTO outgoing_mail (
     owner_id, id, recipient, subject, text, html, message_id, next_step_at, sent_at
 )
@@ -370,6 +379,13 @@ SAMPLES: Mapping[str, Any] = {
     "lease": timedelta(minutes=3),
     "pause": timedelta(minutes=1),
     "retention": timedelta(days=30),
+    "has_link": False,
+    "purpose": "verify",
+    "hash": b"h" * 32,
+    "seed": b"s" * 32,
+    "mail_id": OWNER,
+    "new_email": None,
+    "new_email_key": None,
     "worker_id": OWNER,
     "lag_seconds": 0,
     "labels": orjson.dumps(

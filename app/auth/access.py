@@ -7,9 +7,10 @@ from app.auth.api_tokens import PREFIX, ApiTokens
 from app.auth.ended_sessions import EndedSessions
 from app.auth.known_sessions import KnownSessions
 from app.auth.scopes import OPERATIONS, SCOPES
-from app.errors import Forbidden, InsufficientScope, NotFound, Unauthenticated
+from app.auth.verified_accounts import VerifiedAccounts
+from app.errors import EmailNotVerified, Forbidden, InsufficientScope, NotFound, Unauthenticated
 from app.http.authorization import bearer_token
-from app.http.request import current_request
+from app.http.request import current_request, owner_id
 from app.values import Identity, canonical_uuid
 
 
@@ -19,6 +20,15 @@ def access_tokens() -> AccessTokens:
 
 
 def authenticate() -> None:
+    """Identifies the caller; 403 for an address that has to be verified first and is not."""
+    identify()
+    request = current_request()
+    verified: VerifiedAccounts | None = request.app.extensions["verified_accounts"]
+    if verified is not None and not verified.contains(owner_id()):
+        raise EmailNotVerified
+
+
+def identify() -> None:
     """Sets the request's identity: 401 without a valid token.
 
     403 for another user's path, or an operation that is beyond the scopes of an API token.

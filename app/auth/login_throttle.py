@@ -12,6 +12,8 @@ FREE_FROM_ADDRESS = 50  # from one address, at any account
 FREE_FROM_STRANGERS = 100  # at an account, from all addresses that it has not logged in from
 UNBOUNDED = 2**31 - 1  # counted, but never a reason to wait
 ANY = b""
+FREE_MAILS = 5  # with links to one address, before the next one has to wait
+FREE_MAILS_HERE = 50  # that one client asks for, to any address
 
 
 class KeyedHashes:
@@ -35,6 +37,21 @@ class KeyedHashes:
     def account(self, email_key: str) -> list[bytes]:
         """One hash per secret, the newest first, whether or not the account exists."""
         return [_hash(key, "account", email_key) for key in self._keys]
+
+    def mailed(self, email_key: str) -> list[bytes]:
+        """The same of an address that links were mailed to: another counter than for log-ins."""
+        return [_hash(key, "mailed", email_key) for key in self._keys]
+
+    def mail_counters(
+        self, email_keys: Sequence[str], remote_address: str | None
+    ) -> list[AttemptCounter]:
+        """The counters of a mail with a link: the client's, and one per address."""
+        client = _hash(self._keys[-1], "mailing", client_network(remote_address))
+        addresses = [
+            AttemptCounter(self.mailed(each)[-1], ANY, FREE_MAILS)
+            for each in dict.fromkeys(email_keys)
+        ]
+        return [AttemptCounter(ANY, client, FREE_MAILS_HERE), *addresses]
 
     def counters(
         self, email_key: str, remote_address: str | None, *, is_known: bool

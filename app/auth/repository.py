@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from app import db
 from app.auth.refresh_tokens import RefreshToken
-from app.errors import EmailTaken, NotFound, Unauthenticated, ValidationFailed
+from app.errors import EmailTaken, NotFound, Unauthenticated, UnusableLink, ValidationFailed
+from app.mail.messages import Message
+from app.mail.repository import enqueue
 from app.values import Identity, Uuid, new_uuid
 
 
@@ -133,6 +135,26 @@ class ErasedEvents(NamedTuple):
     auth_events: int
 
 
+class FoundLink(NamedTuple):
+    """The address of the account that has the link."""
+
+    email: str
+
+
+class SentLink(NamedTuple):
+    """What the token of a link is made of, and its hash."""
+
+    seed: bytes
+    hash: bytes
+
+
+class ResetRequest(NamedTuple):
+    """An address that a reset was asked for, and how long ago."""
+
+    email_key: str
+    lag: timedelta
+
+
 REGISTER = db.load("auth/register", User)
 RECORD_REFUSAL = db.load("auth/record_refusal")
 FIND_CREDENTIAL = db.load("auth/find_credential", FoundCredential)
@@ -168,10 +190,20 @@ ERASE_LEDGER = db.load("auth/erase_ledger")
 ERASE_COUNTERS = db.load("auth/erase_counters")
 ERASE_USER = db.load("auth/erase_user")
 ERASE_EVENTS = db.load("auth/erase_events", ErasedEvents)
+ISSUE_LINK = db.load("auth/issue_link")
+SEND_LINK = db.load("auth/send_link", SentLink)
+FIND_LINK = db.load("auth/find_link", FoundLink)
+VERIFY_EMAIL = db.load("auth/verify_email", User)
+CHANGE_EMAIL = db.load("auth/change_email", User)
+RESET_PASSWORD = db.load("auth/reset_password")
+MARK_VERIFIED = db.load("auth/mark_verified")
+REQUEST_RESET = db.load("auth/request_reset")
+LIST_RESET_REQUESTS = db.load("auth/list_reset_requests", ResetRequest)
+DROP_RESET_REQUEST = db.load("auth/drop_reset_request")
 
 COUNTED = (  # in count_account.sql, besides the kinds of items
     "completions", "ledger_entries", "idempotency_keys", "known_addresses", "api_tokens",
-    "outgoing_mail",
+    "outgoing_mail", "account_tokens",
 )  # fmt: skip
 ERASURE_TIMEOUT = 120.0  # seconds, as in raise_statement_timeout.sql
 AFTER_HASHING = 2.0  # seconds
@@ -196,23 +228,51 @@ class Proof:
     password_changed_at: datetime
 
 
+@dataclass(frozen=True)
+class NewAddress:
+    """The address that an account is to get, and its key."""
+
+    email: str
+    email_key: str
+
+
+@dataclass(frozen=True)
+class NewLink:
+    """A mailed link with its mail, as they are to be stored."""
+
+    owner_id: Uuid
+    purpose: str
+    hash: bytes
+    seed: bytes
+    mail: Message
+    new_address: NewAddress | None = None
+
+
 # --- accounts -----------------------------------------------------------------------------------
 
 
-def register(email: str, email_key: str, password_hash: str, time_zone: str = "UTC") -> User:
-    """Creates the account; raises EmailTaken where there is one with that key."""
-    user = db.fetch_one(
-        REGISTER,
-        {
-            "owner_id": new_uuid(),
-            "email": email,
-            "email_key": email_key,
-            "time_zone": time_zone,
-            "password_hash": password_hash,
-        },
-    )
-    if user is None:
-        raise EmailTaken
+def register(
+    owner_id: Uuid,
+    email: str,
+    email_key: str,
+    password_hash: str,
+    time_zone: str = "UTC",
+    link: NewLink | None = None,
+) -> User:
+    """Creates the account, and mails the link; raises EmailTaken where that key has an account."""
+    params = {
+        "owner_id": owner_id,
+        "email": email,
+        "email_key": email_key,
+        "time_zone": time_zone,
+        "password_hash": password_hash,
+    }
+    with db.transaction():
+        user = db.fetch_one(REGISTER, params)
+        if user is None:
+            raise EmailTaken
+        if link is not None:
+            _mail_link(link)
     return user
 
 
@@ -288,7 +348,11 @@ def enable_user(owner_id: Uuid) -> bool:
 
 
 def erase_user(
-    owner_id: Uuid, proof: Proof, account_hashes: Sequence[bytes], plurals: Mapping[str, str]
+    owner_id: Uuid,
+    proof: Proof,
+    email_key: str,
+    account_hashes: Sequence[bytes],
+    plurals: Mapping[str, str],
 ) -> dict[str, int] | None:
     """Erases the account; returns the rows removed of each sort, None for an outdated proof.
 
@@ -305,6 +369,7 @@ def erase_user(
         counted = db.fetch_all(COUNT_ACCOUNT, owner)
         db.execute(ERASE_LEDGER, owner)
         counters = db.execute(ERASE_COUNTERS, accounts)
+        db.execute(DROP_RESET_REQUEST, {"email_key": email_key})
         sessions = end_sessions(owner_id)
         db.execute(ERASE_USER, owner)
         (events,) = db.fetch_all(ERASE_EVENTS, {**owner, **accounts})
@@ -475,3 +540,106 @@ def _counters(counters: Sequence[AttemptCounter]) -> dict[str, Any]:
         "account_hashes": [each.account_hash for each in counters],
         "address_hashes": [each.address_hash for each in counters],
     }
+
+
+# --- mailed links -------------------------------------------------------------------------------
+
+
+def mail_link(link: NewLink) -> None:
+    """Makes the link, and puts its mail into the outbox."""
+    with db.transaction():
+        _mail_link(link)
+
+
+def mail_proven_link(link: NewLink, proof: Proof) -> bool:
+    """The same for one that needs the password; False where the proof is outdated."""
+    with db.transaction():
+        if db.fetch_one(LOCK_ACCOUNT, {"owner_id": link.owner_id, **vars(proof)}) is None:
+            return False
+        _mail_link(link)
+    return True
+
+
+def send_link(owner_id: Uuid, mail_id: Uuid) -> SentLink | None:
+    """Starts the lifetime of the link in that mail; None where a newer one has replaced it."""
+    return db.fetch_one(SEND_LINK, {"owner_id": owner_id, "mail_id": mail_id})
+
+
+def find_link(owner_id: Uuid, purpose: str, token_hash: bytes) -> str:
+    """The account's address; raises UnusableLink where the link is not good."""
+    params = {"owner_id": owner_id, "purpose": purpose, "hash": token_hash}
+    link = db.fetch_one(FIND_LINK, params)
+    if link is None:
+        raise UnusableLink
+    return link.email
+
+
+def verify_email(owner_id: Uuid, token_hash: bytes) -> User:
+    """Uses the link; raises UnusableLink."""
+    user = db.fetch_one(VERIFY_EMAIL, {"owner_id": owner_id, "hash": token_hash})
+    if user is None:
+        raise UnusableLink
+    return user
+
+
+def change_email(owner_id: Uuid, token_hash: bytes, notice: Message) -> User:
+    """Uses the link, and mails the notice; raises UnusableLink, and EmailTaken by now."""
+    with db.transaction():
+        user = db.fetch_one(CHANGE_EMAIL, {"owner_id": owner_id, "hash": token_hash})
+        if user is None:
+            raise UnusableLink
+        enqueue(owner_id, notice)
+    return user
+
+
+def reset_password(owner_id: Uuid, token_hash: bytes, password_hash: str, notice: Message) -> None:
+    """Uses the link, ends every session, and mails the notice; raises UnusableLink."""
+    params = {"owner_id": owner_id, "hash": token_hash, "password_hash": password_hash}
+    with db.transaction():
+        if db.fetch_one(RESET_PASSWORD, params) is None:
+            raise UnusableLink
+        end_sessions(owner_id)
+        enqueue(owner_id, notice)
+
+
+def mark_verified(owner_id: Uuid) -> bool:
+    """Takes an operator's word for the address; False where the account is gone."""
+    return db.fetch_one(MARK_VERIFIED, {"owner_id": owner_id}) is not None
+
+
+def request_reset(email_key: str) -> None:
+    """Notes the request for the worker."""
+    db.execute(REQUEST_RESET, {"email_key": email_key})
+
+
+def list_reset_requests(limit: int) -> list[ResetRequest]:
+    """Up to `limit` requests, the longest waiting first."""
+    return db.fetch_all(LIST_RESET_REQUESTS, {"limit": limit})
+
+
+def drop_reset_request(email_key: str) -> None:
+    """Deletes a request of an address without an account."""
+    db.execute(DROP_RESET_REQUEST, {"email_key": email_key})
+
+
+def answer_reset(email_key: str, link: NewLink) -> None:
+    """Deletes the request and mails the link; does nothing where another worker has done so."""
+    with db.transaction():
+        if db.execute(DROP_RESET_REQUEST, {"email_key": email_key}):
+            _mail_link(link)
+
+
+def _mail_link(link: NewLink) -> None:
+    """A part of the caller's transaction; nothing for an account that is gone or disabled."""
+    new = link.new_address
+    params = {
+        "owner_id": link.owner_id,
+        "purpose": link.purpose,
+        "hash": link.hash,
+        "seed": link.seed,
+        "mail_id": link.mail.id,
+        "new_email": None if new is None else new.email,
+        "new_email_key": None if new is None else new.email_key,
+    }
+    if db.fetch_one(ISSUE_LINK, params) is not None:
+        enqueue(link.owner_id, link.mail)

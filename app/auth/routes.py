@@ -6,7 +6,7 @@ from typing import cast
 import orjson
 
 from app.auth import repository
-from app.auth.access import access_tokens, authenticate
+from app.auth.access import access_tokens, identify
 from app.auth.access_tokens import LIFETIME
 from app.auth.api_tokens import new_token, token_hash
 from app.auth.credentials import (
@@ -17,6 +17,8 @@ from app.auth.credentials import (
     new_hash,
     prove,
 )
+from app.auth.link_routes import LOG_IN_AGAIN, mailed_links
+from app.auth.mailed_links import Purpose
 from app.auth.refresh_tokens import RefreshToken, RefreshTokens, parse
 from app.auth.repository import TokenState, User
 from app.auth.schemas import (
@@ -39,11 +41,9 @@ from app.values import canonical_uuid, new_uuid
 
 LONGEST_USER_AGENT = 512  # characters kept
 
-LOG_IN_AGAIN = "The session has ended, or never was; log in again"
-
 blueprint = DirectBlueprint("auth", __name__, url_prefix="/api/auth")
 account = DirectBlueprint("account", __name__, url_prefix="/api/auth")
-account.before_request(authenticate)
+account.before_request(identify)
 
 
 @blueprint.post("/register")
@@ -51,7 +51,9 @@ def register() -> JsonResponse:
     """Creates an account."""
     body = read_body(REGISTRATION)
     key, password_hash = email_key(body["email"]), new_hash(body["password"])
-    user = repository.register(body["email"], key, password_hash, body["time_zone"])
+    new_id, email = new_uuid(), body["email"]
+    link = mailed_links().make(Purpose.VERIFY, new_id, email)
+    user = repository.register(new_id, email, key, password_hash, body["time_zone"], link)
     return success(orjson.dumps(user._asdict()), status=201)
 
 
@@ -137,10 +139,11 @@ def erase_me() -> JsonResponse:
     body = read_body(ERASURE)
     user = get_credential()
     proof = prove(user, body["password"], "password")
-    hashes = keyed_hashes().account(user.email_key)
+    key = user.email_key
+    hashes = [*keyed_hashes().account(key), *keyed_hashes().mailed(key)]
     kinds = current_request().app.extensions["kinds"].values()
     plurals = {kind.name: kind.plural for kind in kinds}
-    removed = repository.erase_user(owner_id(), proof, hashes, plurals)
+    removed = repository.erase_user(owner_id(), proof, key, hashes, plurals)
     if removed is None:
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     return success(orjson.dumps(removed))

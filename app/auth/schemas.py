@@ -181,6 +181,32 @@ class Erasure(StrictSchema):
     password = TriedPassword(required=True)
 
 
+class EmailChange(StrictSchema):
+    """POST /auth/email."""
+
+    email = Email(required=True)
+    password = TriedPassword(required=True)
+
+
+class Link(StrictSchema):
+    """POST /auth/verification/confirm and /auth/email/confirm."""
+
+    token = Text(1, 1024, required=True)
+
+
+class ResetRequest(StrictSchema):
+    """POST /auth/reset."""
+
+    email = Email(required=True)
+
+
+class Reset(StrictSchema):
+    """POST /auth/reset/confirm."""
+
+    token = Text(1, 1024, required=True)
+    new_password = NewPassword(required=True)
+
+
 REGISTRATION = Registration()
 USER_CHANGES = UserChanges()
 LOGIN = Login()
@@ -188,3 +214,8 @@ REFRESH_TOKEN = RefreshToken()
 PASSWORD_CHANGE = PasswordChange()
 ERASURE = Erasure()
 NEW_TOKEN = NewToken()
+NOTHING = StrictSchema()
+EMAIL_CHANGE = EmailChange()
+LINK = Link()
+RESET_REQUEST = ResetRequest()
+RESET = Reset()

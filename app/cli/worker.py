@@ -9,6 +9,8 @@ import click
 from flask.cli import with_appcontext
 
 from app import db
+from app.auth.mailed_links import MailedLinks
+from app.auth.reset_requests import ResetRequests
 from app.cli.connection import settings
 from app.config import Config
 from app.mail.delivery import Delivery
@@ -26,7 +28,9 @@ log = logging.getLogger(__name__)
 
 def jobs(config: Config) -> tuple[Job, ...]:
     """Everything that a worker does."""
-    return (Reminding(Messages(config.public_url)), Delivery(transport(config)))
+    messages = Messages(config.public_url)
+    links = MailedLinks(messages, list(config.jwt_secrets.values()))
+    return (Reminding(messages), ResetRequests(links), Delivery(transport(config), links))
 
 
 def transport(config: Config) -> Transport:

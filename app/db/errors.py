@@ -6,12 +6,20 @@ import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from app.db.connection import BrokenConnection, DeadlineExceeded
-from app.errors import AppError, IdempotencyInFlight, Internal, NameTaken, Unavailable
+from app.errors import (
+    AppError,
+    EmailTaken,
+    IdempotencyInFlight,
+    Internal,
+    NameTaken,
+    Unavailable,
+)
 
 # Constraints that a race between two requests may break.
 CONSTRAINTS: Mapping[str, Callable[[], AppError]] = {
     "idempotency_keys_pkey": IdempotencyInFlight,
     "labels_name_unique": NameTaken,
+    "users_email_key_unique": EmailTaken,
 }
 
 # SQLSTATEs and classes of them (https://www.postgresql.org/docs/current/errcodes-appendix.html)

@@ -4,10 +4,12 @@ import logging
 from collections import Counter
 from datetime import timedelta
 from time import monotonic
+from typing import Protocol
 
 from app.mail import repository
 from app.mail.repository import ClaimedMail, DueMail
 from app.mail.transports import AwayError, DeferredError, RefusedError, Transport
+from app.values import Uuid
 from app.worker.jobs import Outcome
 
 BATCH = 20  # mails that are looked for at a time
@@ -23,17 +25,25 @@ PAUSES = (
 log = logging.getLogger(__name__)
 
 
+class Links(Protocol):
+    """Completes the mails that have a link."""
+
+    def complete(self, owner_id: Uuid, mail_id: Uuid, mail: ClaimedMail) -> ClaimedMail | None:
+        """The mail with its link; None where that is not good any more."""
+
+
 class Delivery:
     """Sends what is due. No transaction is open while it talks to the mail server."""
 
     name = "mail"
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, links: Links) -> None:
         self._transport = transport
+        self._links = links
         self._resume_at = 0.0  # monotonic seconds
 
     def run(self) -> Outcome:
-        """See Job; counts mails as sent, postponed, failed and deleted."""
+        """See Job; counts mails as sent, dropped, postponed, failed and deleted."""
         due = repository.list_due(BATCH)
         lag = due[0].lag.total_seconds() if due else 0.0
         counts: Counter[str] = Counter()
@@ -59,8 +69,12 @@ class Delivery:
     def _attempt(self, due: DueMail, mail: ClaimedMail) -> str:
         if mail.attempts > len(PAUSES) + 1:  # a worker has ended in each of them
             return _fail(due, "no attempt has come to its end")
+        complete = self._links.complete(due.owner_id, due.id, mail) if mail.has_link else mail
+        if complete is None:
+            repository.finish(due.owner_id, due.id, "not sent: its link was used or replaced")
+            return "dropped"
         try:
-            self._transport.send(mail)
+            self._transport.send(complete)
         except RefusedError as error:
             return _fail(due, str(error))
         except DeferredError as error:

@@ -29,6 +29,7 @@ class Message:
     text: str
     html: str
     list_unsubscribe: str | None
+    has_link: bool = False  # whose token the mail gets when it leaves
 
 
 class Messages:

@@ -28,6 +28,7 @@ class ClaimedMail(NamedTuple):
     message_id: str
     created_at: datetime
     attempts: int
+    has_link: bool
 
 
 ENQUEUE = db.load("mail/enqueue")

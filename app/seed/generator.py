@@ -11,7 +11,7 @@ from app.auth import repository as accounts
 from app.auth.schemas import email_key
 from app.seed import repository
 from app.tasks.dates import Dates, Instants
-from app.values import Uuid, fold
+from app.values import Uuid, fold, new_uuid
 
 PASSWORD = "seven quiet rivers"  # of every seeded account  # noqa: S105
 BATCH = 250  # tasks of one statement: more would slow down its updates of one row of ledgers
@@ -61,7 +61,9 @@ def account(password_hash: str, time_zone: str = "UTC") -> tuple[Uuid, str]:
     """Registers an account; returns its id and its e-mail."""
     name = f"{random.choice(FIRST_NAMES)}.{random.choice(LAST_NAMES)}"  # noqa: S311
     email = f"{name}.{secrets.token_hex(4)}@example.com"
-    return accounts.register(email, email_key(email), password_hash, time_zone).id, email
+    return accounts.register(
+        new_uuid(), email, email_key(email), password_hash, time_zone
+    ).id, email
 
 
 def tasks(

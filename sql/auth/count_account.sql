@@ -26,5 +26,8 @@ FROM (
     UNION ALL
     SELECT 'outgoing_mail' AS what FROM outgoing_mail
     WHERE outgoing_mail.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'account_tokens' AS what FROM account_tokens
+    WHERE account_tokens.owner_id = %(owner_id)s
 ) AS owned
 GROUP BY owned.what

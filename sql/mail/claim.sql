@@ -7,7 +7,7 @@
 -- @param id uuid
 -- @param lease interval
 -- @returns recipient text, subject text, text text, html text, list_unsubscribe text null
--- @returns message_id text, created_at timestamptz, attempts integer
+-- @returns message_id text, created_at timestamptz, attempts integer, has_link boolean
 WITH due AS (
     SELECT outgoing_mail.id
     FROM outgoing_mail
@@ -33,4 +33,5 @@ RETURNING
     outgoing_mail.list_unsubscribe,
     outgoing_mail.message_id,
     outgoing_mail.created_at,
-    outgoing_mail.attempts
+    outgoing_mail.attempts,
+    outgoing_mail.has_link

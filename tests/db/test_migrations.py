@@ -184,12 +184,6 @@ def test_tasks_from_before_planning_keep_their_order_and_verify(
     assert status == 0, output
 
 
-def roll_back(database_url: str, last: str) -> None:
-    """Rolls back the newest migrations, down to that one."""
-    while migrations.rollback(database_url) != [last]:
-        assert tables(database_url)
-
-
 OLD_TASK = """
 WITH ledger AS (
     SELECT version + 1 AS version, next_change_at(changed_at) AS at

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg.rows import namedtuple_row
 
+from tests.support.api_user import ApiUser
 from tests.support.mail import MAILS, Inbox, mail_server
 
 Outbox = Callable[[], list[Any]]
@@ -17,6 +18,13 @@ def smtp() -> Iterator[tuple[str, Inbox]]:
     """A mail server without encryption: its SMTP_URL and its inbox."""
     with mail_server() as server:
         yield server
+
+
+@pytest.fixture
+def alice(alice: ApiUser, superuser: psycopg.Connection) -> ApiUser:
+    """A registered user, without the mail that verifies the address."""
+    superuser.execute("DELETE FROM outgoing_mail")
+    return alice
 
 
 @pytest.fixture

@@ -114,6 +114,20 @@ mail AS (
     ) AS given (id, text, sent_at, age)
 ),
 
+links AS (
+    INSERT INTO account_tokens (
+        owner_id, purpose, hash, seed, mail_id, email_key, password_changed_at, new_email,
+        new_email_key, expires_at
+    )
+    SELECT
+        account.owner_id, given.purpose, decode(repeat('68', 32), 'hex'), sha256(''), %(task)s,
+        %(email)s, %(changed_at)s, given.new, given.new, now() + interval '1 hour'
+    FROM account
+    CROSS JOIN (VALUES
+        ('verify', NULL), ('reset', NULL), ('change_email', %(email)s || '@new')
+    ) AS given (purpose, new)
+),
+
 planned AS (
     SELECT account.owner_id, given.*
     FROM account
@@ -339,6 +353,7 @@ PARAMETERS: Mapping[str, Any] = {
     **SAMPLES,
     "owner_id": ALICE,
     "id": TASK,
+    "mail_id": TASK,
     "email_key": "alice",
     "password_changed_at": CHANGED_AT,
     "session_id": SESSION,
@@ -429,6 +444,8 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"limit": limit, "before": datetime.now(UTC) + timedelta(days=1)} for limit in (1, 40)
     ],
     "idempotency/store_response": [{"key": "new key"}],
+    "auth/find_link": [{"purpose": each} for each in ("verify", "reset", "change_email")],
+    "auth/issue_link": [{"purpose": each} for each in ("verify", "reset")],
     "mail/enqueue": [{"id": MADE}],
     "mail/finish": [{"last_error": None}, {"last_error": "refused"}],
     "mail/delete_finished": [{"id": TASK}, {"id": DONE}],
@@ -453,7 +470,7 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
 
 TABLES = (
     "users", "credentials", "sessions", "api_tokens", "known_addresses", "ledgers", *KINDS,
-    "completions", "ledger_entries", "idempotency_keys", "outgoing_mail",
+    "completions", "ledger_entries", "idempotency_keys", "outgoing_mail", "account_tokens",
 )  # fmt: skip
 # xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
 ROWS = {

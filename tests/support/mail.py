@@ -14,6 +14,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from app import db
+from app.auth.mailed_links import MailedLinks
 from app.config import mail_sender, smtp_address
 from app.mail import repository
 from app.mail.delivery import Delivery
@@ -23,6 +24,7 @@ from app.values import Uuid
 from tests.support.services import free_port
 
 MESSAGES = Messages("https://todo.example.com")
+LINKS = MailedLinks(MESSAGES, ["7d0e9b0c5a3f4e6182d4b6c8fa1e3957"])  # the key of the tests
 USER, PASSWORD = "ownrow", "seven quiet rivers"
 SENDER = "Ownrow <todo@example.com>"
 # What the outbox has of all mails, in the order of their making.
@@ -105,9 +107,9 @@ def mail_server(
         controller.stop()
 
 
-def delivery(url: str) -> Delivery:
+def delivery(url: str, links: MailedLinks = LINKS) -> Delivery:
     """The job, with the mail server of that SMTP_URL."""
-    return Delivery(Smtp(smtp_address(url), mail_sender(SENDER), "todo.example.com"))
+    return Delivery(Smtp(smtp_address(url), mail_sender(SENDER), "todo.example.com"), links)
 
 
 def reminder(recipient: str, title: str = "Water the plants", due: str | None = None) -> Message:
