@@ -467,6 +467,15 @@ def test_production_requires_a_database_and_a_signing_key(tmp_path: Path) -> Non
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.proves("RUN-3", "AUTH-166")
+def test_production_requires_a_mail_server_where_verification_is_required(tmp_path: Path) -> None:
+    required = {"EMAIL_VERIFICATION": "required"}
+    (mistake,) = mistakes(tmp_path, APP_ENV="production", DATABASE_URL=URL, **required)
+    assert mistake.startswith("SMTP_URL must be set")
+    assert read(tmp_path, **required).email_verification == "required"
+    assert read(tmp_path).email_verification == "optional"
+
+
 @pytest.mark.proves("RUN-3", "MAIL-8")
 def test_production_requires_a_sender_and_an_address_where_mail_is_sent(tmp_path: Path) -> None:
     production = {"APP_ENV": "production", "DATABASE_URL": URL}

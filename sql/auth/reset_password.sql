@@ -1,5 +1,5 @@
 -- Uses the owner's link of a reset: replaces the password hash. Who has the link reads the mail of
--- the address, which is therefore verified.
+-- the address, which is therefore verified. Locks the account before its link, as all others do.
 -- No row: the link is not good (see find_link.sql), or was used or the password changed at the same
 -- moment; the transaction must then be rolled back.
 -- @writes
@@ -7,17 +7,23 @@
 -- @param owner_id uuid
 -- @param hash bytea
 -- @returns changed_at timestamptz
-WITH spent AS (
+WITH account AS (
+    SELECT id, email_key
+    FROM users
+    WHERE id = %(owner_id)s AND disabled_at IS NULL
+    FOR NO KEY UPDATE
+),
+
+spent AS (
     DELETE FROM account_tokens
-    USING users, credentials
+    USING account, credentials
     WHERE
         account_tokens.owner_id = %(owner_id)s
         AND account_tokens.purpose = 'reset'
         AND account_tokens.hash = %(hash)s
         AND account_tokens.expires_at > now()
-        AND users.id = %(owner_id)s
-        AND users.email_key = account_tokens.email_key
-        AND users.disabled_at IS NULL
+        AND account_tokens.owner_id = account.id
+        AND account_tokens.email_key = account.email_key
         AND credentials.owner_id = %(owner_id)s
         AND credentials.changed_at = account_tokens.password_changed_at
     RETURNING account_tokens.owner_id, account_tokens.password_changed_at

@@ -1,25 +1,31 @@
 -- Uses the owner's link of a verification: the address is verified. That of an account that is
--- verified already keeps its time.
+-- verified already keeps its time. Locks the account before its link, as all others do.
 -- No row: the link is not good (see find_link.sql), or was used at the same moment.
 -- @writes
 -- @param owner_id uuid
 -- @param hash bytea
 -- @returns id uuid, email text, email_verified_at text null, time_zone text, reminder_time text
 -- @returns mail boolean, created_at text, updated_at text
-WITH spent AS (
+WITH account AS (
+    SELECT id, email_key
+    FROM users
+    WHERE id = %(owner_id)s AND disabled_at IS NULL
+    FOR NO KEY UPDATE
+),
+
+spent AS (
     DELETE FROM account_tokens
-    USING users, credentials
+    USING account, credentials
     WHERE
         account_tokens.owner_id = %(owner_id)s
         AND account_tokens.purpose = 'verify'
         AND account_tokens.hash = %(hash)s
         AND account_tokens.expires_at > now()
-        AND users.id = %(owner_id)s
-        AND users.email_key = account_tokens.email_key
-        AND users.disabled_at IS NULL
+        AND account_tokens.owner_id = account.id
+        AND account_tokens.email_key = account.email_key
         AND credentials.owner_id = %(owner_id)s
         AND credentials.changed_at = account_tokens.password_changed_at
-    RETURNING account_tokens.owner_id, account_tokens.email_key
+    RETURNING account_tokens.owner_id
 )
 
 UPDATE users
@@ -30,7 +36,6 @@ FROM spent
 WHERE
     users.id = %(owner_id)s
     AND users.id = spent.owner_id
-    AND users.email_key = spent.email_key
 RETURNING
     users.id, users.email, utc(users.email_verified_at) AS email_verified_at,
     users.time_zone, users.reminder_time, users.wants_mail AS mail,

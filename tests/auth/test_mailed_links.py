@@ -131,6 +131,7 @@ def test_a_mail_whose_link_was_replaced_before_it_left_is_not_sent(
     assert count(database_url, "outgoing_mail WHERE last_error LIKE 'not sent:%%'") == 1
 
 
+@pytest.mark.proves("AUTH-167")
 def test_an_operator_can_mark_an_address_as_verified(alice: ApiUser, flask: FlaskCommand) -> None:
     assert flask("users", "verify", alice.email).output == "verified\n"
     verified_at = me(alice)["email_verified_at"]

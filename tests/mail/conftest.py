@@ -28,6 +28,13 @@ def alice(alice: ApiUser, superuser: psycopg.Connection) -> ApiUser:
 
 
 @pytest.fixture
+def bob(bob: ApiUser, superuser: psycopg.Connection) -> ApiUser:
+    """Another one."""
+    superuser.execute("DELETE FROM outgoing_mail")
+    return bob
+
+
+@pytest.fixture
 def outbox(superuser: psycopg.Connection) -> Outbox:
     """Reads what is in the outbox."""
 

@@ -11,3 +11,10 @@ def alice(alice: ApiUser, superuser: psycopg.Connection) -> ApiUser:
     """A registered user, without the mail that verifies the address."""
     superuser.execute("DELETE FROM outgoing_mail")
     return alice
+
+
+@pytest.fixture
+def bob(bob: ApiUser, superuser: psycopg.Connection) -> ApiUser:
+    """Another one."""
+    superuser.execute("DELETE FROM outgoing_mail")
+    return bob
