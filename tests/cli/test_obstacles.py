@@ -21,6 +21,7 @@ ON_ROWS = {
     "users enable": ["alice@example.com"],
     "users end-sessions": ["alice@example.com"],
     "users list": [],
+    "users send-test-mail": ["alice@example.com"],
     "users set-password": ["alice@example.com", "--password-stdin"],
 }
 # The others, with the reason.
@@ -32,6 +33,7 @@ WITHOUT_ROWS = {
     "db status": "reads the list of migrations, which has no owners",
     "db upgrade": "changes the schema; is the remedy",
     "doctor": "reports the same",
+    "worker": "is a part of the service: it waits until it can work, and logs why it can't",
 }
 
 

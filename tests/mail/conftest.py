@@ -1,6 +1,6 @@
 """A mail server, and the outbox as a superuser sees it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -8,9 +8,7 @@ import pytest
 from psycopg.rows import namedtuple_row
 
 from tests.support.api_user import ApiUser
-from tests.support.mail import MAILS, Inbox, mail_server
-
-Outbox = Callable[[], list[Any]]
+from tests.support.mail import MAILS, Inbox, Outbox, mail_server
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from app import db
 from app.mail import repository
 from app.mail.delivery import LEASE, PAUSES
 from app.values import Uuid
-from tests.mail.conftest import Outbox
 from tests.support.api_user import ApiUser
 from tests.support.mail import (
     PASSWORD,
     USER,
     Inbox,
+    Outbox,
     delivery,
     enqueue,
     mail_server,

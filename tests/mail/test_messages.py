@@ -8,9 +8,8 @@ import psycopg
 import pytest
 from jinja2 import UndefinedError
 
-from tests.mail.conftest import Outbox
 from tests.support.api_user import ApiUser
-from tests.support.mail import MESSAGES, Inbox, delivery, enqueue, reminder
+from tests.support.mail import MESSAGES, Inbox, Outbox, delivery, enqueue, reminder
 
 Smtp = tuple[str, Inbox]
 LONG = "x" * 255

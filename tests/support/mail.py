@@ -1,7 +1,7 @@
 """A mail server on a free port, and mail of a user in the outbox."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -25,6 +25,7 @@ from tests.support.services import free_port
 
 MESSAGES = Messages("https://todo.example.com")
 LINKS = MailedLinks(MESSAGES, ["7d0e9b0c5a3f4e6182d4b6c8fa1e3957"])  # the key of the tests
+Outbox = Callable[[], list[Any]]  # the fixture `outbox`: reads MAILS
 USER, PASSWORD = "ownrow", "seven quiet rivers"
 SENDER = "Ownrow <todo@example.com>"
 # What the outbox has of all mails, in the order of their making.
