@@ -314,21 +314,27 @@ CREATE TRIGGER reminder_firings_recorded AFTER INSERT OR UPDATE ON reminder_firi
 FOR EACH ROW EXECUTE FUNCTION record_change('reminder');
 
 -- It returns the tasks, and not their owners alone: each is then read by its key, where an index by
--- time would be searched through all owners' tasks for those of one.
+-- time would be searched through all owners' tasks for those of one. With row security, rows of all
+-- owners are visible inside this function only, which sets app.worker while it runs.
 CREATE FUNCTION tasks_with_due_reminders(number integer)
 RETURNS TABLE (owner_id uuid, task_id uuid)
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT tasks.owner_id, tasks.id
-    FROM public.tasks
-    WHERE
-        tasks.next_reminder_at IS NOT NULL
-        AND tasks.completed_at IS NULL
-        AND tasks.deleted_at IS NULL
-        AND tasks.next_reminder_at <= statement_timestamp()
-    ORDER BY tasks.next_reminder_at
-    LIMIT tasks_with_due_reminders.number
+BEGIN
+    PERFORM set_config('app.worker', 'on', TRUE);
+    RETURN QUERY
+        SELECT tasks.owner_id, tasks.id
+        FROM public.tasks
+        WHERE
+            tasks.next_reminder_at IS NOT NULL
+            AND tasks.completed_at IS NULL
+            AND tasks.deleted_at IS NULL
+            AND tasks.next_reminder_at <= statement_timestamp()
+        ORDER BY tasks.next_reminder_at
+        LIMIT tasks_with_due_reminders.number;
+    PERFORM set_config('app.worker', '', TRUE);
+END
 $$;
 
 COMMENT ON FUNCTION tasks_with_due_reminders(integer) IS
@@ -415,7 +421,9 @@ BEGIN
     CREATE POLICY audit ON completions FOR SELECT TO ownrow_auditor USING (TRUE);
     CREATE POLICY audit ON reminder_firings FOR SELECT TO ownrow_auditor USING (TRUE);
     -- For tasks_with_due_reminders(): with row security on, the table's owner sees no other rows.
-    CREATE POLICY reminders ON tasks FOR SELECT TO ownrow_owner USING (next_reminder_at IS NOT NULL);
+    CREATE POLICY reminders ON tasks FOR SELECT TO ownrow_owner USING (
+        next_reminder_at IS NOT NULL AND current_setting('app.worker', TRUE) = 'on'
+    );
 
     GRANT EXECUTE ON FUNCTION tasks_with_due_reminders(integer) TO ownrow_app;
     GRANT UPDATE (wants_mail) ON users TO ownrow_app;

@@ -124,6 +124,7 @@ REFUSED = {
         "SELECT hash FROM account_tokens",
         "SELECT seed FROM account_tokens",
         "SELECT id FROM due_mail(9)",
+        "SELECT task_id FROM tasks_with_due_reminders(9)",
         "CREATE TABLE mine (id integer)",
         *(f"SET default_transaction_read_only = off; DELETE FROM {each}" for each in TABLES),
         *(
@@ -264,7 +265,10 @@ def test_what_the_forgeries_add_is_accepted_at_the_next_version(
     assert (entry["kind"], entry["action"], entry["version"]) == (kind, "create", 5)
 
 
-DERIVED = {"root_id", "is_parent", "due_at", "due_begins_at", "start_at", "computed_zone"}
+DERIVED = {
+    *("root_id", "is_parent", "due_at", "due_begins_at", "start_at", "computed_zone"),
+    *("next_reminder_at", "computed_reminder_time"),
+}
 UNRECORDED = """
     SELECT attname
     FROM pg_attribute
@@ -535,6 +539,7 @@ def test_security_definer_functions_have_a_fixed_search_path(database_url: str) 
         "find_api_token",
         "list_accounts",
         "due_mail",
+        "tasks_with_due_reminders",
         "erase_auth_events",
         "keep_ledger_of_living_user",
         "note_auth_event",

@@ -464,7 +464,7 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
     ),
     "reminders/find_due": (
         "ALTER TABLE tasks DISABLE TRIGGER tasks_recorded",
-        "UPDATE tasks SET next_reminder_at = now() - interval '1 day', reminders = '{{}}'",
+        "UPDATE tasks SET next_reminder_at = now() - interval '1 day', reminders = '{1}'",
     ),
 }
 
