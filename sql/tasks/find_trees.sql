@@ -35,3 +35,4 @@ FROM tasks
 WHERE
     owner_id = %(owner_id)s
     AND (id = ANY(ARRAY(SELECT root.id FROM root)) OR root_id = ANY(ARRAY(SELECT root.id FROM root)))
+ORDER BY id
