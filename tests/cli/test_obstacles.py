@@ -20,6 +20,7 @@ ON_ROWS = {
     "users disable": ["alice@example.com"],
     "users enable": ["alice@example.com"],
     "users end-sessions": ["alice@example.com"],
+    "users verify": ["alice@example.com"],
     "users list": [],
     "users send-test-mail": ["alice@example.com"],
     "users set-password": ["alice@example.com", "--password-stdin"],

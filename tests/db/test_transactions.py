@@ -16,6 +16,8 @@ from app.http.request import current_request
 from app.ledger import repository
 from app.values import fold
 from tests.support.api_user import PASSWORD, ApiUser, data, register
+from tests.support.mail import mail_server
+from tests.support.postbox import Postbox
 
 ROOT = Path(package.__file__).parent
 # Modules of C functions that work on clients' text; Python's re and json end in the last two.
@@ -88,6 +90,22 @@ def make_every_write(user: ApiUser) -> None:
     assert user.call("DELETE", "/api/auth/me", json=body).status_code == 200
 
 
+def make_every_write_of_links(user: ApiUser, postbox: Postbox) -> None:
+    """Calls the routes of mailed links, and the jobs of the worker that mail them."""
+
+    def take(path: str, body: dict[str, str], status: int = 200) -> None:
+        answer = user.call("POST", f"/api/auth/{path}", json=body)
+        assert answer.status_code == status, answer.text
+
+    take("verification", {}, 202)
+    take("verification/confirm", {"token": postbox.token()})
+    take("email", {"email": "another@example.com", "password": PASSWORD}, 202)
+    take("email/confirm", {"token": postbox.token()})
+    postbox.collect()
+    take("reset", {"email": "another@example.com"}, 202)
+    take("reset/confirm", {"token": postbox.token(), "new_password": f"{PASSWORD} {TEXT}"})
+
+
 def make_every_write_of_planning(user: ApiUser, task: str, keys: Iterator[dict[str, str]]) -> None:
     """Calls the routes of lists, labels and filters, and those of tasks among others."""
     bodies = {
@@ -131,6 +149,8 @@ def test_between_the_statements_of_a_transaction_nothing_else_runs(app: Flask) -
 
     with recording() as between:
         make_every_write(register(app.test_client(), "alice@example.com"))
+        with mail_server() as server:
+            make_every_write_of_links(register(app.test_client()), Postbox(*server))
     writing = {
         (rule.endpoint, method)
         for rule in app.url_map.iter_rules()
