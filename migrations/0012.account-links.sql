@@ -111,18 +111,18 @@ EXECUTE FUNCTION note_link_event('email changed', 'id');
 
 CREATE TRIGGER account_tokens_reset_asked AFTER INSERT OR UPDATE OF hash ON account_tokens
 FOR EACH ROW
-WHEN ((new.purpose = 'reset'))
+WHEN ((new.purpose = 'reset'::text))
 EXECUTE FUNCTION note_link_event('reset requested', 'owner_id');
 
 CREATE TRIGGER account_tokens_change_asked AFTER INSERT OR UPDATE OF hash ON account_tokens
 FOR EACH ROW
-WHEN ((new.purpose = 'change_email'))
+WHEN ((new.purpose = 'change_email'::text))
 EXECUTE FUNCTION note_link_event('email change requested', 'owner_id');
 
 -- A link is deleted by its use, or with its account, whose events are then deleted as well.
 CREATE TRIGGER account_tokens_reset_done AFTER DELETE ON account_tokens
 FOR EACH ROW
-WHEN ((old.purpose = 'reset'))
+WHEN ((old.purpose = 'reset'::text))
 EXECUTE FUNCTION note_link_event('password reset', 'owner_id');
 
 -- Row security and rights

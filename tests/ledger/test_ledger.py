@@ -327,7 +327,7 @@ def test_a_304_for_the_feed_and_the_trash_reads_no_row_of_tasks(
     ten_thousand: ApiUser, config: Config, statement: db.Statement[Any], position: dict[str, object]
 ) -> None:
     params = {"owner_id": ten_thousand.id, "limit": 50, **position}
-    for known, is_read in (("9999-0", True), ("10000-0", False)):
+    for known, is_read in (("9999-0.0", True), ("10000-0.0", False)):
         nodes = plan(config, statement, {**params, "known_tags": [known]})
         scans = [node for node in nodes if node.get("Relation Name") == "tasks"]
         assert scans

@@ -24,6 +24,7 @@ from client.models import (
     NewTask,
     RefreshToken,
     Registration,
+    ReminderFiring,
     SavedFilter,
     SessionAnswer,
     Task,
@@ -80,9 +81,9 @@ def plan(client: AuthenticatedClient, task: Task) -> list[Task]:
     return list(page.data)
 
 
-def name(item: Task | TaskList | Label | SavedFilter | None) -> str | None:
-    """What the item is called."""
-    if item is None:
+def name(item: Task | TaskList | Label | SavedFilter | ReminderFiring | None) -> str | None:
+    """What the item is called; a reminder has no name."""
+    if item is None or isinstance(item, ReminderFiring):
         return None
     return str(item.name if isinstance(item, Label) else item.title)
 

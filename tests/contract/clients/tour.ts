@@ -63,7 +63,7 @@ const planned = expect(
 ).data;
 
 function name(item: Item): string | null {
-  if (item === null) return null;
+  if (item === null || "reminder" in item) return null;
   return "name" in item ? item.name : item.title;
 }
 
