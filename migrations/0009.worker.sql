@@ -22,12 +22,10 @@ CREATE TABLE outgoing_mail (
     CONSTRAINT outgoing_mail_owner_fkey FOREIGN KEY (owner_id) REFERENCES users (
         id
     ) ON DELETE CASCADE,
-    CONSTRAINT outgoing_mail_lengths CHECK (
-        char_length(recipient) BETWEEN 3 AND 320
-        AND char_length(subject) BETWEEN 1 AND 255
-        AND char_length(message_id) BETWEEN 3 AND 320
-        AND char_length(last_error) <= 500
-    ),
+    CONSTRAINT outgoing_mail_recipient_length CHECK (char_length(recipient) BETWEEN 3 AND 320),
+    CONSTRAINT outgoing_mail_subject_length CHECK (char_length(subject) BETWEEN 1 AND 255),
+    CONSTRAINT outgoing_mail_message_id_length CHECK (char_length(message_id) BETWEEN 3 AND 320),
+    CONSTRAINT outgoing_mail_last_error_length CHECK (char_length(last_error) <= 500),
     CONSTRAINT outgoing_mail_one_line CHECK (
         recipient || subject || coalesce(list_unsubscribe, '') || message_id !~ '[\r\n]'
     ),

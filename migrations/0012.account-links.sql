@@ -34,8 +34,8 @@ CREATE TABLE account_tokens (
     CONSTRAINT account_tokens_new_email CHECK (
         (new_email IS NOT NULL) = (purpose = 'change_email')
         AND (new_email_key IS NOT NULL) = (purpose = 'change_email')
-        AND char_length(new_email) BETWEEN 3 AND 254
-    )
+    ),
+    CONSTRAINT account_tokens_new_email_length CHECK (char_length(new_email) BETWEEN 3 AND 254)
 );
 
 COMMENT ON TABLE account_tokens IS
