@@ -249,7 +249,7 @@ def _parameters(connection: psycopg.Connection[Any], name: str) -> dict[str, Any
     ).fetchone()
     others = ("lists/", "labels/", "filters/", "mail/")
     item_id = found[0] if found and not name.startswith(others) else OWNER  # their first one, too
-    given = {**SAMPLES, "id": item_id, "ids": [item_id]}
+    given = {**SAMPLES, "id": item_id, "ids": [item_id], "task_id": item_id}
     return {**given, **PARTICULAR.get(name, {})}
 
 
@@ -431,5 +431,6 @@ PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     },
     "reminders/fire": {"action": "fire"},
     "reminders/set_next": {"next_reminder_at": [None]},
+    "tasks/record_completion": {"recurrence": "FREQ=DAILY", "recurrence_from": "2026-10-07"},
     "tasks/set_root": {"root_id": None},
 }
