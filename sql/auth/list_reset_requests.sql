@@ -1,7 +1,7 @@
 -- Lists up to limit addresses that a reset was asked for, the longest waiting first.
 -- No row: no reset was asked for.
 -- @reads
--- @param limit integer
+-- @param limit bigint
 -- @returns email_key text, lag interval
 SELECT
     email_key,

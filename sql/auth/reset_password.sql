@@ -3,9 +3,9 @@
 -- No row: the link is not good (see find_link.sql), or was used or the password changed at the same
 -- moment; the transaction must then be rolled back.
 -- @writes
--- @param password_hash text
 -- @param owner_id uuid
 -- @param hash bytea
+-- @param password_hash text
 -- @returns changed_at timestamptz
 WITH account AS (
     SELECT id, email_key

@@ -121,7 +121,7 @@ links AS (
     )
     SELECT
         account.owner_id, given.purpose, decode(repeat('68', 32), 'hex'), sha256(''), %(task)s,
-        %(email)s, %(changed_at)s, given.new, given.new, now() + interval '1 hour'
+        %(link_email)s, %(link_changed_at)s, given.new, given.new, now() + interval '1 hour'
     FROM account
     CROSS JOIN (VALUES
         ('verify', NULL), ('reset', NULL), ('change_email', %(email)s || '@new')
@@ -306,6 +306,7 @@ class OwnerState:
     expired_api_token: UUID = OTHER_API_TOKEN
     token_used_at: datetime | None = None  # when the API tokens were used last
     changed_at: datetime = CHANGED_AT
+    link_email: str = "alice"  # who had it when links were asked for
     disabled_at: datetime | None = None
     key_age: timedelta = FRESH
     other_key: str = "other key"
@@ -344,6 +345,8 @@ PAIRS = (
     (OwnerState(has_entries=False, pruned=2), FULL),
     (OwnerState(has_tasks=False), OTHER),
     (DISABLED, CROWDED),
+    (OwnerState(changed_at=CHANGED_AT + timedelta(days=1)), FULL),  # alice's links are dead
+    (OwnerState(link_email="bob"), FULL),  # the same
     (CROWDED, CROWDED),
 )
 
@@ -588,6 +591,7 @@ def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState
         "old_address": OLD_ADDRESS,
         "request": REQUEST,
         "versions": VERSIONS,
+        "link_changed_at": CHANGED_AT,
     }
     for table in KINDS:
         connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_recorded")
