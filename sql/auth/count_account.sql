@@ -31,3 +31,4 @@ FROM (
     WHERE account_tokens.owner_id = %(owner_id)s
 ) AS owned
 GROUP BY owned.what
+ORDER BY owned.what

@@ -83,6 +83,9 @@ def test_a_trigger_has_its_event_and_the_role_that_it_runs_as(database_url: str)
 
 def test_triggers_of_foreign_keys_are_left_out(database_url: str) -> None:
     assert {each.name for each in after(database_url).triggers} == {
+        "account_tokens_change_asked",
+        "account_tokens_reset_asked",
+        "account_tokens_reset_done",
         "credentials_noted",
         "filters_recorded",
         "labels_recorded",
@@ -94,7 +97,9 @@ def test_triggers_of_foreign_keys_are_left_out(database_url: str) -> None:
         "sessions_noted",
         "tasks_recorded",
         "users_closing_noted",
+        "users_email_noted",
         "users_noted",
+        "users_verification_noted",
     }
 
 

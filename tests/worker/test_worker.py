@@ -12,6 +12,7 @@ from tests.support import services
 from tests.support.api_user import ApiUser
 from tests.support.faults.postgres import postgres
 from tests.support.mail import Inbox, enqueue, mail_server, reminder
+from tests.support.postbox import LINK, text_of
 from tests.support.processes import until
 from tests.support.roles import as_role
 from tests.support.services import FlaskCommand, free_port
@@ -36,6 +37,21 @@ def test_a_worker_sends_mail_as_it_comes(alice: ApiUser, config: Config, tmp_pat
         until(lambda: inbox.ids() == sent)
         sent.append(enqueue(alice.id, reminder(alice.email)).message_id)
         until(lambda: inbox.ids() == sent)
+
+
+@pytest.mark.proves("AUTH-155", "AUTH-163")
+def test_a_worker_answers_a_reset_with_a_link_that_works(
+    alice: ApiUser, config: Config, tmp_path: Path
+) -> None:
+    asked = {"email": alice.email}
+    assert alice.client.post("/api/auth/reset", json=asked).status_code == 202
+    with mail_server() as (url, inbox), working(tmp_path, config, SMTP_URL=url) as worker:
+        until(lambda: len(inbox.messages) == 1)
+        ((link, token),) = LINK.findall(text_of(inbox.messages[0]))
+        assert token not in worker.output()
+    assert link == "https://todo.example.com/app/#/reset"
+    fields = {"token": token, "new_password": "eight calm harbours"}
+    assert alice.client.post("/api/auth/reset/confirm", json=fields).status_code == 200
 
 
 @pytest.mark.proves("WORKER-3", "WORKER-4")
