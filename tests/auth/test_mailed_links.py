@@ -2,6 +2,7 @@
 
 import base64
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -367,6 +368,20 @@ def test_a_stranger_cannot_tell_a_known_address_from_an_unknown_one(
     assert [each.status_code for each in known] == [202] * FREE + [429]
     assert [str(mail["To"]) for mail in postbox.collect()] == [alice.email]
     assert count(database_url, "reset_requests") == 0
+
+
+@pytest.mark.proves("AUTH-159")
+def test_a_reset_request_runs_the_same_statements_with_an_account_and_without(
+    alice: ApiUser, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def statements(email: str) -> list[str]:
+        capfd.readouterr()
+        assert ask_reset(alice.client, email).status_code == 202
+        return re.findall(r" ([a-z]+/[a-z_]+)=", "".join(capfd.readouterr()))
+
+    known, unknown = statements(alice.email), statements("nobody@example.com")
+    assert known == unknown
+    assert known == ["auth/ensure_counters", "auth/count_attempt", "auth/request_reset"]
 
 
 @pytest.mark.slow
