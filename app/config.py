@@ -72,6 +72,7 @@ class Config:
     jwt_secrets: Mapping[str, str] = field(repr=False)
     jwt_issuer: str
     jwt_audience: str
+    encryption_keys: Mapping[str, str] = field(repr=False)
     host: str
     port: int
     web_concurrency: int
@@ -119,9 +120,12 @@ class Config:
                 "DB_STATEMENT_TIMEOUT_MS", "2000", _integer(100, 60000)
             ),
             db_group_commit=env.get("DB_GROUP_COMMIT", "on", _switch),
-            jwt_secrets=_jwt_secrets(env, production, data_dir),
+            jwt_secrets=_keys(env, "JWT_SECRETS", production, data_dir / "jwt.secret"),
             jwt_issuer=env.get("JWT_ISSUER", "todo-api", _text),
             jwt_audience=env.get("JWT_AUDIENCE", "todo-api", _text),
+            encryption_keys=_keys(
+                env, "ENCRYPTION_KEYS", production, data_dir / "encryption.secret"
+            ),
             host=env.get("HOST", "127.0.0.1", _text),
             port=port,
             web_concurrency=workers,
@@ -477,29 +481,35 @@ def mail_sender(value: str) -> Address:
     return addresses[0]
 
 
-def _jwt_secrets(env: _Reader, production: bool, data_dir: Path) -> Mapping[str, str]:
-    """Signing keys by their id, the one that signs first."""
-    value = env.raw("JWT_SECRETS")
+def _keys(env: _Reader, name: str, production: bool, kept: Path) -> Mapping[str, str]:
+    """Secret keys by their id, the current one first; `kept` is the file of development's key."""
+    value = env.raw(name)
     if value is None and production:
-        env.mistake("JWT_SECRETS", "must be set", "2026-11:<output of: openssl rand -hex 32>")
+        env.mistake(name, "must be set", "2026-11:<output of: openssl rand -hex 32>")
         return {}
     if value is None:
         try:
-            return {"development": _kept_secret(data_dir / "jwt.secret")}
+            return {"development": _kept_secret(kept)}
         except OSError as error:
-            env.mistakes.append(f"DATA_DIR={data_dir} can't be used ({error}); choose another one")
+            problem = f"DATA_DIR={kept.parent} can't be used ({error}); choose another one"
+            if problem not in env.mistakes:
+                env.mistakes.append(problem)
             return {}
+    return _parsed_keys(env, name, value)
+
+
+def _parsed_keys(env: _Reader, name: str, value: str) -> Mapping[str, str]:
     pairs = [item.partition(":")[::2] for item in _items(value)]
     for key_id, secret in pairs:
         if not secret or not KEY_ID.fullmatch(key_id):  # with no colon, the kid is the secret
-            env.mistakes.append("JWT_SECRETS must be kid:secret[,kid:secret] with short plain kids")
+            env.mistakes.append(f"{name} must be kid:secret[,kid:secret] with short plain kids")
         elif len(secret.encode()) < SECRET_BYTES or _well_known(secret):
             env.mistakes.append(
-                f"JWT_SECRETS: the secret of {key_id} is too short or well known; "
+                f"{name}: the secret of {key_id} is too short or well known; "
                 f"use at least {SECRET_BYTES} random bytes: openssl rand -hex 32"
             )
     if len({key_id for key_id, _ in pairs}) < len(pairs) or not pairs:
-        env.mistakes.append("JWT_SECRETS must name each kid once, and at least one")
+        env.mistakes.append(f"{name} must name each kid once, and at least one")
     return dict(pairs)
 
 

@@ -35,6 +35,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 PRODUCTION = {
     "APP_ENV": "production",
     "JWT_SECRETS": "bench:5b1e0a7c93d84f26a8c0e4d97f3b6152",
+    "ENCRYPTION_KEYS": "bench:5b1e0a7c93d84f26a8c0e4d97f3b6152",
     "METRICS_TOKEN": "0123456789abcdef0123456789abcdef",
     "RATE_LIMIT": "9999999/minute",
 }

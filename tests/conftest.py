@@ -140,6 +140,7 @@ def config(database_copy: DatabaseCopy, tmp_path: Path) -> Config:
             "DB_ROW_SECURITY": ROW_SECURITY,
             "DATA_DIR": str(tmp_path),
             "JWT_SECRETS": "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957",
+            "ENCRYPTION_KEYS": "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957",
             "RATE_LIMIT": "off",
         }
     )

@@ -20,11 +20,13 @@ from tests.support.server import ROOT, Server
 from tests.support.services import free_port, is_listening
 
 SECRET = "7d0e9b0c5a3f4e6182d4b6c8fa1e3957"
+KEYS = ("JWT_SECRETS", "ENCRYPTION_KEYS")
 URL = "postgresql://me:hidden-password@db.example.com:5432/todo"
 
 
 def read(tmp_path: Path, **environ: str) -> Config:
-    return Config.from_env({"DATA_DIR": str(tmp_path), "JWT_SECRETS": f"one:{SECRET}", **environ})
+    keys = dict.fromkeys(KEYS, f"one:{SECRET}")
+    return Config.from_env({"DATA_DIR": str(tmp_path), **keys, **environ})
 
 
 def mistakes(tmp_path: Path, **environ: str) -> list[str]:
@@ -142,7 +144,7 @@ def test_an_invalid_setting_is_reported_with_its_rule(tmp_path: Path, name: str,
 
 
 def test_every_setting_has_a_test_case() -> None:
-    tested = {name for name, _, _ in GOOD} | {"DATA_DIR", "JWT_SECRETS", "BCRYPT_COST"}
+    tested = {name for name, _, _ in GOOD} | {"DATA_DIR", *KEYS, "BCRYPT_COST"}
     assert tested == {name.upper() for name in Config.__dataclass_fields__}
 
 
@@ -212,7 +214,7 @@ def test_the_repr_of_a_configuration_has_no_secrets(tmp_path: Path) -> None:
 
 
 @pytest.mark.proves("RUN-1")
-@pytest.mark.parametrize("name", ["DATABASE_URL", "JWT_SECRETS", "METRICS_TOKEN", "SENTRY_DSN",
+@pytest.mark.parametrize("name", ["DATABASE_URL", *KEYS, "METRICS_TOKEN", "SENTRY_DSN",
                                   "RATE_LIMIT_STORAGE_URL", "SMTP_URL"])  # fmt: skip
 def test_an_error_message_has_no_secrets(tmp_path: Path, name: str) -> None:
     assert "pa55 word" not in "\n".join(mistakes(tmp_path, **{name: "x:pa55 word"}))
@@ -411,19 +413,21 @@ def start(tmp_path: Path, program: list[str], **settings: str) -> subprocess.Com
 
 
 @pytest.mark.proves("RUN-3")
-def test_a_signing_key_without_kid_is_an_error_that_does_not_contain_it(tmp_path: Path) -> None:
-    (mistake,) = mistakes(tmp_path, JWT_SECRETS=SECRET)
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_without_kid_is_an_error_that_does_not_contain_it(tmp_path: Path, name: str) -> None:
+    (mistake,) = mistakes(tmp_path, **{name: SECRET})
     assert "kid:secret" in mistake
     assert SECRET not in mistake
 
 
 @pytest.mark.proves("RUN-3")
-def test_signing_keys_from_the_documentation_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", KEYS)
+def test_keys_from_the_documentation_are_refused(tmp_path: Path, name: str) -> None:
     example = (ROOT / ".env.example").read_text()
-    (printed,) = re.findall(r"^#JWT_SECRETS=(.+)$", example, re.MULTILINE)
-    advised = mistakes(tmp_path, APP_ENV="staging", JWT_SECRETS="")[0].rpartition("JWT_SECRETS=")[2]
+    (printed,) = re.findall(rf"^#{name}=(.+)$", example, re.MULTILINE)
+    advised = mistakes(tmp_path, APP_ENV="staging", **{name: ""})[0].rpartition(f"{name}=")[2]
     for value in (printed, advised):
-        (mistake,) = mistakes(tmp_path, JWT_SECRETS=value)
+        (mistake,) = mistakes(tmp_path, **{name: value})
         assert "well known" in mistake
 
 
@@ -449,21 +453,25 @@ def test_a_data_directory_that_is_a_file_is_an_error(tmp_path: Path) -> None:
         f"one:{SECRET},two:short",
     ],
 )
-def test_a_weak_or_malformed_signing_key_is_an_error(tmp_path: Path, value: str) -> None:
-    assert any(each.startswith("JWT_SECRETS") for each in mistakes(tmp_path, JWT_SECRETS=value))
+@pytest.mark.parametrize("name", KEYS)
+def test_a_weak_or_malformed_key_is_an_error(tmp_path: Path, name: str, value: str) -> None:
+    assert any(each.startswith(name) for each in mistakes(tmp_path, **{name: value}))
 
 
-def test_signing_keys_keep_their_order(tmp_path: Path) -> None:
-    config = read(tmp_path, JWT_SECRETS=f"new:{SECRET},old:{SECRET[::-1]}")
-    assert list(config.jwt_secrets.items()) == [("new", SECRET), ("old", SECRET[::-1])]
+@pytest.mark.parametrize("name", KEYS)
+def test_keys_keep_their_order(tmp_path: Path, name: str) -> None:
+    config = read(tmp_path, **{name: f"new:{SECRET},old:{SECRET[::-1]}"})
+    keys = getattr(config, name.lower())
+    assert list(keys.items()) == [("new", SECRET), ("old", SECRET[::-1])]
 
 
 @pytest.mark.proves("RUN-3")
-def test_production_requires_a_database_and_a_signing_key(tmp_path: Path) -> None:
+def test_production_requires_a_database_and_keys(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as found:
         Config.from_env({"APP_ENV": "production", "DATA_DIR": str(tmp_path / "data")})
     assert sorted(mistake.split()[0] for mistake in found.value.mistakes) == [
         "DATABASE_URL",
+        "ENCRYPTION_KEYS",
         "JWT_SECRETS",
     ]
     assert not (tmp_path / "data").exists()
@@ -496,14 +504,15 @@ def test_public_url_is_this_machine_by_default(tmp_path: Path) -> None:
     assert read(tmp_path, PORT="8001").public_url == "http://127.0.0.1:8001"
 
 
-def test_the_development_key_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+def test_development_keys_are_created_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
     environ = {"DATA_DIR": str(tmp_path / "data")}
     first, second = Config.from_env(environ), Config.from_env(environ)
-    assert first.jwt_secrets == second.jwt_secrets
-    file = tmp_path / "data" / "jwt.secret"
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
     other = Config.from_env({"DATA_DIR": str(tmp_path / "other")})
-    assert other.jwt_secrets != first.jwt_secrets
+    for name, file in (("jwt_secrets", "jwt"), ("encryption_keys", "encryption")):
+        assert getattr(first, name) == getattr(second, name) != getattr(other, name)
+        kept = tmp_path / "data" / f"{file}.secret"
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert first.jwt_secrets != first.encryption_keys
 
 
 @pytest.mark.proves("RUN-1")

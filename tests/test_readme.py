@@ -21,6 +21,7 @@ CONSOLE = re.compile(r"^```console\n(.+?)^```$", re.MULTILINE | re.DOTALL)
 SETTING = re.compile(r"^\| `([A-Z_]+)` \| (.+?) \| .*\|$", re.MULTILINE)
 VARIABLES = {name.upper() for name in Config.__dataclass_fields__} - {"BCRYPT_COST"}
 KEY = "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957"
+KEYS = {"JWT_SECRETS": KEY, "ENCRYPTION_KEYS": KEY}
 ANYTHING = "…"
 END = "--- end of one command ---"
 ADDRESS = "http://127.0.0.1:8000"
@@ -71,7 +72,7 @@ def test_the_commands_of_the_readme_have_the_documented_output(
 
 
 def settings(tmp_path: Path, **environ: str) -> Config:
-    return Config.from_env({"DATA_DIR": str(tmp_path), "JWT_SECRETS": KEY, **environ})
+    return Config.from_env({"DATA_DIR": str(tmp_path), **KEYS, **environ})
 
 
 @pytest.mark.proves("RUN-4")
@@ -90,7 +91,7 @@ def test_the_table_of_settings_is_complete_and_in_order() -> None:
 def test_a_default_in_the_table_is_that_of_the_code(
     tmp_path: Path, name: str, default: str
 ) -> None:
-    environ = {"JWT_SECRETS": KEY}
+    environ = dict(KEYS)
     if name != "DATA_DIR":
         environ["DATA_DIR"] = str(tmp_path)
     assert Config.from_env({**environ, name: default}) == Config.from_env(environ)
@@ -109,18 +110,20 @@ def test_the_default_of_log_format_depends_on_app_env_as_documented(
     assert config.log_format == (form if app_env in named.split(" and ") else otherwise)
 
 
-def test_env_example_has_every_setting_with_a_valid_value_except_the_secret(
+def test_env_example_has_every_setting_with_a_valid_value_except_the_keys(
     tmp_path: Path,
 ) -> None:
     lines = re.findall(r"^#?([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE)
     assert {name for name, _ in lines} == VARIABLES
     given = dict(lines)
-    key_id, _, secret = given.pop("JWT_SECRETS").partition(":")
-    assert secret.startswith(
-        "0123456789abcdef-replace-me"
-    )  # test_config.py tests that it is refused
-    given |= {"DATA_DIR": str(tmp_path), "JWT_SECRETS": f"{key_id}:{KEY.partition(':')[2]}"}
-    assert settings(tmp_path, **given).jwt_secrets.keys() == {"2026-11"}
+    given["DATA_DIR"] = str(tmp_path)
+    for name in KEYS:
+        key_id, _, secret = given[name].partition(":")
+        # test_config.py tests that it is refused
+        assert secret.startswith("0123456789abcdef-replace-me")
+        given[name] = f"{key_id}:{KEY.partition(':')[2]}"
+    config = settings(tmp_path, **given)
+    assert config.jwt_secrets.keys() == config.encryption_keys.keys() == {"2026-11"}
 
 
 def test_every_line_of_env_example_is_a_comment() -> None:

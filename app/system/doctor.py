@@ -125,8 +125,8 @@ def obstacles(config: Config, url: str, *, writes: bool) -> list[Finding]:
 
 def _environment(config: Config) -> Iterator[Finding]:
     yield Finding(GOOD, "environment", f"APP_ENV is {config.app_env}, every setting can be read")
-    key_ids = ", ".join(config.jwt_secrets)
-    yield Finding(GOOD, "secrets", f"{len(config.jwt_secrets)} signing key(s): {key_ids}")
+    for use, keys in (("signing", config.jwt_secrets), ("encryption", config.encryption_keys)):
+        yield Finding(GOOD, "secrets", f"{len(keys)} {use} key(s): {', '.join(keys)}")
     if config.app_env not in ("staging", "production"):
         return
     if not config.forwarded_allow_ips:

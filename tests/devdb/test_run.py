@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
 CREDENTIALS = {"email": "ada@example.com", "password": "seven quiet rivers"}
 KEYS = "2026:7d0e9b0c5a3f4e6182d4b6c8fa1e3957"
-PRODUCTION = {"APP_ENV": "production", "JWT_SECRETS": KEYS}
+PRODUCTION = {"APP_ENV": "production", "JWT_SECRETS": KEYS, "ENCRYPTION_KEYS": KEYS}
 
 
 @dataclass
@@ -312,7 +312,7 @@ def test_in_production_no_migration_is_applied(launch: Launch, empty_database_ur
 
 @pytest.mark.proves("MIG-5", "RUN-3")
 def test_in_staging_an_embedded_database_is_started_and_migrated(launch: Launch) -> None:
-    launcher = launch(APP_ENV="staging", JWT_SECRETS=KEYS, measured=False).ready()
+    launcher = launch(**{**PRODUCTION, "APP_ENV": "staging"}, measured=False).ready()
     assert "Starting PostgreSQL" in launcher.output()
     assert "Applied migration 0001.accounts" in launcher.output()
 

@@ -145,6 +145,7 @@ def test_production_is_not_seeded(database_url: str, tmp_path: Path) -> None:
         "DATABASE_URL": database_url,
         "DATA_DIR": str(tmp_path),
         "JWT_SECRETS": "2026-11:5f1c9e0d7b3a48628a94c6d2e0f1b357",
+        "ENCRYPTION_KEYS": "2026-11:5f1c9e0d7b3a48628a94c6d2e0f1b357",
     }
     status, output = services.flask(environ, "seed")
     assert status == 1

@@ -172,6 +172,7 @@ def serving(
             "DB_ROW_SECURITY": os.environ.get("TEST_ROW_SECURITY", "off"),
             "DATA_DIR": str(directory),
             "JWT_SECRETS": "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957",
+            "ENCRYPTION_KEYS": "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957",
             "RATE_LIMIT": "off",
             "WEB_CONCURRENCY": "2",
             **environment,

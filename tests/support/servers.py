@@ -112,6 +112,7 @@ def settings(database_url: str, directory: Path) -> dict[str, str]:
         "DB_ROW_SECURITY": os.environ.get("TEST_ROW_SECURITY", "off"),
         "DATA_DIR": str(directory),
         "JWT_SECRETS": "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957",
+        "ENCRYPTION_KEYS": "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957",
         "LOG_FORMAT": "json",
         "RATE_LIMIT": "600/minute",
         "METRICS_TOKEN": METRICS_TOKEN,

@@ -40,6 +40,7 @@ def environment(directory: Path, config: Config, **settings: str) -> dict[str, s
         "DB_ROW_SECURITY": "on" if config.db_row_security else "off",
         "DATA_DIR": str(directory),
         "JWT_SECRETS": KEYS,
+        "ENCRYPTION_KEYS": KEYS,
         "PUBLIC_URL": "https://todo.example.com",
         **settings,
     }

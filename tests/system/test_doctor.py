@@ -51,6 +51,7 @@ def production(database_url: str, **settings: str) -> dict[str, str]:
         "APP_ENV": "production",
         "DATABASE_URL": database_url,
         "JWT_SECRETS": SECRET,
+        "ENCRYPTION_KEYS": SECRET,
         **settings,
     }
 
@@ -69,7 +70,7 @@ def test_a_sound_deployment_passes(database_url: str, tmp_path: Path) -> None:
 def test_every_mistake_in_the_environment_is_reported_at_once(tmp_path: Path) -> None:
     status, output = run(tmp_path, APP_ENV="production", JWT_SECRETS="a:short", PORT="http")
     assert status == 1
-    for name in ("DATABASE_URL", "JWT_SECRETS", "PORT"):
+    for name in ("DATABASE_URL", "JWT_SECRETS", "ENCRYPTION_KEYS", "PORT"):
         assert name in output
 
 

@@ -110,6 +110,7 @@ def test_the_image_migrates_serves_and_is_healthy_as_an_unprivileged_user(
         "HOST": "127.0.0.1",
         "DATABASE_URL": database.tcp_url(),
         "JWT_SECRETS": f"first:{os.urandom(32).hex()}",
+        "ENCRYPTION_KEYS": f"first:{os.urandom(32).hex()}",
     }
     migrate = image.command(COMPOSE["services"]["migrate"]["command"])
     done = subprocess.run(
