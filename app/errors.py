@@ -52,6 +52,19 @@ class InvalidCredentials(AppError):
     message = "E-mail or password is wrong"
 
 
+class SecondFactorRequired(AppError):
+    """The password is right, but the account has a second factor, and no code came."""
+
+    status, code = 401, "SECOND_FACTOR_REQUIRED"
+    message = "The account has a second factor; send its code, too"
+
+
+class WrongCode(SecondFactorRequired):
+    """The password is right, but the code of the second factor is wrong or was used already."""
+
+    message = "The code of the second factor is wrong, or was used already"
+
+
 class Forbidden(AppError):
     """The path's {user_id} is not the token's user."""
 

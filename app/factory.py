@@ -8,6 +8,7 @@ from flask import Flask
 from app import __version__, db, hooks
 from app.auth.access_tokens import AccessTokens
 from app.auth.api_tokens import ApiTokens
+from app.auth.encryption import Encryption
 from app.auth.ended_sessions import EndedSessions
 from app.auth.known_sessions import KnownSessions
 from app.auth.link_routes import account as account_links
@@ -54,6 +55,7 @@ def create_app(config: Config) -> Flask:
     ]
     app.extensions["passwords"] = Passwords(config.bcrypt_cost, config.web_threads)
     app.extensions["keyed_hashes"] = KeyedHashes(secrets)
+    app.extensions["encryption"] = Encryption(config.encryption_keys)
     app.extensions["kinds"] = KINDS
     app.extensions["messages"] = Messages(config.public_url)
     app.extensions["mailed_links"] = MailedLinks(app.extensions["messages"], secrets)

@@ -20,7 +20,8 @@ DROP CONSTRAINT auth_events_event,
 ADD CONSTRAINT auth_events_event CHECK (
     event IN (
         'registered', 'erased', 'disabled', 'enabled', 'password changed',
-        'logged in', 'session ended', 'token made', 'token ended', 'refused', 'throttled'
+        'logged in', 'session ended', 'token made', 'token ended', 'second factor on',
+        'second factor off', 'recovery code used', 'refused', 'throttled'
     )
 );
 

@@ -2,7 +2,7 @@
 --
 -- No row and no dump holds a link that works. A link's token is made of the row's seed and a key of
 -- JWT_SECRETS at the moment when its mail leaves; until then the mail has a placeholder in its place.
--- depends: 0010.api_tokens
+-- depends: 0011.second-factor
 
 -- The constraint on events is exchanged in one transaction, before the first release.
 -- squawk-ignore-file adding-field-with-default, constraint-missing-not-valid, ban-drop-constraint
@@ -79,7 +79,8 @@ DROP CONSTRAINT auth_events_event,
 ADD CONSTRAINT auth_events_event CHECK (
     event IN (
         'registered', 'erased', 'disabled', 'enabled', 'password changed',
-        'logged in', 'session ended', 'token made', 'token ended', 'refused', 'throttled',
+        'logged in', 'session ended', 'token made', 'token ended', 'second factor on',
+        'second factor off', 'recovery code used', 'refused', 'throttled',
         'email verified', 'email changed', 'email change requested',
         'reset requested', 'password reset'
     )

@@ -386,7 +386,8 @@ def test_no_response_contains_a_password_hash(alice: ApiUser, database_url: str)
     assert row is not None
     me = alice.call("GET", "/api/auth/me")
     assert list(data(me)) == [
-        "id", "email", "email_verified_at", "time_zone", "reminder_time", "mail", "created_at",
+        "id", "email", "email_verified_at", "time_zone", "reminder_time", "mail",
+        "has_second_factor", "created_at",
         "updated_at",
     ]  # fmt: skip
     body = {"email": alice.email, "password": PASSWORD}

@@ -44,6 +44,8 @@ SELECT id, lpad(to_hex(n), 32, 'f')::uuid, 'token' FROM users CROSS JOIN generat
 INSERT INTO api_tokens (owner_id, id, name, scopes, token_hash)
 SELECT owner_id, id, 'Token', ARRAY['tasks:read'], sha256((owner_id::text || id::text)::bytea)
 FROM sessions WHERE kind = 'token';
+INSERT INTO second_factors (owner_id, confirmed_at, key_id, secret, recovery_hashes)
+SELECT id, now(), 'key', sha256(''), ARRAY[sha256('')] FROM users;
 INSERT INTO known_addresses (owner_id, address_hash) SELECT id, sha256('') FROM users;
 INSERT INTO login_attempts (account_hash, address_hash, failures, last_failure_at)
 SELECT sha256(n::text::bytea), '', 1, now() FROM generate_series(1, %(accounts)s) AS n;
@@ -266,6 +268,12 @@ SAMPLES: Mapping[str, Any] = {
     "expires_at": None,
     "token_hash": b"t" * 32,
     "successor_hash": b"s" * 32,
+    "created_at": datetime.now(UTC),
+    "key_id": "key",
+    "secret": b"s" * 60,
+    "step": 1,
+    "recovery_hash": b"r" * 32,
+    "recovery_hashes": [b"r" * 32],
     "user_agent": None,
     "address_hash": b"a" * 32,
     "address_hashes": [b"", b"a" * 32],

@@ -1,20 +1,35 @@
-"""Checking passwords: counted, throttled, and hashed in the queue of app.auth.passwords."""
+"""Checking passwords and codes: counted and throttled; passwords wait in app.auth.passwords."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 from app.auth import repository
+from app.auth.encryption import Encryption
 from app.auth.login_throttle import KeyedHashes
 from app.auth.passwords import Passwords
-from app.auth.repository import AttemptCounter, Credential, FoundCredential, Proof
+from app.auth.repository import (
+    AttemptCounter,
+    Credential,
+    FoundCredential,
+    Proof,
+    SecondFactor,
+)
+from app.auth.second_factor import confirming_step, use_code
 from app.errors import (
     InvalidCredentials,
     RateLimited,
+    SecondFactorRequired,
     Unauthenticated,
     Unavailable,
     ValidationFailed,
+    WrongCode,
 )
 from app.http.request import current_request, identity
+from app.values import Uuid
+
+IS_OFF = {"field": "", "message": "There is no second factor."}
+WRONG_CODE = {"field": "code", "message": "Is wrong, or was used already."}
 
 
 def passwords() -> Passwords:
@@ -33,19 +48,36 @@ def new_hash(password: str) -> str:
         return passwords().hash(password)
 
 
-def check_login(email_key: str, password: str) -> FoundCredential:
-    """The account that e-mail and password belong to; raises InvalidCredentials.
+def encryption() -> Encryption:
+    """The application's encryption of secrets in the database."""
+    return cast("Encryption", current_request().app.extensions["encryption"])
 
-    An unknown e-mail, a disabled account and a wrong password take the same time.
+
+def check_login(email_key: str, password: str, code: str | None) -> FoundCredential:
+    """The account that e-mail, password and code belong to.
+
+    Raises InvalidCredentials: an unknown e-mail, a disabled account and a wrong password take the
+    same time. Raises SecondFactorRequired for a right password without a right code.
     """
     passwords().require_room()
     user = repository.find_credential(email_key, address_hashes())
     password_hash = None if user is None or user.is_disabled else user.password_hash
     is_known = user is not None and user.is_known_address
-    is_right = _is_right(password, password_hash, _counters(email_key, is_known=is_known))
-    if user is None or password_hash is None or not is_right:
-        raise InvalidCredentials
+    with _attempt(_counters(email_key, is_known=is_known)):
+        is_right = _is_right(password, password_hash)
+        if user is None or password_hash is None or not is_right:
+            raise InvalidCredentials
+        factor = repository.get_second_factor(user.id)
+        if factor is not None and factor.is_on:
+            _check_code(user.id, factor, code)
     return user
+
+
+def _check_code(owner_id: Uuid, factor: SecondFactor, code: str | None) -> None:
+    if not code:
+        raise SecondFactorRequired
+    if not use_code(encryption(), owner_id, factor, code):
+        raise WrongCode
 
 
 def get_credential() -> Credential:
@@ -58,10 +90,34 @@ def get_credential() -> Credential:
 
 def prove(user: Credential, password: str, field: str) -> Proof:
     """Proof that the authenticated user knows the password; 422 on `field` for a wrong one."""
-    counters = _counters(user.email_key, is_known=user.is_known_address)
-    if not _is_right(password, user.password_hash, counters):
-        raise ValidationFailed(details=[{"field": field, "message": "Is not your password."}])
+    with _attempt(_own_counters(user)):
+        _check_password(user, password, field)
     return Proof(identity().session_id, user.password_changed_at)
+
+
+def check_removal(user: Credential, password: str, code: str) -> None:
+    """Checks both factors of the authenticated user; 422 on the first that is wrong."""
+    factor = repository.get_second_factor(identity().owner_id)
+    if factor is None or not factor.is_on:
+        raise ValidationFailed(details=[IS_OFF])
+    with _attempt(_own_counters(user)):
+        _check_password(user, password, "password")
+        if not use_code(encryption(), identity().owner_id, factor, code):
+            raise ValidationFailed(details=[WRONG_CODE])
+
+
+def check_first_code(user: Credential, factor: SecondFactor, code: str) -> int:
+    """The step of the code that confirms a second factor; 422 for a wrong one."""
+    with _attempt(_own_counters(user)):
+        step = confirming_step(encryption(), identity().owner_id, factor, code)
+        if step is None:
+            raise ValidationFailed(details=[WRONG_CODE])
+    return step
+
+
+def _check_password(user: Credential, password: str, field: str) -> None:
+    if not _is_right(password, user.password_hash):
+        raise ValidationFailed(details=[{"field": field, "message": "Is not your password."}])
 
 
 def address_hashes() -> list[bytes]:
@@ -69,24 +125,36 @@ def address_hashes() -> list[bytes]:
     return keyed_hashes().address(current_request().remote_addr)
 
 
-def _is_right(password: str, password_hash: str | None, counters: Sequence[AttemptCounter]) -> bool:
-    """Checks a password after counting it as wrong; raises RateLimited where it is throttled."""
+def _is_right(password: str, password_hash: str | None) -> bool:
+    with passwords().turn():
+        return passwords().verify(password, password_hash)
+
+
+@contextmanager
+def _attempt(counters: Sequence[AttemptCounter]) -> Iterator[None]:
+    """Counts an attempt as wrong before the block checks it; raises RateLimited where throttled.
+
+    Each statement commits by itself: what was counted stays so, whatever becomes of the request. A
+    right attempt resets the counter; one that guessed nothing is as if it had not been made.
+    """
     throttled = repository.count_attempt(counters)
     if throttled is not None:
         if throttled.is_first:
             repository.record_refusal(counters[-1], "throttled")
         raise RateLimited(throttled.wait)
     try:
-        with passwords().turn():
-            is_right = passwords().verify(password, password_hash)
-    except Unavailable:
+        yield
+    except (InvalidCredentials, WrongCode, ValidationFailed):
+        repository.record_refusal(counters[-1], "refused")
+        raise
+    except (SecondFactorRequired, Unavailable):
         repository.undo_attempt(counters, is_right=False)
         raise
-    if is_right:
-        repository.undo_attempt(counters, is_right=True)
-    else:
-        repository.record_refusal(counters[-1], "refused")
-    return is_right
+    repository.undo_attempt(counters, is_right=True)
+
+
+def _own_counters(user: Credential) -> list[AttemptCounter]:
+    return _counters(user.email_key, is_known=user.is_known_address)
 
 
 def _counters(email_key: str, *, is_known: bool) -> list[AttemptCounter]:

@@ -34,15 +34,15 @@ class Encryption:
     """
 
     def __init__(self, keys: Mapping[str, str]) -> None:
-        """`keys` are the secrets by their ids, the one that encrypts first."""
+        """`keys` are the secrets by their ids, that of `key_id`, which encrypts, first."""
         self._ciphers = {key_id: AESGCM(_derived(secret)) for key_id, secret in keys.items()}
-        self._newest = next(iter(keys))
+        self.key_id = next(iter(keys))
 
     def encrypt(self, plain: bytes, context: bytes) -> Sealed:
         """The secret, encrypted with the first key."""
         nonce = secrets.token_bytes(NONCE_BYTES)
-        ciphertext = self._ciphers[self._newest].encrypt(nonce, plain, context)
-        return Sealed(self._newest, nonce + ciphertext)
+        ciphertext = self._ciphers[self.key_id].encrypt(nonce, plain, context)
+        return Sealed(self.key_id, nonce + ciphertext)
 
     def decrypt(self, sealed: Sealed, context: bytes) -> bytes:
         """The secret; raises UnknownKeyError, or InvalidTag for another context or changed data."""

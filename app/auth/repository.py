@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from app import db
+from app.auth.encryption import Sealed
 from app.auth.refresh_tokens import RefreshToken
 from app.errors import EmailTaken, NotFound, Unauthenticated, UnusableLink, ValidationFailed
 from app.mail.messages import Message
@@ -22,6 +23,7 @@ class User(NamedTuple):
     time_zone: str
     reminder_time: str
     mail: bool
+    has_second_factor: bool
     created_at: str
     updated_at: str
 
@@ -109,6 +111,15 @@ class ApiToken(NamedTuple):
     last_used_at: str | None
 
 
+class SecondFactor(NamedTuple):
+    """A second factor that was set up then; its secret is encrypted with the key of that id."""
+
+    created_at: datetime
+    is_on: bool
+    key_id: str
+    secret: bytes
+
+
 class EndedSession(NamedTuple):
     """A session that ended lately."""
 
@@ -176,6 +187,12 @@ CREATE_TOKEN = db.load("auth/create_token", ApiToken)
 LIST_TOKENS = db.load("auth/list_tokens", ApiToken)
 FIND_TOKEN = db.load("auth/find_token", FoundToken)
 NOTE_TOKEN_USE = db.load("auth/note_token_use")
+SET_UP_SECOND_FACTOR = db.load("auth/set_up_second_factor")
+GET_SECOND_FACTOR = db.load("auth/get_second_factor", SecondFactor)
+CONFIRM_SECOND_FACTOR = db.load("auth/confirm_second_factor")
+USE_STEP = db.load("auth/use_step")
+USE_RECOVERY_CODE = db.load("auth/use_recovery_code")
+REMOVE_SECOND_FACTOR = db.load("auth/remove_second_factor")
 CHANGE_PASSWORD = db.load("auth/change_password")
 SET_PASSWORD = db.load("auth/set_password")
 DISABLE_USER = db.load("auth/disable_user")
@@ -203,11 +220,13 @@ DROP_RESET_REQUEST = db.load("auth/drop_reset_request")
 
 COUNTED = (  # in count_account.sql, besides the kinds of items
     "completions", "ledger_entries", "idempotency_keys", "known_addresses", "api_tokens",
-    "outgoing_mail", "account_tokens",
+    "second_factors", "outgoing_mail", "account_tokens",
 )  # fmt: skip
 ERASURE_TIMEOUT = 120.0  # seconds, as in raise_statement_timeout.sql
 AFTER_HASHING = 2.0  # seconds
 TOO_MANY_TOKENS = {"field": "", "message": "There are 100 tokens already; delete one first."}
+IS_ON = {"field": "", "message": "There is a second factor already; remove it first."}
+NOT_SET_UP = {"field": "", "message": "No second factor waits for its code; set one up first."}
 PAGE_SIZE = 500  # accounts read at a time by the command line
 
 
@@ -474,14 +493,19 @@ def create_token(
         "token_hash": token_hash,
         "expires_at": expires_at,
     }
-    session = {"owner_id": caller.owner_id, "session_id": caller.session_id}
     with db.transaction():
-        if db.fetch_one(LOCK_SESSION, session) is None:
-            raise Unauthenticated(invalid=True)
+        _lock_session(caller)
         token = db.fetch_one(CREATE_TOKEN, params)
     if token is None:
         raise ValidationFailed(details=[TOO_MANY_TOKENS])
     return token
+
+
+def _lock_session(caller: Identity) -> None:
+    """Keeps the caller's session open; raises Unauthenticated where it has ended."""
+    session = {"owner_id": caller.owner_id, "session_id": caller.session_id}
+    if db.fetch_one(LOCK_SESSION, session) is None:
+        raise Unauthenticated(invalid=True)
 
 
 def list_tokens(owner_id: Uuid) -> list[ApiToken]:
@@ -502,6 +526,71 @@ def note_token_use(owner_id: Uuid, token_id: Uuid) -> bool:
 def end_token(owner_id: Uuid, token_id: Uuid) -> bool:
     """Ends the token; False where it had ended already."""
     return _end(owner_id, token_id, "token")
+
+
+# --- second factor ------------------------------------------------------------------------------
+
+
+def set_up_second_factor(
+    caller: Identity, sealed: Sealed, recovery_hashes: Sequence[bytes]
+) -> None:
+    """Sets up a second factor that waits for its first code, in the caller's session.
+
+    Raises Unauthenticated where the session has ended, ValidationFailed where a factor is on.
+    """
+    params = {
+        "owner_id": caller.owner_id,
+        "key_id": sealed.key_id,
+        "secret": sealed.data,
+        "recovery_hashes": list(recovery_hashes),
+    }
+    with db.transaction():
+        _lock_session(caller)
+        if db.fetch_one(SET_UP_SECOND_FACTOR, params) is None:
+            raise ValidationFailed(details=[IS_ON])
+
+
+def get_second_factor(owner_id: Uuid) -> SecondFactor | None:
+    """The owner's second factor, be it on or not; None where none was set up.
+
+    As for undo_attempt the deadline is extended: a password may have been checked before.
+    """
+    db.extend_deadline(AFTER_HASHING)
+    return db.fetch_one(GET_SECOND_FACTOR, {"owner_id": owner_id})
+
+
+def confirm_second_factor(caller: Identity, created_at: datetime, step: int) -> User:
+    """Switches on the factor that was set up then; returns the account.
+
+    Raises Unauthenticated where the session has ended, ValidationFailed where that factor does not
+    wait any more.
+    """
+    owner = {"owner_id": caller.owner_id}
+    with db.transaction():
+        _lock_session(caller)
+        confirmed = {**owner, "created_at": created_at, "step": step}
+        if db.fetch_one(CONFIRM_SECOND_FACTOR, confirmed) is None:
+            raise ValidationFailed(details=[NOT_SET_UP])
+        (user,) = db.fetch_all(GET_USER, owner)
+    return user
+
+
+def use_step(owner_id: Uuid, created_at: datetime, step: int, sealed: Sealed) -> bool:
+    """Whether the code of that step, or of a later one, had not been used; now it is."""
+    params = {"owner_id": owner_id, "created_at": created_at, "step": step}
+    secret = {"key_id": sealed.key_id, "secret": sealed.data}
+    return db.fetch_one(USE_STEP, {**params, **secret}) is not None
+
+
+def use_recovery_code(owner_id: Uuid, recovery_hash: bytes) -> bool:
+    """Whether the owner's second factor had a recovery code of that hash; now it has not."""
+    params = {"owner_id": owner_id, "recovery_hash": recovery_hash}
+    return db.fetch_one(USE_RECOVERY_CODE, params) is not None
+
+
+def remove_second_factor(owner_id: Uuid) -> bool:
+    """Removes the owner's second factor; False where there is none."""
+    return db.fetch_one(REMOVE_SECOND_FACTOR, {"owner_id": owner_id}) is not None
 
 
 # --- login attempts -----------------------------------------------------------------------------

@@ -11,7 +11,10 @@ from app.auth.access_tokens import LIFETIME
 from app.auth.api_tokens import new_token, token_hash
 from app.auth.credentials import (
     address_hashes,
+    check_first_code,
     check_login,
+    check_removal,
+    encryption,
     get_credential,
     keyed_hashes,
     new_hash,
@@ -28,10 +31,14 @@ from app.auth.schemas import (
     PASSWORD_CHANGE,
     REFRESH_TOKEN,
     REGISTRATION,
+    SECOND_FACTOR_CODE,
+    SECOND_FACTOR_REMOVAL,
+    SECOND_FACTOR_SETUP,
     USER_CHANGES,
     email_key,
 )
-from app.errors import InvalidCredentials, NotFound, Unauthenticated
+from app.auth.second_factor import new_factor, recovery_hashes, seal
+from app.errors import InvalidCredentials, NotFound, Unauthenticated, ValidationFailed
 from app.http.body import read_body, read_nothing
 from app.http.dispatch import DirectBlueprint
 from app.http.query import read_query
@@ -61,7 +68,7 @@ def register() -> JsonResponse:
 def login() -> JsonResponse:
     """Starts a session."""
     body = read_body(LOGIN)
-    found = check_login(email_key(body["email"]), body["password"])
+    found = check_login(email_key(body["email"]), body["password"], body["code"])
     token = _refresh_tokens().first(found.id, new_uuid())
     is_started = repository.start_session(
         token,
@@ -104,10 +111,7 @@ def logout() -> JsonResponse:
 def get_me() -> JsonResponse:
     """The authenticated user's account."""
     read_query()
-    user = repository.get_user(owner_id())
-    if user is None:
-        raise Unauthenticated(invalid=True)
-    return success(orjson.dumps(user._asdict()))
+    return success(orjson.dumps(_existing_user()._asdict()))
 
 
 @account.patch("/me")
@@ -147,6 +151,37 @@ def erase_me() -> JsonResponse:
     if removed is None:
         raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
     return success(orjson.dumps(removed))
+
+
+@account.post("/second-factor")
+def set_up_second_factor() -> JsonResponse:
+    """Makes a second factor, shown this once; it is off until a code confirms it."""
+    body = read_body(SECOND_FACTOR_SETUP)
+    prove(get_credential(), body["password"], "password")
+    factor = new_factor(_existing_user().email)
+    sealed = seal(encryption(), owner_id(), factor.secret)
+    repository.set_up_second_factor(identity(), sealed, recovery_hashes(factor.recovery_codes))
+    return success(orjson.dumps(factor._asdict()))
+
+
+@account.post("/second-factor/confirm")
+def confirm_second_factor() -> JsonResponse:
+    """Switches the second factor on."""
+    body, factor = read_body(SECOND_FACTOR_CODE), repository.get_second_factor(owner_id())
+    if factor is None or factor.is_on:
+        raise ValidationFailed(details=[repository.NOT_SET_UP])
+    step = check_first_code(get_credential(), factor, body["code"])
+    user = repository.confirm_second_factor(identity(), factor.created_at, step)
+    return success(orjson.dumps(user._asdict()))
+
+
+@account.delete("/second-factor")
+def remove_second_factor() -> JsonResponse:
+    """Switches the second factor off, and forgets it."""
+    body = read_body(SECOND_FACTOR_REMOVAL)
+    check_removal(get_credential(), body["password"], body["code"])
+    repository.remove_second_factor(owner_id())
+    return success(orjson.dumps(_existing_user()._asdict()))
 
 
 @account.get("/sessions")
@@ -195,6 +230,14 @@ def end_token(token_id: str) -> JsonResponse:
     if known_id is None or not repository.end_token(owner_id(), known_id):
         raise NotFound
     return success(b"null")
+
+
+def _existing_user() -> User:
+    """The authenticated user's account; 401 where it is gone."""
+    user = repository.get_user(owner_id())
+    if user is None:
+        raise Unauthenticated(invalid=True)
+    return user
 
 
 def _newest_in_grace(token: RefreshToken) -> RefreshToken:

@@ -65,6 +65,13 @@ class TriedPassword(Text):
         super().__init__(0, 65536, **options)
 
 
+class TriedCode(Text):
+    """Any text, as for a password."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(0, 65536, **options)
+
+
 def normal_email(text: str) -> str | None:
     """The address as it is stored and shown; None where the text is no address."""
     visible = IGNORABLE.sub("", text).strip()
@@ -134,6 +141,7 @@ class Login(StrictSchema):
 
     email = Text(0, 65536, required=True)
     password = TriedPassword(required=True)
+    code = TriedCode(load_default=None)
 
 
 class RefreshToken(StrictSchema):
@@ -175,6 +183,25 @@ class NewToken(StrictSchema):
     expires_at = Instant(allow_none=True, load_default=None, validate=in_future)
 
 
+class SecondFactorSetup(StrictSchema):
+    """POST /auth/second-factor."""
+
+    password = TriedPassword(required=True)
+
+
+class SecondFactorCode(StrictSchema):
+    """POST /auth/second-factor/confirm."""
+
+    code = TriedCode(required=True)
+
+
+class SecondFactorRemoval(StrictSchema):
+    """DELETE /auth/second-factor."""
+
+    password = TriedPassword(required=True)
+    code = TriedCode(required=True)
+
+
 class Erasure(StrictSchema):
     """DELETE /auth/me."""
 
@@ -213,6 +240,9 @@ LOGIN = Login()
 REFRESH_TOKEN = RefreshToken()
 PASSWORD_CHANGE = PasswordChange()
 ERASURE = Erasure()
+SECOND_FACTOR_SETUP = SecondFactorSetup()
+SECOND_FACTOR_CODE = SecondFactorCode()
+SECOND_FACTOR_REMOVAL = SecondFactorRemoval()
 NEW_TOKEN = NewToken()
 NOTHING = StrictSchema()
 EMAIL_CHANGE = EmailChange()

@@ -124,6 +124,15 @@ def set_password(email: str, password_stdin: bool) -> None:
 
 @users.command()
 @click.argument("email")
+def reset_second_factor(email: str) -> None:
+    """Remove an account's second factor: the password alone logs in; make sure who asks for it."""
+    with connected():
+        is_removed = repository.remove_second_factor(_find(email).id)
+    click.echo("second factor removed" if is_removed else "there was no second factor")
+
+
+@users.command()
+@click.argument("email")
 def send_test_mail(email: str) -> None:
     """Put a mail to an account into the outbox, for the worker to send."""
     with connected():

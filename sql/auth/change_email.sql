@@ -6,7 +6,7 @@
 -- @param owner_id uuid
 -- @param hash bytea
 -- @returns id uuid, email text, email_verified_at text null, time_zone text, reminder_time text
--- @returns mail boolean, created_at text, updated_at text
+-- @returns mail boolean, has_second_factor boolean, created_at text, updated_at text
 WITH account AS (
     SELECT id, email_key
     FROM users
@@ -43,4 +43,8 @@ WHERE
 RETURNING
     users.id, users.email, utc(users.email_verified_at) AS email_verified_at,
     users.time_zone, users.reminder_time, users.wants_mail AS mail,
+    EXISTS (
+        SELECT FROM second_factors
+        WHERE second_factors.owner_id = %(owner_id)s AND second_factors.confirmed_at IS NOT NULL
+    ) AS has_second_factor,
     utc(users.created_at) AS created_at, utc(users.updated_at) AS updated_at

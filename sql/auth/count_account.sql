@@ -21,6 +21,9 @@ FROM (
     SELECT 'api_tokens' AS what FROM api_tokens
     WHERE api_tokens.owner_id = %(owner_id)s
     UNION ALL
+    SELECT 'second_factors' AS what FROM second_factors
+    WHERE second_factors.owner_id = %(owner_id)s
+    UNION ALL
     SELECT 'known_addresses' AS what FROM known_addresses
     WHERE known_addresses.owner_id = %(owner_id)s
     UNION ALL

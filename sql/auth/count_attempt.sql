@@ -35,7 +35,10 @@ delay AS (
 
 counted AS (
     UPDATE login_attempts
-    SET failures = login_attempts.failures + 1, last_failure_at = clock_timestamp()
+    SET
+        failures = login_attempts.failures + 1,
+        last_failure_at = clock_timestamp(),
+        previous_failure_at = login_attempts.last_failure_at
     FROM counters, delay
     WHERE
         login_attempts.account_hash = counters.account_hash

@@ -7,7 +7,7 @@
 -- @param time_zone text
 -- @param password_hash text
 -- @returns id uuid, email text, email_verified_at text null, time_zone text, reminder_time text
--- @returns mail boolean, created_at text, updated_at text
+-- @returns mail boolean, has_second_factor boolean, created_at text, updated_at text
 WITH registered AS (
     INSERT INTO users (id, email, email_key, time_zone)
     VALUES (%(owner_id)s, %(email)s, %(email_key)s, %(time_zone)s)
@@ -28,6 +28,6 @@ ledger AS (
 
 SELECT
     id, email, utc(email_verified_at) AS email_verified_at, time_zone, reminder_time,
-    wants_mail AS mail,
+    wants_mail AS mail, FALSE AS has_second_factor,
     utc(created_at) AS created_at, utc(updated_at) AS updated_at
 FROM registered

@@ -1,5 +1,6 @@
--- Undoes the counting of an attempt whose password was not wrong. A right password resets the
--- counter of the account and address; the counters shared with other clients are decremented.
+-- Undoes the counting of an attempt that was not wrong, and its time, so that the next one need not
+-- wait for it. A right one resets the counter of the account and address; the counters shared with
+-- other clients are decremented.
 -- @writes
 -- @param account_hashes bytea[]
 -- @param address_hashes bytea[]
@@ -27,7 +28,8 @@ SET
             AND login_attempts.address_hash <> ''
             THEN 0
         ELSE greatest(login_attempts.failures - 1, 0)
-    END
+    END,
+    last_failure_at = coalesce(login_attempts.previous_failure_at, login_attempts.last_failure_at)
 FROM counters
 WHERE
     login_attempts.account_hash = counters.account_hash

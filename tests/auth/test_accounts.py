@@ -18,6 +18,7 @@ from tests.support.mail import enqueue, reminder
 from tests.support.planning import change, delete, make, make_chain, make_task
 from tests.support.reminders import await_, before, local
 from tests.support.remote_user import sign_up as sign_up_remotely
+from tests.support.second_factor import switch_on
 from tests.support.server import Server
 from tests.support.task_rows import unrecorded
 from tests.support.tokens import make_token
@@ -46,6 +47,7 @@ def test_account_responses_contain_no_password(client: FlaskClient) -> None:
         "time_zone",
         "reminder_time",
         "mail",
+        "has_second_factor",
         "created_at",
         "updated_at",
     }
@@ -322,6 +324,7 @@ def test_erasure_removes_and_counts_the_rows_of_every_table_that_has_an_owner(
             tree = make_chain(user, "parent", "child", list_id=folder["id"])
             change(user, tree[1], labels=["label"], due="2026-10-07")
         make_token(user)
+        switch_on(user)
         make(user, "filters", title="due", query="overdue")
         daily = make_task(user, due="2037-10-07", recurrence="FREQ=DAILY")
         body = {"is_completed": True, "occurrence": daily["due"]}
@@ -342,6 +345,7 @@ def test_erasure_removes_and_counts_the_rows_of_every_table_that_has_an_owner(
     had, others = rows(alice), rows(bob)
     assert [table for table in tables if had[table] == 0] == []  # else give it a row above
     removed = data(erase(alice))
+    assert removed["second_factors"] == 1
     assert [table for table in tables if rows(alice)[table] > 0] == []
     assert rows(bob) == others
     exact = set(tables) - UNCOUNTED - {"auth_events"}  # the end of sessions adds some
@@ -380,6 +384,7 @@ def test_erasure_reports_the_removed_rows_and_leaves_no_trace(
         "outgoing_mail": 1,
         "api_tokens": 1,
         "account_tokens": 1,
+        "second_factors": 0,
         "sessions": 3,
         "attempt_counters": 3,
         # one registration, two log-ins, one refusal, two ended sessions, a token and its end

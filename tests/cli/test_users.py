@@ -20,6 +20,8 @@ from app.values import new_uuid
 from tests.support.api_user import PASSWORD, ApiUser, data, error
 from tests.support.auth_rows import count, run
 from tests.support.mail import delivery, mail_server
+from tests.support.second_factor import log_in as log_in_with_code
+from tests.support.second_factor import switch_on
 from tests.support.server import ROOT
 
 NEW_PASSWORD = "other quiet rivers"
@@ -146,6 +148,27 @@ def test_a_set_password_replaces_the_old_one_and_ends_the_sessions(
     assert "common" in output
 
 
+@pytest.mark.proves("AUTH-22", "AUTH-141")
+def test_a_reset_second_factor_is_asked_for_no_more(users: Command, alice: ApiUser) -> None:
+    switch_on(alice)
+    assert error(log_in(alice.client, alice.email)) == (401, "SECOND_FACTOR_REQUIRED")
+    result = users("reset-second-factor", alice.email.upper())
+    assert (result.exit_code, result.output) == (0, "second factor removed\n")
+    assert log_in(alice.client, alice.email).status_code == 200
+    again = users("reset-second-factor", alice.email)
+    assert (again.exit_code, again.output) == (0, "there was no second factor\n")
+
+
+@pytest.mark.proves("AUTH-141")
+def test_a_new_password_does_not_replace_the_second_factor(users: Command, alice: ApiUser) -> None:
+    factor = switch_on(alice)
+    users("set-password", alice.email, "--password-stdin", given=NEW_PASSWORD)
+    answer = log_in(alice.client, alice.email, NEW_PASSWORD)
+    assert error(answer) == (401, "SECOND_FACTOR_REQUIRED")
+    code = factor.recovery_codes[0]
+    assert log_in_with_code(alice, code, NEW_PASSWORD).status_code == 200
+
+
 @pytest.mark.proves("AUTH-22")
 def test_the_list_has_every_account(
     users: Command, alice: ApiUser, bob: ApiUser, monkeypatch: pytest.MonkeyPatch
@@ -160,7 +183,7 @@ def test_the_list_has_every_account(
 
 
 @pytest.mark.proves("AUTH-22")
-@pytest.mark.parametrize("name", ["disable", "enable", "end-sessions"])
+@pytest.mark.parametrize("name", ["disable", "enable", "end-sessions", "reset-second-factor"])
 def test_an_unknown_account_is_an_error(users: Command, name: str) -> None:
     assert "There is no account with this e-mail." in refused(users(name, "nobody@example.com"))
 

@@ -89,6 +89,16 @@ api_token AS (
     FROM api_session
 ),
 
+second_factor AS (
+    INSERT INTO second_factors (
+        owner_id, created_at, confirmed_at, key_id, secret, last_step, recovery_hashes
+    )
+    SELECT id, %(factor_at)s, CASE WHEN %(has_second_factor)s THEN now() END, %(email)s,
+        sha256(%(email)s::bytea), CASE WHEN %(has_second_factor)s THEN 0 ELSE 9 END,
+        ARRAY[%(token)s, %(used_token)s]
+    FROM account
+),
+
 address AS (
     INSERT INTO known_addresses (owner_id, address_hash, last_login_at)
     SELECT account.id, given.hash, now() - given.age
@@ -305,6 +315,7 @@ class OwnerState:
     crowd: int = 0  # further sessions, API tokens and known addresses
     expired_api_token: UUID = OTHER_API_TOKEN
     token_used_at: datetime | None = None  # when the API tokens were used last
+    has_second_factor: bool = True  # else it was set up, but not confirmed
     changed_at: datetime = CHANGED_AT
     link_email: str = "alice"  # who had it when links were asked for
     disabled_at: datetime | None = None
@@ -326,6 +337,7 @@ OTHER = OwnerState(
     session_age=STALE,
     expired_api_token=API_TOKEN,
     token_used_at=FUTURE,
+    has_second_factor=False,
     changed_at=CHANGED_AT + timedelta(days=1),
     disabled_at=CHANGED_AT,
     key_age=STALE,
@@ -342,7 +354,7 @@ PAIRS = (
     (OwnerState(done_due="2026-10-07", done_priority=0), OTHER),
     (OTHER, FULL),
     (FULL, OwnerState(pruned=1)),
-    (OwnerState(has_entries=False, pruned=2), FULL),
+    (OwnerState(has_entries=False, pruned=2, has_second_factor=False), FULL),
     (OwnerState(has_tasks=False), OTHER),
     (DISABLED, CROWDED),
     (OwnerState(changed_at=CHANGED_AT + timedelta(days=1)), FULL),  # alice's links are dead
@@ -362,6 +374,8 @@ PARAMETERS: Mapping[str, Any] = {
     "session_id": SESSION,
     "kept_session_id": SESSION,
     "token_hash": TOKEN,
+    "created_at": CHANGED_AT,
+    "recovery_hash": TOKEN,
     "account_hash": ADDRESS,
     "account_hashes": [ADDRESS],
     "address_hash": ADDRESS,
@@ -472,8 +486,9 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
 }
 
 TABLES = (
-    "users", "credentials", "sessions", "api_tokens", "known_addresses", "ledgers", *KINDS,
-    "completions", "ledger_entries", "idempotency_keys", "outgoing_mail", "account_tokens",
+    "users", "credentials", "sessions", "api_tokens", "second_factors", "known_addresses",
+    "ledgers", *KINDS, "completions", "ledger_entries", "idempotency_keys", "outgoing_mail",
+    "account_tokens",
 )  # fmt: skip
 # xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
 ROWS = {
@@ -589,6 +604,7 @@ def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState
         "used_token": USED_TOKEN,
         "address": ADDRESS,
         "old_address": OLD_ADDRESS,
+        "factor_at": CHANGED_AT,
         "request": REQUEST,
         "versions": VERSIONS,
         "link_changed_at": CHANGED_AT,
