@@ -68,7 +68,7 @@ def register() -> JsonResponse:
 def login() -> JsonResponse:
     """Starts a session."""
     body = read_body(LOGIN)
-    found = check_login(email_key(body["email"]), body["password"], body["code"])
+    found = check_login(email_key(body["email"]), body["password"], body.get("code"))
     token = _refresh_tokens().first(found.id, new_uuid())
     is_started = repository.start_session(
         token,

@@ -141,7 +141,7 @@ class Login(StrictSchema):
 
     email = Text(0, 65536, required=True)
     password = TriedPassword(required=True)
-    code = TriedCode(load_default=None)
+    code = TriedCode()
 
 
 class RefreshToken(StrictSchema):
