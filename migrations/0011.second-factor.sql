@@ -97,12 +97,12 @@ $$;
 
 CREATE TRIGGER second_factors_on_noted AFTER UPDATE OF confirmed_at ON second_factors
 FOR EACH ROW
-WHEN ((old.confirmed_at IS NULL AND new.confirmed_at IS NOT NULL))
+WHEN (((old.confirmed_at IS NULL) AND (new.confirmed_at IS NOT NULL)))
 EXECUTE FUNCTION note_auth_event();
 
 CREATE TRIGGER second_factors_recovery_noted AFTER UPDATE OF recovery_hashes ON second_factors
 FOR EACH ROW
-WHEN ((old.confirmed_at IS NOT NULL AND new.recovery_hashes <> old.recovery_hashes))
+WHEN (((old.confirmed_at IS NOT NULL) AND (new.recovery_hashes <> old.recovery_hashes)))
 EXECUTE FUNCTION note_auth_event();
 
 CREATE TRIGGER second_factors_off_noted AFTER DELETE ON second_factors
