@@ -88,13 +88,19 @@ def read_body(schema: Schema, limit: int = BODY_LIMIT, *, optional: bool = False
     if optional and not body:
         read_query()
         return {}
-    if not _is_json(current_request()):
-        raise UnsupportedMediaType
-    fields, broken = load(schema, parse_json(body))
+    fields, broken = load(schema, read_json(limit))
     broken = [*unknown_parameters(), *broken]
     if broken:
         raise ValidationFailed(details=broken)
     return fields
+
+
+def read_json(limit: int = BODY_LIMIT) -> Any:
+    """The body as JSON of any type."""
+    body = raw_body(limit)
+    if not _is_json(current_request()):
+        raise UnsupportedMediaType
+    return parse_json(body)
 
 
 def read_nothing() -> None:

@@ -182,14 +182,15 @@ def _instant(text: str) -> datetime | None:
 
 
 class DayOrInstant(fields.Field[date | datetime]):
-    """A date, or an instant with its offset, in a query string."""
+    """A date, or an instant with its offset."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> date | datetime:
-        if DAY.fullmatch(value) and _exists(value):
-            return date.fromisoformat(value)
-        if (at := _instant(value)) is not None:
+        text = value if isinstance(value, str) else ""
+        if DAY.fullmatch(text) and _exists(text):
+            return date.fromisoformat(text)
+        if (at := _instant(text)) is not None:
             return at
         raise ValidationError(
             "Must be a date such as 2026-10-07, or an instant such as 2026-10-07T09:00:00Z."

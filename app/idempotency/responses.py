@@ -1,7 +1,6 @@
 """Answering a write, once per Idempotency-Key."""
 
 import hashlib
-import re
 from collections.abc import Callable
 
 from app.errors import ValidationFailed
@@ -9,8 +8,7 @@ from app.http.body import raw_body
 from app.http.request import current_request, owner_id
 from app.http.responses import JsonResponse, success
 from app.idempotency.repository import Key, WriteResponse, once
-
-KEY = re.compile(r"[\x20-\x7e]{1,255}")
+from app.idempotency.schemas import BROKEN, KEY
 
 
 def answer_once(write: Callable[[], WriteResponse]) -> JsonResponse:
@@ -30,7 +28,11 @@ def _key() -> Key | None:
     if text is None:
         return None
     if not KEY.fullmatch(text):
-        message = "Must be 1 to 255 printable ASCII characters."
-        raise ValidationFailed(details=[{"field": "Idempotency-Key", "message": message}])
+        raise ValidationFailed(details=[{"field": "Idempotency-Key", "message": BROKEN}])
     parts = (request.method.encode(), request.path.encode(), request.query_string, raw_body())
-    return Key(text, hashlib.sha256(b"\x00".join(parts)).digest())
+    return key_of(text, *parts)
+
+
+def key_of(text: str, *request: bytes) -> Key:
+    """The key of a request, which these parts tell from every other request."""
+    return Key(text, hashlib.sha256(b"\x00".join(request)).digest())

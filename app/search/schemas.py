@@ -30,7 +30,7 @@ class Id(fields.Field[Uuid]):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> Uuid:
-        known = canonical_uuid(value)
+        known = canonical_uuid(value) if isinstance(value, str) else None
         if known is None:
             raise ValidationError("Must be an id.")
         return known
@@ -42,7 +42,8 @@ class IdOrNone(fields.Field[Uuid | Literal["none"]]):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> Uuid | Literal["none"]:
-        known = NONE if value == NONE else canonical_uuid(value)
+        text = value if isinstance(value, str) else ""
+        known = NONE if text == NONE else canonical_uuid(text)
         if known is None:
             raise ValidationError("Must be an id, or none.")
         return known
