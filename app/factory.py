@@ -29,6 +29,7 @@ from app.kinds.routes import blueprint as kinds
 from app.labels.routes import blueprint as labels
 from app.lists.routes import blueprint as lists
 from app.mail.messages import Messages
+from app.mcp.routes import blueprint as mcp
 from app.observability import sentry
 from app.observability.logs import RequestLog
 from app.observability.metrics import Metrics
@@ -69,7 +70,7 @@ def create_app(config: Config) -> Flask:
     db.configure(config)
     sentry.register(app, config, __version__)
     hooks.register(app, config)
-    for blueprint in (*ACCOUNTS, tasks, lists, labels, filters, kinds, system, docs):
+    for blueprint in (*ACCOUNTS, tasks, lists, labels, filters, kinds, mcp, system, docs):
         app.register_blueprint(blueprint)
     limits.register(app, config)
     app.cli = Commands()

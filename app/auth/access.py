@@ -6,11 +6,11 @@ from app.auth.access_tokens import AccessTokens
 from app.auth.api_tokens import PREFIX, ApiTokens
 from app.auth.ended_sessions import EndedSessions
 from app.auth.known_sessions import KnownSessions
-from app.auth.scopes import OPERATIONS, SCOPES
+from app.auth.scopes import OPERATIONS, SCOPES, SESSION, TASKS_ANY, suffice
 from app.auth.verified_accounts import VerifiedAccounts
 from app.errors import EmailNotVerified, Forbidden, InsufficientScope, NotFound, Unauthenticated
 from app.http.authorization import bearer_token
-from app.http.request import current_request, owner_id
+from app.http.request import current_request, identity, owner_id
 from app.values import Identity, canonical_uuid
 
 
@@ -70,6 +70,13 @@ def _check_path(user_id: str, caller: Identity) -> None:
 
 
 def _check_scope(endpoint: str | None, scopes: frozenset[str]) -> None:
-    needed = OPERATIONS.get(endpoint or "")
-    if needed not in scopes:
-        raise InsufficientScope(needed if needed in SCOPES else None)
+    needed = OPERATIONS.get(endpoint or "", SESSION)
+    if not suffice(scopes, needed):
+        raise InsufficientScope(needed if needed in (*SCOPES, TASKS_ANY) else None)
+
+
+def require(operation: str) -> None:
+    """Raises InsufficientScope where the caller may not do the operation of that endpoint."""
+    caller = identity()
+    if caller.scopes is not None:
+        _check_scope(operation, caller.scopes)

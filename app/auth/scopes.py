@@ -9,6 +9,7 @@ TASKS_READ, TASKS_WRITE = "tasks:read", "tasks:write"  # lists, labels and filte
 WEBHOOKS, ACCOUNT_READ = "webhooks", "account:read"
 SCOPES = (TASKS_READ, TASKS_WRITE, WEBHOOKS, ACCOUNT_READ)
 
+TASKS_ANY = f"{TASKS_READ} {TASKS_WRITE}"  # one of them is enough to call; each tool needs its own
 SESSION = "session"  # no API token may do it, whatever its scopes
 PUBLIC = "public"  # needs no token
 
@@ -80,6 +81,7 @@ OPERATIONS: Mapping[str, str] = {
     "kinds.list_changes": TASKS_READ,
     "kinds.apply_batch": TASKS_WRITE,
     "kinds.export_items": TASKS_READ,
+    "mcp.answer": TASKS_ANY,
     "system.index": PUBLIC,
     "system.livez": PUBLIC,
     "system.readyz": PUBLIC,
@@ -88,3 +90,8 @@ OPERATIONS: Mapping[str, str] = {
     "docs.page": PUBLIC,
     "docs.page_file": PUBLIC,
 }
+
+
+def suffice(scopes: frozenset[str], needed: str) -> bool:
+    """Whether an API token with these scopes may do what needs that one, or one of several."""
+    return not scopes.isdisjoint(needed.split(" "))

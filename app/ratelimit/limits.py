@@ -18,6 +18,7 @@ from app.ratelimit import shared_counters
 from app.values import Identity
 
 STORE_TIMEOUT = 0.1  # seconds that a request waits for the store
+LIMITED = ("/api", "/mcp")  # the beginnings of paths
 RETRY_INTERVAL = 1.0  # seconds between attempts to use a store that failed
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def _offset(key: str, window: int) -> int:
 
 
 def register(app: Flask, config: Config) -> None:
-    """Limits every blueprint below /api that is registered already, behind its own hooks."""
+    """Limits the registered blueprints below LIMITED, behind their own hooks."""
     if config.rate_limit is None:
         return
     store = open_store(config.rate_limit_storage_url)
@@ -111,7 +112,7 @@ def register(app: Flask, config: Config) -> None:
         count(current_request().identity)
 
     for name, blueprint in app.blueprints.items():
-        if (blueprint.url_prefix or "").startswith("/api"):
+        if (blueprint.url_prefix or "").startswith(LIMITED):
             hooks = [_counted(hook, count) for hook in app.before_request_funcs.get(name, ())]
             app.before_request_funcs[name] = [*hooks, count_request]
 
