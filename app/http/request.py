@@ -35,6 +35,7 @@ class Request:
     query: "Query | None" = None
     body: bytes | None = None
     error_code: str | None = None
+    tool: str | None = None  # the tool of /mcp that it calls
     rate_limit_headers: Mapping[str, str] = {}  # replaced, never changed
 
     def __init__(self, app: flask.Flask, environ: "WSGIEnvironment") -> None:

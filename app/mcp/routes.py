@@ -23,8 +23,8 @@ def refuse_foreign_origin() -> None:
 
 
 blueprint = DirectBlueprint("mcp", __name__, url_prefix="/mcp")
-blueprint.before_request(refuse_foreign_origin)
 blueprint.before_request(authenticate)
+blueprint.before_request(refuse_foreign_origin)
 
 
 @blueprint.post("")

@@ -50,6 +50,12 @@ class Metrics:
         self._logins = Counter(
             "ownrow_logins", "Logins by what became of them.", ["outcome"], registry=self.registry
         )
+        self._tool_calls = Counter(
+            "ownrow_tool_calls",
+            "Calls of the tools of /mcp by what became of them.",
+            ["tool", "outcome"],
+            registry=self.registry,
+        )
         self._pool = Gauge(
             "ownrow_pool_connections",
             "Connections to the database, and requests that wait for one.",
@@ -91,6 +97,10 @@ class Metrics:
     def count_login(self, status: int) -> None:
         """Counts a log-in by the status of its answer."""
         self._logins.labels(LOGIN_OUTCOMES.get(status, "unreadable")).inc()
+
+    def count_tool_call(self, tool: str, *, is_done: bool) -> None:
+        """Counts a call of a tool of /mcp."""
+        self._tool_calls.labels(tool, "done" if is_done else "refused").inc()
 
     def take_pool(self) -> None:
         """Copies the pool's sizes, and adds its counters since the last call."""

@@ -32,6 +32,9 @@ def register(app: Flask) -> None:
             metrics.count_refusal(request.error_code)
         if request.endpoint == "auth.login" and request.method == "POST":
             metrics.count_login(status)
+        if request.tool is not None:
+            fields["tool"] = request.tool
+            metrics.count_tool_call(request.tool, is_done=request.error_code is None)
 
         def finish() -> None:
             seconds = monotonic() - request.began

@@ -102,8 +102,16 @@ def test_a_modern_request_without_its_envelope_is_refused(alice: ApiUser, missin
     assert refused(alice, body, **headers("tools/list", {})) == (400, -32602)
 
 
+@pytest.mark.proves("MCP-2")
+@pytest.mark.parametrize("version", [None, 7, [], {}, True])
+def test_a_version_that_is_no_text_is_refused(alice: ApiUser, version: Any) -> None:
+    body = message("tools/list", {})
+    body["params"]["_meta"][VERSION_KEY] = version
+    assert refused(alice, body, **{"Mcp-Method": "tools/list"}) == (400, -32602)
+
+
 @pytest.mark.proves("MCP-3")
-@pytest.mark.parametrize("version", ["2024-11-05", "2027-01-01", "x"])
+@pytest.mark.parametrize("version", ["2024-11-05", "2027-01-01", "x", "\xe4"])
 def test_an_unknown_version_is_told_the_known_ones(alice: ApiUser, version: str) -> None:
     modern = message("tools/list", {})
     modern["params"]["_meta"][VERSION_KEY] = version

@@ -320,11 +320,27 @@ def test_a_foreign_task_is_told_like_a_missing_one(
     assert (data(bob.get()), data(bob.get("/trash"))) == before
 
 
-@pytest.mark.proves("MCP-11")
-def test_a_refusal_of_a_tool_is_counted_by_its_code(app: Flask, assistant: Assistant) -> None:
+@pytest.mark.proves("MCP-11", "OPS-21", "OPS-10")
+def test_calls_are_counted_and_logged_by_tool_and_code(
+    app: Flask, assistant: Assistant, capfd: pytest.CaptureFixture[str]
+) -> None:
     assistant.refusal("get_task", id=str(uuid4()))
+    assistant.call("list_lists")
+    reader = Assistant(make_token(assistant.user, READ).user)
+    reader.send("tools/call", name="create_task", arguments={"title": "a"})
     registry = app.extensions["metrics"].registry
     assert registry.get_sample_value("ownrow_refusals_total", {"code": "NOT_FOUND"}) == 1
+    for tool, outcome in (
+        ("get_task", "refused"),
+        ("list_lists", "done"),
+        ("create_task", "refused"),
+    ):
+        labels = {"tool": tool, "outcome": outcome}
+        assert registry.get_sample_value("ownrow_tool_calls_total", labels) == 1
+    lines = [line for line in capfd.readouterr().err.splitlines() if "route=/mcp" in line]
+    assert "error=NOT_FOUND" in lines[0]
+    assert "tool=get_task" in lines[0]
+    assert "tool=list_lists" in lines[1]
 
 
 # --- once ---------------------------------------------------------------------------------------
