@@ -167,6 +167,9 @@ def test_a_cursor_is_good_for_its_tool_arguments_and_user_only(
     ):
         text = who.refusal(name, **arguments, cursor=cursor)
         assert text.startswith("BAD_REQUEST: The cursor belongs to another list"), name
+    of_lists = assistant.call("list_lists", limit=1)["next_cursor"]
+    for name in ("list_labels", "list_tasks"):
+        assert "belongs to another list" in assistant.refusal(name, cursor=of_lists)
     assert "start from the first page" in assistant.refusal("list_tasks", cursor="?")
 
 
