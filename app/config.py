@@ -86,6 +86,7 @@ class Config:
     mail_from: str
     email_verification: str
     worker_port: int | None
+    webhook_allow: tuple[str, ...]
     metrics_token: str | None = field(repr=False)
     cors_origins: tuple[str, ...]
     log_level: str
@@ -139,6 +140,7 @@ class Config:
             mail_from=env.get("MAIL_FROM", "ownrow@localhost", _mail_from),
             email_verification=_email_verification(env, production),
             worker_port=env.optional("WORKER_PORT", _integer(1, 65535)),
+            webhook_allow=env.get("WEBHOOK_ALLOW", "", _networks, "10.0.0.0/8,127.0.0.1/32"),
             metrics_token=env.optional("METRICS_TOKEN", _token),
             cors_origins=env.get("CORS_ORIGINS", "", _origins, "https://todo.example.com"),
             log_level=env.get("LOG_LEVEL", "info", _one_of(LOG_LEVELS)),

@@ -37,6 +37,9 @@ from app.ratelimit import limits
 from app.system.docs import blueprint as docs
 from app.system.routes import blueprint as system
 from app.tasks.routes import blueprint as tasks
+from app.webhooks.receivers import Receivers, networks
+from app.webhooks.routes import blueprint as webhooks
+from app.webhooks.secrets import Secrets
 
 ACCOUNTS = (auth, account, links, account_links)
 
@@ -65,12 +68,16 @@ def create_app(config: Config) -> Flask:
     )
     app.extensions["ended_sessions"] = EndedSessions()
     app.extensions["known_sessions"] = KnownSessions()
+    app.extensions["receivers"] = Receivers(networks(config.webhook_allow))
+    app.extensions["webhook_secrets"] = Secrets(app.extensions["encryption"])
     app.extensions["metrics"] = Metrics(__version__)
     app.extensions["request_log"] = RequestLog(config.log_level, config.log_format)
     db.configure(config)
     sentry.register(app, config, __version__)
     hooks.register(app, config)
-    for blueprint in (*ACCOUNTS, tasks, lists, labels, filters, kinds, mcp, system, docs):
+    for blueprint in (
+        *ACCOUNTS, tasks, lists, labels, filters, webhooks, kinds, mcp, system, docs,
+    ):  # fmt: skip
         app.register_blueprint(blueprint)
     limits.register(app, config)
     app.cli = Commands()

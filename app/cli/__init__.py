@@ -12,6 +12,7 @@ COMMANDS = {
     "ledger": "app.cli.ledger:ledger",
     "seed": "app.cli.seed:seed",
     "users": "app.cli.users:users",
+    "webhooks": "app.cli.webhooks:webhooks",
     "worker": "app.cli.worker:worker",
 }
 

@@ -9,6 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from app import db
+from app.auth.encryption import Encryption
 from app.auth.mailed_links import MailedLinks
 from app.auth.reset_requests import ResetRequests
 from app.cli.connection import settings
@@ -17,11 +18,17 @@ from app.mail.delivery import Delivery
 from app.mail.messages import Messages
 from app.mail.transports import MailLog, Transport, smtp_of
 from app.reminders.job import Reminding
+from app.webhooks.job import Delivering
+from app.webhooks.receivers import networks
+from app.webhooks.secrets import Secrets
+from app.webhooks.sending import Sender
 from app.worker.health import HealthServer
 from app.worker.heartbeat import Heartbeat
 from app.worker.jobs import Job
 from app.worker.loop import Loop
 from app.worker.state import State
+
+TURNS = 8  # connections for the threads that deliver to webhooks: they mostly wait for receivers
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +37,14 @@ def jobs(config: Config) -> tuple[Job, ...]:
     """Everything that a worker does."""
     messages = Messages(config.public_url)
     links = MailedLinks(messages, list(config.jwt_secrets.values()))
-    return (Reminding(messages), ResetRequests(links), Delivery(transport(config), links))
+    secrets = Secrets(Encryption(config.encryption_keys))
+    sender = Sender(networks(config.webhook_allow))
+    return (
+        Reminding(messages),
+        ResetRequests(links),
+        Delivery(transport(config), links),
+        Delivering(sender, secrets, messages),
+    )
 
 
 def transport(config: Config) -> Transport:
@@ -49,7 +63,7 @@ def transport(config: Config) -> Transport:
 @click.option("--once", is_flag=True, help="Do what is due now, and end.")
 @with_appcontext
 def worker(*, once: bool) -> None:
-    """Fire reminders and send mail; any number of workers may run.
+    """Fire reminders, send mail and deliver to webhooks; any number of workers may run.
 
     SIGTERM and Ctrl-C end it after the steps in hand, with exit status 0.
     """
@@ -63,7 +77,7 @@ def worker(*, once: bool) -> None:
 
 def run(config: Config, work: Sequence[Job], state: State, *, once: bool) -> None:
     """Runs the loop, beside the health server where WORKER_PORT is set."""
-    connections = len(work)  # each job uses one at a time
+    connections = len(work) + TURNS  # each job uses one at a time, and turns of webhooks the rest
     db.configure(replace(config, db_pool_size=connections), application_name="ownrow worker")
     loop = Loop(work, state)
     try:

@@ -11,10 +11,16 @@ from app.idempotency.repository import Key, WriteResponse, once
 from app.idempotency.schemas import BROKEN, KEY
 
 
-def answer_once(write: Callable[[], WriteResponse]) -> JsonResponse:
-    """Runs the write, or replays the response that its Idempotency-Key has already had."""
+def answer_once(
+    write: Callable[[], WriteResponse], show: Callable[[bytes], bytes] | None = None
+) -> JsonResponse:
+    """Runs the write, or replays the response that its Idempotency-Key has already had.
+
+    `show` makes the data that the client gets of the data that is stored, where these differ.
+    """
     answer = once(owner_id(), _key(), write)
-    response = success(answer.data, status=answer.status, tag=answer.tag)
+    data = answer.data if show is None else show(answer.data)
+    response = success(data, status=answer.status, tag=answer.tag)
     if answer.location is not None:
         response.headers.append(("Location", answer.location))
     if answer.is_replayed:

@@ -1,7 +1,7 @@
 """What a worker does: jobs, each of which does what is due and tells what came of it."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 NOTHING: Mapping[str, int] = {}
 
@@ -27,3 +27,11 @@ class Job(Protocol):
 
     def run(self) -> Outcome:
         """Does some of what is due, for a few seconds at most; the worker calls it again."""
+
+
+@runtime_checkable
+class EndingJob(Job, Protocol):
+    """A job that has steps in hand between its runs, in threads of its own."""
+
+    def end(self) -> None:
+        """Begins no further step, and returns when those in hand have ended."""

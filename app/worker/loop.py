@@ -11,7 +11,7 @@ from types import FrameType
 import psycopg
 
 from app.db.errors import cause
-from app.worker.jobs import Job
+from app.worker.jobs import EndingJob, Job
 from app.worker.state import State
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -64,6 +64,8 @@ class Loop:
         while not self._stopping.is_set():
             if not self.call(job):
                 self._stopping.wait(IDLE_PAUSE)
+        if isinstance(job, EndingJob):
+            job.end()
 
     def call(self, job: Job) -> bool:
         """Calls a job, unless it rests after a failure; whether it had something to do."""

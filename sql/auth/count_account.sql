@@ -32,6 +32,12 @@ FROM (
     UNION ALL
     SELECT 'account_tokens' AS what FROM account_tokens
     WHERE account_tokens.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'webhooks' AS what FROM webhooks
+    WHERE webhooks.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'webhook_attempts' AS what FROM webhook_attempts
+    WHERE webhook_attempts.owner_id = %(owner_id)s
 ) AS owned
 GROUP BY owned.what
 ORDER BY owned.what

@@ -1,0 +1,39 @@
+-- Has a webhook be told again what changed after the version since.
+-- No row: no such webhook, or the ledger has not reached that version.
+-- @writes
+-- @param since bigint
+-- @param owner_id uuid
+-- @param id uuid
+-- @returns id uuid, url text, types text[] null, list_id uuid null, delivered_version bigint
+-- @returns failures integer, next_attempt_at text null, previous_secret_until text null
+-- @returns disabled_at text null, disabled_reason text null, created_at text, updated_at text
+UPDATE webhooks
+SET
+    delivered_version = %(since)s,
+    failures = 0,
+    next_attempt_at = now(),
+    updated_at = now()
+WHERE
+    owner_id = %(owner_id)s
+    AND id = %(id)s
+    AND %(since)s <= (
+        SELECT ledgers.version FROM ledgers
+        WHERE ledgers.owner_id = %(owner_id)s
+    )
+RETURNING
+    id,
+    url,
+    types,
+    list_id,
+    delivered_version,
+    failures,
+    CASE
+        WHEN failures > 0 AND disabled_at IS NULL THEN utc(next_attempt_at)
+    END AS next_attempt_at,
+    CASE
+        WHEN previous_secret_until > now() THEN utc(previous_secret_until)
+    END AS previous_secret_until,
+    utc(disabled_at) AS disabled_at,
+    disabled_reason,
+    utc(created_at) AS created_at,
+    utc(updated_at) AS updated_at
