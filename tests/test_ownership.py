@@ -31,6 +31,9 @@ BODIES: dict[str, Any] = {
     "filters.create_filter": {"title": "theirs", "query": "overdue"},
     "filters.update_filter": {"title": "theirs", "query": "overdue", "sort": "title"},
     "filters.move_filter": {"after": None},
+    "webhooks.create_webhook": {"url": "https://1.1.1.1/"},
+    "webhooks.update_webhook": {"enabled": True},
+    "webhooks.replay_events": {"since": 0},
     "kinds.apply_batch": {"operations": [{"op": "create", "title": "theirs"}]},
 }
 WITHOUT_BODY = {
@@ -38,9 +41,11 @@ WITHOUT_BODY = {
     "tasks.complete_task",
     "lists.archive_list",
     "lists.unarchive_list",
+    "webhooks.rotate_secret",
 }
 TABLES = (
     "users", "tasks", "lists", "labels", "filters", "ledger_entries", "ledgers", "idempotency_keys",
+    "webhooks",
 )  # fmt: skip
 STATES = ("kept", "in the trash")
 OPERATIONS: dict[str, list[dict[str, Any]]] = {
@@ -99,12 +104,19 @@ def theirs(bob: ApiUser) -> dict[str, dict[str, str]]:
         trashed = items.create("in the trash")["id"]
         items.delete(trashed)
         found[kind] = dict(zip(STATES, (items.create("private")["id"], trashed), strict=True))
+    found["webhook"] = {"kept": make_webhook(bob)}
     return found
+
+
+def make_webhook(user: ApiUser) -> str:
+    """The id of a new webhook."""
+    answer = user.call("POST", "/api/me/webhooks", json={"url": "https://1.1.1.1/"})
+    return str(data(answer)["id"])
 
 
 def item_arguments(rule: Rule, theirs: dict[str, dict[str, str]]) -> dict[str, str]:
     """The id of Bob's item for the argument of the rule that names one."""
-    return {f"{k}_id": theirs[k]["kept"] for k in KINDS if f"{k}_id" in rule.arguments}
+    return {f"{k}_id": theirs[k]["kept"] for k in theirs if f"{k}_id" in rule.arguments}
 
 
 def test_every_write_is_tried_with_a_body_that_it_accepts(app: Flask, alice: ApiUser) -> None:
@@ -114,7 +126,9 @@ def test_every_write_is_tried_with_a_body_that_it_accepts(app: Flask, alice: Api
         assert (rule.endpoint in BODIES) != (rule.endpoint in WITHOUT_BODY), rule
         items = Items(alice, rule.endpoint.partition("s.")[0])
         own = {}
-        if f"{items.kind}_id" in rule.arguments:
+        if "webhook_id" in rule.arguments:
+            own["webhook_id"] = make_webhook(alice)
+        elif f"{items.kind}_id" in rule.arguments:
             item_id = own[f"{items.kind}_id"] = items.create()["id"]
             if ".restore_" in rule.endpoint:
                 items.delete(item_id)
@@ -146,6 +160,19 @@ def test_a_stranger_cannot_tell_a_foreign_item_from_a_missing_one(
     assert rows(database_url) == before
     items = Items(bob, kind)
     assert items.read(theirs[kind]["kept"])[items.name] == "private"
+
+
+@pytest.mark.proves("OWN-2", "HOOK-16")
+def test_a_stranger_cannot_tell_a_foreign_webhook_from_a_missing_one(
+    app: Flask, alice: ApiUser, theirs: dict[str, dict[str, str]], database_url: str
+) -> None:
+    before = rows(database_url)
+    for rule, method in rules(app, "webhook_id"):
+        foreign = send(alice, rule, method, user_id="me", webhook_id=theirs["webhook"]["kept"])
+        missing = send(alice, rule, method, user_id="me", webhook_id=str(uuid4()))
+        assert visible(foreign) == visible(missing), f"{method} {rule}"
+        assert foreign.status_code == 404, f"{method} {rule}"
+    assert rows(database_url) == before
 
 
 @pytest.mark.proves("OWN-2")

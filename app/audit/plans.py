@@ -29,6 +29,7 @@ TASKS_PER_OWNER = 10_000
 BIG_TABLE = 5_000  # rows from which on a sequential scan is a finding
 LAST_ID = UUID(int=2**128 - 1)
 LAST_VERSION = 2**63 - 1
+LEASED_UNTIL = datetime(2026, 1, 1, tzinfo=UTC)  # of all webhooks
 SETTINGS = {"fsync": "off", "max_wal_size": "4GB", "max_wal_senders": "0", "wal_level": "minimal"}
 
 SEED = """
@@ -139,6 +140,18 @@ FROM generate_series(1, %(tasks)s) AS n
 CROSS JOIN (SELECT id FROM users ORDER BY id LIMIT %(owners)s) AS users
 CROSS JOIN LATERAL (SELECT now() - (%(tasks)s - n) * interval '1 minute' AS at) AS made;
 
+INSERT INTO webhooks (owner_id, id, url, types, secret, delivered_version, next_attempt_at)
+SELECT
+    users.id, lpad(to_hex(n), 32, '0')::uuid, 'https://example.com/', ARRAY['task.created'],
+    sha256(''), %(tasks)s - 100, %(leased_until)s
+FROM (SELECT id FROM users ORDER BY id LIMIT %(owners)s) AS users
+CROSS JOIN generate_series(1, 5) AS n;
+INSERT INTO webhook_attempts (
+    owner_id, webhook_id, number, version, type, at, status, milliseconds
+)
+SELECT owner_id, id, n, n, 'task.created', now(), 204, 40
+FROM webhooks CROSS JOIN generate_series(1, 100) AS n;
+
 ALTER TABLE tasks ENABLE TRIGGER tasks_recorded;
 INSERT INTO ledger_entries (
     owner_id, version, kind, item_id, action, at, request_id, item, hash
@@ -189,9 +202,14 @@ def fill(
     connection: psycopg.Connection[Any], owners: int = OWNERS, tasks: int = TASKS_PER_OWNER
 ) -> None:
     """Inserts the rows: that many owners, each with that many tasks, among ACCOUNTS accounts."""
-    sizes = {"accounts": ACCOUNTS, "owners": owners, "tasks": tasks}
+    given = {
+        "accounts": ACCOUNTS,
+        "owners": owners,
+        "tasks": tasks,
+        "leased_until": LEASED_UNTIL,
+    }
     for statement in SEED.split(";\n"):
-        connection.execute(statement, sizes)
+        connection.execute(statement, given)
 
 
 @contextmanager
@@ -395,12 +413,27 @@ SAMPLES: Mapping[str, Any] = {
     "new_email": None,
     "new_email_key": None,
     "worker_id": OWNER,
+    "url": "https://example.com/",
+    "types": None,
+    "secret": b"s",
+    "grace": timedelta(hours=24),
+    "enabled": None,
+    "reason": None,
+    "leased_until": LEASED_UNTIL,
+    "delivered_version": 1,
+    "failures": 0,
+    "version": 1,
+    "type": "task.created",
+    "milliseconds": 40,
+    "error": None,
+    "after_owner_id": UUID(int=0),
     "lag_seconds": 0,
     "labels": orjson.dumps(
         [{"ordinal": 1, "id": LAST_ID, "name": "New", "name_key": "\\x" + "00" * 32,
           "created_at": datetime.now(UTC)}]
     ).decode(),
 }  # fmt: skip
+WEBHOOK = {"id": OWNER}
 UNDATED = {"time_zone": None}  # a zone needs a time
 PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "auth/register": {"owner_id": LAST_ID, "email_key": "new@example.com"},
@@ -441,4 +474,15 @@ PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "reminders/set_next": {"next_reminder_at": [None]},
     "tasks/record_completion": {"recurrence": "FREQ=DAILY", "recurrence_from": "2026-10-07"},
     "tasks/set_root": {"root_id": None},
+    "webhooks/claim": WEBHOOK,
+    "webhooks/delete": WEBHOOK,
+    "webhooks/find_next": WEBHOOK,
+    "webhooks/get": WEBHOOK,
+    "webhooks/list_attempts": WEBHOOK,
+    "webhooks/move_on": WEBHOOK,
+    "webhooks/record_attempt": WEBHOOK,
+    "webhooks/replay": WEBHOOK,
+    "webhooks/rotate": WEBHOOK,
+    "webhooks/update": WEBHOOK,
+    "webhooks/create": {"id": LAST_ID},
 }

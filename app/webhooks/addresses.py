@@ -28,7 +28,8 @@ NUMBER = re.compile("[0-9]+|0[xX][0-9a-fA-F]*")  # a label that makes a host an 
 LABEL = re.compile("[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
-RELAYS = IPv4Network("192.88.99.0/24")  # of 6to4, RFC 7526
+# What older versions of Python take for global: relays (RFC 7526), documentation (RFC 9637).
+NOT_HOSTS: tuple[Network, ...] = (IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
 
 
 class RefusedAddressError(Exception):
@@ -114,9 +115,8 @@ def is_public(address: Address) -> bool:
     inner = _inner(address)
     if isinstance(inner, IPv6Address) and inner not in GLOBAL_UNICAST:
         return False
-    return inner.is_global and not inner.is_multicast and not inner.is_reserved and (
-        not isinstance(inner, IPv4Address) or inner not in RELAYS
-    )  # fmt: skip
+    is_special = inner.is_multicast or inner.is_reserved or _is_in(inner, NOT_HOSTS)
+    return inner.is_global and not is_special
 
 
 def _is_in(address: Address, networks: Sequence[Network]) -> bool:

@@ -19,7 +19,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from app import db
-from app.audit.plans import SAMPLES, UNDATED
+from app.audit.plans import LEASED_UNTIL, SAMPLES, UNDATED
 from tests.support.databases import Postgres
 
 ALICE, BOB = UUID(int=0xA11CE), UUID(int=0xB0B)
@@ -236,6 +236,34 @@ firing AS (
     FROM task
     INNER JOIN (VALUES (%(task)s, 18, 'fire'), (%(trashed)s, 19, 'miss'))
         AS given (id, version, action) ON task.id = given.id
+),
+
+webhook AS (
+    INSERT INTO webhooks (
+        owner_id, id, url, types, list_id, secret, previous_secret, previous_secret_until,
+        delivered_version, failures, attempts, next_attempt_at, disabled_at, disabled_reason
+    )
+    SELECT
+        account.owner_id, given.id, 'https://' || %(email)s || '.example/', given.types,
+        given.list_id, %(email)s::bytea, %(email)s::bytea, now() + interval '1 day',
+        %(offset)s, given.failures, 101, %(leased_until)s, given.disabled_at,
+        CASE WHEN given.disabled_at IS NOT NULL THEN 'owner' END
+    FROM account
+    CROSS JOIN (VALUES
+        (%(task)s, NULL, NULL::uuid, 0, NULL),
+        (%(done)s, NULL, NULL, 0, now()),
+        (%(trashed)s, NULL, %(trashed)s, 1, NULL),
+        (%(old_trashed)s, ARRAY['task.completed'], NULL, 2, NULL)
+    ) AS given (id, types, list_id, failures, disabled_at)
+    RETURNING owner_id, id
+),
+
+attempt AS (
+    INSERT INTO webhook_attempts (
+        owner_id, webhook_id, number, version, type, at, status, milliseconds, error
+    )
+    SELECT webhook.owner_id, webhook.id, n, %(offset)s, 'task.created', now(), 500, 1, %(email)s
+    FROM webhook CROSS JOIN (VALUES (1), (101)) AS given (n)
 )
 
 INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body, created_at)
@@ -448,6 +476,12 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "reminders/fire": [{"action": "fire"}],
     "reminders/set_next": [{"next_reminder_at": [None]}],
     "reminders/find_due": [{"ids": [TASK, DONE, TRASHED, OLD_TRASHED]}],
+    "webhooks/check_terms": [{"list_id": None}, {"list_id": TASK}],
+    "webhooks/create": [{"id": MADE}],
+    "webhooks/claim": [{"id": TASK}, {"id": DONE}],
+    "webhooks/update": [{"id": TASK, "enabled": False}, {"id": DONE, "enabled": True}],
+    "webhooks/replay": [{"since": 0}, {"since": 25}],
+    "webhooks/find_next": [{"id": each} for each in (TASK, DONE, TRASHED, OLD_TRASHED)],
     "ledger/find_siblings": [
         {"kind": kind, "anchor_id": anchor, "id": MADE, "list_id": list_id}
         for kind, list_id in (("task", TASK), ("task", None), ("list", None))
@@ -488,7 +522,7 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
 TABLES = (
     "users", "credentials", "sessions", "api_tokens", "second_factors", "known_addresses",
     "ledgers", *KINDS, "completions", "ledger_entries", "idempotency_keys", "outgoing_mail",
-    "account_tokens",
+    "account_tokens", "webhooks", "webhook_attempts",
 )  # fmt: skip
 # xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
 ROWS = {
@@ -608,6 +642,7 @@ def _seed(connection: psycopg.Connection[Any], owner_id: UUID, state: OwnerState
         "request": REQUEST,
         "versions": VERSIONS,
         "link_changed_at": CHANGED_AT,
+        "leased_until": LEASED_UNTIL,
     }
     for table in KINDS:
         connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_recorded")
