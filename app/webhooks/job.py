@@ -121,8 +121,7 @@ class Delivering:
                     pause=AT_ONCE_AGAIN,
                 )
                 return
-            is_last = self._is_ending or monotonic() >= end
-            leased_until = self._attempt(due, leased_until, found, event, is_last=is_last)
+            leased_until = self._attempt(due, leased_until, found, event, end)
 
     def _attempt(
         self,
@@ -130,12 +129,12 @@ class Delivering:
         leased_until: datetime,
         found: NextEvent,
         event: Event,
-        *,
-        is_last: bool,
+        end: float,
     ) -> datetime | None:
-        """Sends an event; returns the end of the lease where the turn goes on."""
+        """Sends an event; returns the end of the lease where the turn goes on, until its `end`."""
         at = datetime.now(UTC)
         answer = self._send(due, found, event, at)
+        is_last = self._is_ending or monotonic() >= end
         attempted = _attempted(found, event, at, answer, is_last=is_last)
         mail = None
         if attempted.reason is not None:

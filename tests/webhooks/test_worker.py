@@ -1,4 +1,4 @@
-"""Webhooks delivered by a worker of its own process, and its faults: kills, and receivers that hang."""
+"""Webhooks delivered by a worker of its own process: kills, and receivers that hang."""
 
 import time
 from pathlib import Path
@@ -7,13 +7,17 @@ from threading import Event
 import psycopg
 import pytest
 
+from app.auth.encryption import Encryption
 from app.config import Config
+from app.webhooks.job import Delivering
+from app.webhooks.secrets import Secrets
 from tests.support.api_user import ApiUser
 from tests.support.processes import until
 from tests.support.services import free_port, is_listening
 from tests.support.webhooks import (
     HERE,
     Received,
+    Receiver,
     attempts,
     delivering,
     hook,
@@ -51,12 +55,16 @@ def test_a_worker_delivers_a_change_within_two_seconds_and_counts_it(
             before = len(receiver.requests)
             alice.create()
             began = time.monotonic()
-            until(lambda before=before: len(receiver.requests) > before)
+            until(partial(_has_more, receiver, before))
             assert time.monotonic() - began < 2
         until(lambda: pending(superuser) == 0)
         line = 'ownrow_worker_results_total{job="webhooks",result="delivered"} 3.0'
         until(lambda: line in get(port, "/metrics", TOKEN)[1])
         assert 'ownrow_worker_lag_seconds{job="webhooks"}' in get(port, "/metrics", TOKEN)[1]
+
+
+def _has_more(receiver: Receiver, before: int) -> bool:
+    return len(receiver.requests) > before
 
 
 @pytest.mark.proves("HOOK-12")
@@ -179,11 +187,11 @@ MANY = """
 
 @pytest.mark.slow
 @pytest.mark.proves("HOOK-19")
+@pytest.mark.usefixtures("app")
 def test_100_of_1000_receivers_that_hang_delay_no_other_by_more_than_a_second(
-    config: Config, database_url: str, superuser: psycopg.Connection, alice: ApiUser
+    config: Config, superuser: psycopg.Connection
 ) -> None:
     """The same 900 deliveries, beside receivers that answer at once and beside those that hang."""
-    assert alice.id
     release = Event()
 
     def answer(request: Received) -> tuple[int, dict[str, str]]:
@@ -212,9 +220,6 @@ def insert_many(connection: psycopg.Connection, config: Config, url: str) -> Non
 
 def seal(connection: psycopg.Connection, config: Config) -> None:
     """Gives each webhook a secret that is encrypted for it."""
-    from app.auth.encryption import Encryption
-    from app.webhooks.secrets import Secrets
-
     secrets = Secrets(Encryption(config.encryption_keys))
     rows = connection.execute("SELECT owner_id::text, id::text FROM webhooks").fetchall()
     for owner_id, webhook_id in rows:
@@ -225,7 +230,7 @@ def seal(connection: psycopg.Connection, config: Config) -> None:
         )
 
 
-def _time_of_sound(receiver, job) -> float:  # type: ignore[no-untyped-def]
+def _time_of_sound(receiver: Receiver, job: Delivering) -> float:
     """The seconds until the 900 receivers that do not hang have been told."""
     began = time.monotonic()
     while sum(each.path.endswith("/sound") for each in list(receiver.requests)) < 900:
