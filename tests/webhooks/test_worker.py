@@ -1,6 +1,7 @@
 """Webhooks delivered by a worker of its own process: kills, and receivers that hang."""
 
 import time
+from functools import partial
 from pathlib import Path
 from threading import Event
 
