@@ -8,6 +8,7 @@ END
 $$;
 DROP FUNCTION list_webhooks(uuid, uuid, integer);
 DROP FUNCTION due_webhooks(integer);
+DROP FUNCTION count_troubled_webhooks();
 DROP TABLE webhook_attempts;
 DROP TABLE webhooks;
 DROP FUNCTION webhook_event(text, text);

@@ -173,6 +173,26 @@ $$;
 COMMENT ON FUNCTION list_webhooks(uuid, uuid, integer) IS
 'The webhooks of all accounts behind one of them, for the command line.';
 
+CREATE FUNCTION count_troubled_webhooks()
+RETURNS TABLE (failing bigint, disabled bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('app.worker', 'on', TRUE);
+    RETURN QUERY
+        SELECT
+            count(*) FILTER (WHERE webhooks.disabled_at IS NULL AND webhooks.failures > 0),
+            count(*) FILTER (WHERE webhooks.disabled_reason IN ('failed', 'gone'))
+        FROM public.webhooks;
+    PERFORM set_config('app.worker', '', TRUE);
+END
+$$;
+
+COMMENT ON FUNCTION count_troubled_webhooks() IS
+'How many webhooks of all accounts fail, and how many are disabled after that, for flask doctor.';
+
+REVOKE EXECUTE ON FUNCTION count_troubled_webhooks() FROM public;
 REVOKE EXECUTE ON FUNCTION due_webhooks(integer) FROM public;
 REVOKE EXECUTE ON FUNCTION list_webhooks(uuid, uuid, integer) FROM public;
 
@@ -234,7 +254,7 @@ BEGIN
     );
     CREATE POLICY audit ON webhooks FOR SELECT TO ownrow_auditor USING (TRUE);
     CREATE POLICY audit ON webhook_attempts FOR SELECT TO ownrow_auditor USING (TRUE);
-    GRANT EXECUTE ON FUNCTION due_webhooks(integer) TO ownrow_app;
+    GRANT EXECUTE ON FUNCTION due_webhooks(integer), count_troubled_webhooks() TO ownrow_app;
     GRANT SELECT, DELETE, INSERT (
         owner_id, id, url, types, list_id, secret, delivered_version
     ), UPDATE (

@@ -18,7 +18,7 @@ from app.db.session import set_session
 from app.ledger import triggers
 from app.mail.transports import AwayError, smtp_of
 from app.ratelimit.limits import open_store
-from app.system.repository import INSPECT_SERVER, LIST_MIGRATIONS
+from app.system.repository import COUNT_TROUBLED_WEBHOOKS, INSPECT_SERVER, LIST_MIGRATIONS
 from app.worker.repository import COUNT_RUNNING
 
 # Its result differs each time, and the audit compares the results of statements in sql/.
@@ -78,6 +78,7 @@ class Database:
     is_pooled: bool
     applied: frozenset[str] | None
     running: Any  # workers; None before the migration that has them
+    troubled: Any  # webhooks; as above
     differing: dict[str, str]  # what the service sets, where sessions begin with something else
 
 
@@ -106,6 +107,7 @@ def examine(config: Config) -> Iterator[Finding]:
         _connections,
         _server_log,
         _worker,
+        _webhooks,
     ):
         yield check(config, database)
     yield from _migration_access(config)
@@ -208,16 +210,24 @@ def _look(url: str) -> Database:
         try:
             rows: list[Any] = connection.execute(LIST_MIGRATIONS.text).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
-            return Database(server, left_out, difference, is_pooled, None, None, differing)
+            return Database(server, left_out, difference, is_pooled, None, None, None, differing)
         applied = frozenset(row[0] for row in rows)
-        running = _running(connection)
-        return Database(server, left_out, difference, is_pooled, applied, running, differing)
+        running = _counted(connection, COUNT_RUNNING)
+        troubled = _counted(connection, COUNT_TROUBLED_WEBHOOKS)
+        return Database(
+            server, left_out, difference, is_pooled, applied, running, troubled, differing
+        )
 
 
-def _running(connection: psycopg.Connection[Any]) -> Any:
+def _counted(connection: psycopg.Connection[Any], statement: db.Statement[Any]) -> Any:
+    """The row of a statement; None where the database does not have its table or function yet."""
     try:
-        return connection.execute(COUNT_RUNNING.text).fetchone()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+        return connection.execute(statement.text).fetchone()
+    except (
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedFunction,
+        psycopg.errors.InsufficientPrivilege,
+    ):
         return None
 
 
@@ -394,6 +404,14 @@ def _worker(_config: Config, database: Database) -> Finding:
         text = f"what is due waits for {running.lag_seconds} s"
         return Finding(NOTE, "worker", text, "see its log, or start another flask worker")
     return Finding(GOOD, "worker", f"{running.workers} running, {running.lag_seconds} s behind")
+
+
+def _webhooks(_config: Config, database: Database) -> Finding:
+    troubled = database.troubled
+    if troubled is None or not (troubled.failing or troubled.disabled):
+        return Finding(GOOD, "webhooks", "none fails")
+    text = f"{troubled.failing} fail, {troubled.disabled} are disabled after failures"
+    return Finding(NOTE, "webhooks", text, "see flask webhooks list --troubled")
 
 
 def _migration_access(config: Config) -> Iterator[Finding]:

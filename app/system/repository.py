@@ -34,6 +34,14 @@ class ServerState(NamedTuple):
     has_row_security: bool
 
 
+class TroubledWebhooks(NamedTuple):
+    """How many webhooks fail, and how many are disabled after that."""
+
+    failing: int
+    disabled: int
+
+
+COUNT_TROUBLED_WEBHOOKS = db.load("system/count_troubled_webhooks", TroubledWebhooks)
 LIST_MIGRATIONS = db.load("system/list_migrations", AppliedMigration)
 INSPECT_SERVER = db.load("system/inspect_server", ServerState)
 

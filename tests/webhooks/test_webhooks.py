@@ -153,7 +153,7 @@ def test_a_webhook_ends_with_its_list(alice: ApiUser, superuser: psycopg.Connect
 
 @pytest.mark.proves("HOOK-15")
 def test_the_operator_lists_webhooks_and_disables_them_for_good(
-    alice: ApiUser, flask: FlaskCommand
+    alice: ApiUser, flask: FlaskCommand, superuser: psycopg.Connection
 ) -> None:
     made = hook(alice, "https://1.1.1.1/secret-path")
     alice.create()
@@ -163,6 +163,9 @@ def test_the_operator_lists_webhooks_and_disables_them_for_good(
     assert "https://1.1.1.1" in listed
     assert "secret-path" not in listed
     assert flask("webhooks", "list", "--troubled").output == ""
+    assert "ok    webhooks: none fails" in flask("doctor").output
+    superuser.execute("UPDATE webhooks SET failures = 1")
+    assert "note  webhooks: 1 fail, 0 are disabled" in flask("doctor").output
     assert flask("webhooks", "disable", alice.id, made["id"]).output == "disabled\n"
     assert "disabled (operator)" in flask("webhooks", "list", "--troubled").output
     path = f"/api/me/webhooks/{made['id']}"
