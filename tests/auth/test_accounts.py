@@ -326,6 +326,7 @@ def test_erasure_removes_and_counts_the_rows_of_every_table_that_has_an_owner(
         make_token(user)
         switch_on(user)
         make(user, "filters", title="due", query="overdue")
+        add_attempt(database_url, make(user, "webhooks", url="https://1.1.1.1/"))
         daily = make_task(user, due="2037-10-07", recurrence="FREQ=DAILY")
         body = {"is_completed": True, "occurrence": daily["due"]}
         data(user.patch(f"/{daily['id']}/complete", json=body))
@@ -353,6 +354,17 @@ def test_erasure_removes_and_counts_the_rows_of_every_table_that_has_an_owner(
     assert {table: removed.get(named[table]) for table in exact} == {t: had[t] for t in exact}
     assert removed["auth_events"] >= had["auth_events"]
     assert set(removed) - set(named.values()) == {"attempt_counters"}
+
+
+def add_attempt(database_url: str, webhook: dict[str, Any]) -> None:
+    """Records an attempt of the webhook."""
+    run(
+        database_url,
+        "INSERT INTO webhook_attempts (owner_id, webhook_id, number, version, type, at,"
+        " milliseconds) SELECT owner_id, id, 1, 1, 'task.created', now(), 1 FROM webhooks"
+        " WHERE id = %(id)s",
+        id=webhook["id"],
+    )
 
 
 @pytest.mark.proves("AUTH-5")
@@ -385,6 +397,8 @@ def test_erasure_reports_the_removed_rows_and_leaves_no_trace(
         "api_tokens": 1,
         "account_tokens": 1,
         "second_factors": 0,
+        "webhooks": 0,
+        "webhook_attempts": 0,
         "sessions": 3,
         "attempt_counters": 3,
         # one registration, two log-ins, one refusal, two ended sessions, a token and its end

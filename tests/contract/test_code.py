@@ -50,6 +50,7 @@ from app.system.docs import CONTRACT
 from app.tasks import schemas as tasks
 from app.tasks.export import COLUMNS
 from app.tasks.reminders import MOST_REMINDERS
+from app.webhooks import schemas as webhooks
 from tests.support import openapi
 from tests.support.api_user import ApiUser, register
 from tests.support.openapi import Node, Operation, operations, resolve
@@ -89,6 +90,9 @@ BODIES: Mapping[str, Schema] = {
     "putFilter": filters.FILTER_CHANGES,
     "updateFilter": filters.FILTER_CHANGES,
     "moveFilter": ledger.MOVE,
+    "createWebhook": webhooks.NEW_WEBHOOK,
+    "updateWebhook": webhooks.WEBHOOK_CHANGES,
+    "replayWebhook": webhooks.REPLAY,
     "applyBatch": kinds.BATCH,
 }
 QUERIES: Mapping[str, Schema] = {
@@ -226,6 +230,16 @@ KEYWORDS: list[tuple[type | UnionType, Callable[[Any], dict[str, Any]]]] = [
             "items": {"$ref": "#/components/schemas/Scope"},
         },
     ),
+    (
+        webhooks.Types,
+        lambda _: {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": len(webhooks.TYPES),
+            "uniqueItems": True,
+            "items": {"$ref": "#/components/schemas/WebhookType"},
+        },
+    ),
     (tasks.Reminders, lambda _: {"type": "array", "maxItems": MOST_REMINDERS}),
     (Repeated, lambda _: {"type": "array", "maxItems": labels.MOST_LABELS}),
     (Spelling, lambda _: {"type": "string"}),
@@ -297,6 +311,10 @@ def body_schema(operation: Operation) -> Node:
     """The JSON Schema of the request body."""
     assert operation.request is not None
     return resolve(operation.request["content"]["application/json"]["schema"])
+
+
+def test_the_contract_has_the_types_of_events() -> None:
+    assert schemas()["WebhookType"]["enum"] == list(webhooks.TYPES)
 
 
 @pytest.mark.proves("DOC-2")
@@ -498,7 +516,7 @@ def test_every_schema_of_the_code_is_compared_with_the_contract() -> None:
     compared = {*BODIES.values(), *QUERIES.values(), *BATCH_OPERATIONS.values(), *parts}
     instances = {
         each
-        for module in (auth, tasks, lists, labels, filters, search, ledger, kinds)
+        for module in (auth, tasks, lists, labels, filters, search, ledger, kinds, webhooks)
         for each in vars(module).values()
         if isinstance(each, StrictSchema)
     }
