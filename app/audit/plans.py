@@ -415,7 +415,6 @@ SAMPLES: Mapping[str, Any] = {
     "worker_id": OWNER,
     "url": "https://example.com/",
     "types": None,
-    "secret": b"s",
     "grace": timedelta(hours=24),
     "enabled": None,
     "reason": None,
