@@ -19,6 +19,7 @@ from tests.support.auth_rows import run
 from tests.support.databases import Postgres
 from tests.support.items import KINDS, Items
 from tests.support.roles import as_role
+from tests.support.second_factor import switch_on
 from tests.support.tokens import WRITE, make_token
 
 pytestmark = pytest.mark.proves("OWN-8")
@@ -150,6 +151,7 @@ def test_open_sessions_and_rows_are_counted_per_owner(
         items = Items(bob, kind)
         made = [items.create()["id"] for _ in range(number + 1)]
         items.delete(made[0])
+    switch_on(bob)
     rows = fetch_rows(auditor, "SELECT email, what, number FROM audit_rows_per_owner")
     assert {(row["email"], row["what"], row["number"]) for row in rows} == {
         (alice.email, "task", 1),
@@ -166,6 +168,7 @@ def test_open_sessions_and_rows_are_counted_per_owner(
         (alice.email, "known address", 1),
         (bob.email, "session", 1),
         (bob.email, "known address", 1),
+        (bob.email, "second factor", 1),
     }
 
 
