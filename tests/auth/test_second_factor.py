@@ -555,3 +555,14 @@ def test_setting_up_without_confirming_leaves_no_event(alice: ApiUser, database_
     set_up(alice)
     run(database_url, "DELETE FROM second_factors")
     assert count(database_url, "auth_events") == before
+
+
+@pytest.mark.proves("AUTH-5", "AUTH-140")
+def test_an_erasure_counts_the_factor_and_leaves_nothing_of_it(
+    alice: ApiUser, database_url: str
+) -> None:
+    switch_on(alice)
+    removed = data(alice.call("DELETE", "/api/auth/me", json={"password": PASSWORD}))
+    assert removed["second_factors"] == 1
+    assert count(database_url, "second_factors") == 0
+    assert run(database_url, "SELECT event FROM auth_events") == [("erased",)]
