@@ -265,7 +265,8 @@ def test_a_notification_of_an_unknown_version_is_told_so(alice: ApiUser) -> None
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "PUT", "PATCH"])
 def test_only_post_is_taken(alice: ApiUser, method: str) -> None:
     answer = alice.call(method, "/mcp")
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, OPTIONS")
+    assert answer.status_code == 405
+    assert {*answer.headers["Allow"].split(", ")} == {"POST", "OPTIONS"}
 
 
 @pytest.mark.proves("MCP-7")
