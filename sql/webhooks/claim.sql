@@ -2,9 +2,9 @@
 -- meanwhile, another one goes on where it was.
 -- No row: another worker has it, or nothing is due.
 -- @writes
--- @param lease interval
 -- @param owner_id uuid
 -- @param id uuid
+-- @param lease interval
 -- @returns leased_until timestamptz
 WITH due AS (
     SELECT webhooks.id

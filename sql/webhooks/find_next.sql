@@ -5,10 +5,10 @@
 -- entries is to be told; examined_version is the last of them. A pruned_version above
 -- delivered_version: entries are lost.
 -- @reads
+-- @param limit integer
 -- @param owner_id uuid
 -- @param id uuid
 -- @param leased_until timestamptz
--- @param limit integer
 -- @returns url text, types text[] null, secret bytea, previous_secret bytea null, failures integer
 -- @returns delivered_version bigint, pruned_version bigint, examined_version bigint
 -- @returns version bigint null, kind text null, item_id uuid null, action text null, type text null
@@ -73,6 +73,7 @@ LEFT JOIN
                 WHERE
                     earlier.owner_id = %(owner_id)s
                     AND earlier.item_id = ledger_entries.item_id
+                    AND earlier.kind = ledger_entries.kind
                     AND earlier.version < ledger_entries.version
                     AND earlier.item IS NOT NULL
                     AND webhook.list_id IS NOT NULL

@@ -125,11 +125,14 @@ def test_a_triggers_state(database_url: str, change: str, state: str, is_enabled
 def test_a_security_definer_function_has_its_owner_and_callers(database_url: str) -> None:
     definers = {each.function: each for each in after(database_url).definers}
     assert [*definers] == [
+        "count_troubled_webhooks()",
         "due_mail(integer)",
+        "due_webhooks(integer)",
         "erase_auth_events(uuid,bytea[])",
         "find_api_token(bytea)",
         "find_credential(text,bytea[])",
         "list_accounts(text,integer)",
+        "list_webhooks(uuid,uuid,integer)",
         "password_hash_of(uuid)",
         "tasks_with_due_reminders(integer)",
     ]

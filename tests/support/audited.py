@@ -19,7 +19,11 @@ TEXTS = {
     file.relative_to(db.SQL).with_suffix("").as_posix(): file.read_text()
     for file in sorted(db.SQL.rglob("*.sql"))
 }
-OF_ALL_OWNERS = ("auth/list_users", "mail/list_due")  # they list accounts, and ids of due mail
+# They list accounts, ids of what is due, and what an operator sees.
+OF_ALL_OWNERS = (
+    "auth/list_users", "mail/list_due", "webhooks/list_due", "webhooks/list_all",
+    "system/count_troubled_webhooks",
+)  # fmt: skip
 # The statements that touch owned rows of one owner.
 TOUCHING = [
     name

@@ -252,7 +252,7 @@ webhook AS (
     CROSS JOIN (VALUES
         (%(task)s, NULL, NULL::uuid, 0, NULL),
         (%(done)s, NULL, NULL, 0, now()),
-        (%(trashed)s, NULL, %(trashed)s, 1, NULL),
+        (%(trashed)s, NULL, %(task)s, 1, NULL),
         (%(old_trashed)s, ARRAY['task.completed'], NULL, 2, NULL)
     ) AS given (id, types, list_id, failures, disabled_at)
     RETURNING owner_id, id
