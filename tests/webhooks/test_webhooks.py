@@ -103,7 +103,7 @@ def test_secrets_are_encrypted_in_the_database_and_in_what_a_retry_gets(
     assert rotated == once_more
     assert len(data(alice.call("GET", "/api/me/webhooks"))) == 1
     stored = superuser.execute(
-        "SELECT webhooks::text || convert_from(secret, 'LATIN1') FROM webhooks"
+        "SELECT webhooks::text || encode(secret, 'escape') FROM webhooks"
         " UNION ALL SELECT idempotency_keys::text FROM idempotency_keys"
     ).fetchall()
     assert len(stored) == 3
