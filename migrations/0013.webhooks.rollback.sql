@@ -3,6 +3,7 @@ DO $$
 BEGIN
     IF to_regrole('ownrow_auditor') IS NOT NULL THEN
         DROP POLICY worker ON ledgers;
+        DROP POLICY worker ON users;
     END IF;
 END
 $$;

@@ -124,8 +124,10 @@ BEGIN
             greatest(webhooks.next_attempt_at, ledgers.changed_at)
         FROM public.webhooks
         INNER JOIN public.ledgers ON webhooks.owner_id = ledgers.owner_id
+        INNER JOIN public.users ON webhooks.owner_id = users.id
         WHERE
-            webhooks.disabled_at IS NULL
+            users.disabled_at IS NULL
+            AND webhooks.disabled_at IS NULL
             AND webhooks.next_attempt_at <= statement_timestamp()
             AND ledgers.version > webhooks.delivered_version
         ORDER BY webhooks.failures > 0, webhooks.next_attempt_at
@@ -250,6 +252,9 @@ BEGIN
         current_setting('app.worker', TRUE) = 'on'
     );
     CREATE POLICY worker ON ledgers FOR SELECT TO ownrow_owner USING (
+        current_setting('app.worker', TRUE) = 'on'
+    );
+    CREATE POLICY worker ON users FOR SELECT TO ownrow_owner USING (
         current_setting('app.worker', TRUE) = 'on'
     );
     CREATE POLICY audit ON webhooks FOR SELECT TO ownrow_auditor USING (TRUE);

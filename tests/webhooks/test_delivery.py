@@ -12,6 +12,7 @@ from app.webhooks.schemas import TYPES
 from app.webhooks.signing import Event, body_of, signature
 from tests.support.api_user import ApiUser, data
 from tests.support.planning import complete, make, make_task
+from tests.support.services import FlaskCommand
 from tests.support.webhooks import (
     attempts,
     deliver,
@@ -179,6 +180,20 @@ def test_no_mail_goes_to_an_address_that_is_not_verified(
         alice.create()
         deliver(job)
     assert superuser.execute("SELECT count(*) FROM outgoing_mail").fetchone() == (0,)
+
+
+@pytest.mark.proves("HOOK-15")
+def test_a_disabled_account_has_its_webhooks_told_when_it_is_enabled_again(
+    alice: ApiUser, job: Delivering, flask: FlaskCommand
+) -> None:
+    with receiving() as receiver:
+        hook(alice, receiver.url)
+        alice.create()
+        flask("users", "disable", alice.email)
+        assert deliver(job) == {}
+        flask("users", "enable", alice.email)
+        assert deliver(job) == {"delivered": 1}
+        assert len(receiver.requests) == 1
 
 
 @pytest.mark.proves("HOOK-6")
