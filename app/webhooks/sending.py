@@ -151,6 +151,8 @@ class _Answer(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Reads what is there, or waits for it until the deadline."""
+        if not self._left:
+            return 0  # to recv_into(), 0 is no limit
         self._socket.settimeout(_left(self._deadline))
         size = self._socket.recv_into(buffer, min(len(buffer), self._left))
         self._left -= size
