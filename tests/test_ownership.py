@@ -22,6 +22,7 @@ BODIES: dict[str, Any] = {
     "tasks.create_task": {"title": "theirs"},
     "tasks.update_task": {"title": "theirs", "description": None, "is_completed": True},
     "tasks.move_task": {"after": None, "list_id": None, "parent_id": None},
+    "tasks.skip_task": {"occurrence": "2026-10-07"},
     "lists.create_list": {"title": "theirs"},
     "lists.update_list": {"title": "theirs", "description": None, "color": "#aabbcc"},
     "lists.move_list": {"after": None},
@@ -36,6 +37,7 @@ BODIES: dict[str, Any] = {
     "webhooks.replay_events": {"since": 0},
     "kinds.apply_batch": {"operations": [{"op": "create", "title": "theirs"}]},
 }
+SERIES = {"due": "2026-10-07", "recurrence": "FREQ=DAILY"}
 WITHOUT_BODY = {
     *(f"{kind}s.restore_{kind}" for kind in KINDS),
     "tasks.complete_task",
@@ -45,11 +47,15 @@ WITHOUT_BODY = {
 }
 TABLES = (
     "users", "tasks", "lists", "labels", "filters", "ledger_entries", "ledgers", "idempotency_keys",
-    "webhooks",
+    "webhooks", "completions",
 )  # fmt: skip
 STATES = ("kept", "in the trash")
 OPERATIONS: dict[str, list[dict[str, Any]]] = {
-    "task": [{"op": "update", "title": "theirs"}, {"op": "complete"}],
+    "task": [
+        {"op": "update", "title": "theirs"},
+        {"op": "complete"},
+        {"op": "skip", "occurrence": "2026-10-07"},
+    ],
     "list": [{"op": "update", "title": "theirs"}, {"op": "archive"}, {"op": "unarchive"}],
     "label": [{"op": "update", "name": "theirs"}],
     "filter": [{"op": "update", "title": "theirs"}],
@@ -129,7 +135,8 @@ def test_every_write_is_tried_with_a_body_that_it_accepts(app: Flask, alice: Api
         if "webhook_id" in rule.arguments:
             own["webhook_id"] = make_webhook(alice)
         elif f"{items.kind}_id" in rule.arguments:
-            item_id = own[f"{items.kind}_id"] = items.create()["id"]
+            series = SERIES if ".skip_" in rule.endpoint else {}
+            item_id = own[f"{items.kind}_id"] = items.create(**series)["id"]
             if ".restore_" in rule.endpoint:
                 items.delete(item_id)
         answer = send(alice, rule, method, user_id="me", **own)
@@ -384,7 +391,15 @@ def test_lists_searches_feeds_and_exports_contain_own_items_only(
             assert [entry["item"] for entry in entries] == [own[kind]]
         entries = data(user.changes())
         assert [entry["item"] for entry in entries] == [*own.values()]
-        assert user.export().get_json() == {f"{kind}s": [own[kind]] for kind in KINDS}
+        exported = {f"{kind}s": [own[kind]] for kind in KINDS}
+        assert user.export().get_json() == {**exported, "completions": []}
+    series = [make_task(user, due="2037-10-07", recurrence="FREQ=DAILY") for user in users]
+    for user, task in zip(users, series, strict=True):
+        done = {"is_completed": True, "occurrence": "2037-10-07"}
+        data(user.patch(f"/{task['id']}/complete", json=done))
+    for user, task in zip(users, series, strict=True):
+        completions = user.export().get_json()["completions"]
+        assert [each["task_id"] for each in completions] == [task["id"]]
 
 
 def test_an_idempotency_key_of_another_user_replays_nothing(alice: ApiUser, bob: ApiUser) -> None:
