@@ -140,10 +140,12 @@ FROM generate_series(1, %(tasks)s) AS n
 CROSS JOIN (SELECT id FROM users ORDER BY id LIMIT %(owners)s) AS users
 CROSS JOIN LATERAL (SELECT now() - (%(tasks)s - n) * interval '1 minute' AS at) AS made;
 
-INSERT INTO webhooks (owner_id, id, url, types, secret, delivered_version, next_attempt_at)
+INSERT INTO webhooks (
+    owner_id, id, url, types, secret, delivered_version, next_attempt_at, attempts
+)
 SELECT
     users.id, lpad(to_hex(n), 32, '0')::uuid, 'https://example.com/', ARRAY['task.created'],
-    sha256(''), %(tasks)s - 100, %(leased_until)s
+    sha256(''), %(tasks)s - 100, %(leased_until)s, 100
 FROM (SELECT id FROM users ORDER BY id LIMIT %(owners)s) AS users
 CROSS JOIN generate_series(1, 5) AS n;
 INSERT INTO webhook_attempts (

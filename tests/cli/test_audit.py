@@ -76,7 +76,7 @@ def test_an_entry_has_the_header_the_entry_points_and_the_bindings(
     report: dict[str, dict[str, object]],
 ) -> None:
     entry = report["sql/tasks/get.sql"]
-    assert entry["entry_points"] == ["GET /api/{user_id}/tasks/{task_id}"]
+    assert entry["entry_points"] == ["GET /api/{user_id}/tasks/{task_id}", "POST /mcp"]
     assert entry["bindings"] == [
         {"table": "lists", "path": "lists.owner_id = %(owner_id)s"},
         {"table": "tasks", "path": "tasks.owner_id = %(owner_id)s"},
