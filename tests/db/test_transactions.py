@@ -17,8 +17,10 @@ from app.ledger import repository
 from app.values import fold
 from tests.support.api_user import PASSWORD, ApiUser, data, register
 from tests.support.mail import mail_server
+from tests.support.mcp import Assistant
 from tests.support.postbox import Postbox
 from tests.support.reminders import before
+from tests.support.second_factor import switch_on
 from tests.support.tokens import make_token
 
 ROOT = Path(package.__file__).parent
@@ -161,6 +163,29 @@ def make_every_write_of_planning(user: ApiUser, task: str, keys: Iterator[dict[s
     assert user.call("PATCH", "/api/auth/me", json=zone).status_code == 200
 
 
+def make_every_write_of_webhooks(user: ApiUser) -> None:
+    """Calls the routes of webhooks."""
+    path = "/api/me/webhooks"
+    body = {"url": "https://1.1.1.1/", "types": ["task.created"]}
+    webhook = f"{path}/{data(user.call('POST', path, json=body))['id']}"
+    for method, rest, sent in (
+        ("PATCH", "", {"enabled": False}),
+        ("POST", "/replay", {"since": 0}),
+        ("POST", "/rotate", None),
+        ("DELETE", "", None),
+    ):
+        given = {} if sent is None else {"json": sent}
+        answer = user.call(method, webhook + rest, **given)
+        assert answer.status_code == 200, answer.text
+
+
+def make_every_write_of_second_factors(user: ApiUser) -> None:
+    """Calls the routes of the second factor."""
+    factor = switch_on(user)
+    body = {"password": PASSWORD, "code": factor.recovery_codes[0]}
+    assert user.call("DELETE", "/api/auth/second-factor", json=body).status_code == 200
+
+
 @pytest.mark.proves("OPS-44")
 def test_between_the_statements_of_a_transaction_nothing_else_runs(app: Flask) -> None:
     called: set[tuple[str, str]] = set()
@@ -174,6 +199,10 @@ def test_between_the_statements_of_a_transaction_nothing_else_runs(app: Flask) -
         make_every_write(register(app.test_client(), "alice@example.com"))
         with mail_server() as server:
             make_every_write_of_links(register(app.test_client()), Postbox(*server))
+        other = register(app.test_client())
+        make_every_write_of_webhooks(other)
+        make_every_write_of_second_factors(other)
+        Assistant(other).call("create_task", title=TEXT)
     writing = {
         (rule.endpoint, method)
         for rule in app.url_map.iter_rules()
