@@ -24,6 +24,8 @@ from tests.support.webhooks import (
     verify,
 )  # fmt: skip
 
+MAIL = "FROM outgoing_mail WHERE subject LIKE 'The webhook%'"  # not those about the address
+
 
 @pytest.mark.proves("HOOK-1", "HOOK-2")
 def test_a_change_is_one_event_which_the_library_of_the_standard_verifies(
@@ -132,7 +134,7 @@ def test_an_event_is_tried_by_the_schedule_then_the_webhook_is_disabled_and_its_
         assert (shown["enabled"], shown["disabled_reason"]) == (False, "failed")
         make_due(superuser)
         assert deliver(job) == {}
-        mail = superuser.execute("SELECT recipient, subject, text FROM outgoing_mail").fetchall()
+        mail = superuser.execute(f"SELECT recipient, subject, text {MAIL}").fetchall()
         assert [row[:2] for row in mail] == [(alice.email, "The webhook to 127.0.0.1 is disabled")]
         assert "the receiver answered 503" in mail[0][2]
         receiver.answer = status(200)
@@ -168,7 +170,7 @@ def test_a_receiver_that_is_gone_disables_its_webhook_at_once(
         assert deliver(job) == {"failed": 1, "disabled": 1}
     shown = read(alice, webhook)
     assert (shown["enabled"], shown["disabled_reason"]) == (False, "gone")
-    assert superuser.execute("SELECT count(*) FROM outgoing_mail").fetchone() == (1,)
+    assert superuser.execute(f"SELECT count(*) {MAIL}").fetchone() == (1,)
 
 
 @pytest.mark.proves("HOOK-9")
@@ -179,7 +181,7 @@ def test_no_mail_goes_to_an_address_that_is_not_verified(
         hook(alice, receiver.url)
         alice.create()
         deliver(job)
-    assert superuser.execute("SELECT count(*) FROM outgoing_mail").fetchone() == (0,)
+    assert superuser.execute(f"SELECT count(*) {MAIL}").fetchone() == (0,)
 
 
 @pytest.mark.proves("HOOK-15")
