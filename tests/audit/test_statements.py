@@ -49,11 +49,16 @@ def test_every_statement_is_run_by_an_endpoint_or_a_command(app: Flask) -> None:
 
 def test_an_endpoint_is_found_through_closures_and_constants(app: Flask) -> None:
     found = call_graph.entry_points(app)
-    assert found["tasks/create"] == ["POST /api/{user_id}/batch", "POST /api/{user_id}/tasks"]
+    assert found["tasks/create"] == [
+        "POST /api/{user_id}/batch",
+        "POST /api/{user_id}/tasks",
+        "POST /mcp",
+        "flask seed",
+    ]
     assert found["tasks/export"] == ["GET /api/{user_id}/export"]
     assert found["tasks/empty_trash"] == ["flask ledger purge"]
-    assert found["search/list_by_title_asc"] == ["GET /api/{user_id}/tasks"]
-    assert found["ledger/list_changes"] == ["GET /api/{user_id}/changes"]
+    assert found["search/list_by_title_asc"] == ["GET /api/{user_id}/tasks", "POST /mcp"]
+    assert found["ledger/list_changes"] == ["GET /api/{user_id}/changes", "POST /mcp"]
     assert "each request of tasks" in found["auth/list_ended_sessions"]
 
 
