@@ -27,6 +27,8 @@ WITH owned AS (
     UNION ALL
     SELECT owner_id, 'API token' AS what FROM api_tokens
     UNION ALL
+    SELECT owner_id, 'second factor' AS what FROM second_factors
+    UNION ALL
     SELECT owner_id, 'idempotency key' AS what FROM idempotency_keys
     UNION ALL
     SELECT owner_id, 'known address' AS what FROM known_addresses
