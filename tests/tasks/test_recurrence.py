@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.reminders.repository import fire_due
 from tests.support.api_user import ApiUser, data
 from tests.support.planning import (
     act,
@@ -21,6 +22,7 @@ from tests.support.planning import (
     read,
     read_all,
 )
+from tests.support.reminders import await_, before, fired, local, next_at
 
 WEDNESDAY = "2037-10-07"
 
@@ -386,6 +388,36 @@ def test_a_time_of_day_stays_over_daylight_saving(alice: ApiUser) -> None:  # R2
     task = recurring(alice, "FREQ=DAILY", "2037-03-28T09:00:00", time_zone="Europe/Madrid")
     done = do(alice, task)
     assert (done["due"], done["due_at"]) == ("2037-03-29T09:00:00", "2037-03-29T07:00:00.000000Z")
+
+
+@pytest.mark.proves("TASK-238", "TASK-256")
+def test_reminders_at_an_instant_move_along_and_snoozed_ones_end(alice: ApiUser) -> None:
+    zone = {"time_zone": "Europe/Madrid"}
+    at, snooze = {"at": "2037-10-24T06:30:00Z"}, {"at": "2037-10-24T20:00:00Z", "snooze": True}
+    relative = {"offset": "-PT30M", "relative_to": "due"}
+    task = recurring(
+        alice, "FREQ=DAILY", "2037-10-24T09:00", reminders=[at, snooze, relative], **zone
+    )
+    # The clocks go back on the 25th: 08:30 there is an hour later in UTC.
+    moved = {"at": "2037-10-25T07:30:00.000000Z"}
+    assert do(alice, task)["reminders"] == [moved, relative]
+    back = data(undo(alice, task, "2037-10-24T09:00"))
+    assert back["reminders"] == [{"at": "2037-10-24T06:30:00.000000Z"}, relative]
+
+
+@pytest.mark.proves("TASK-257", "TASK-230")
+def test_a_reminder_is_for_each_occurrence(alice: ApiUser, database_url: str) -> None:  # N4
+    due = local(minutes=-1)
+    task = recurring(alice, "FREQ=DAILY", due, reminders=[before()])
+    await_(database_url, task)
+    assert fire_due(10).fired == 1
+    following = do(alice, task)["due"]
+    assert next_at(database_url, task) == f"{following}Z"
+    undo(alice, task, due)
+    assert next_at(database_url, task) is None  # that one has fired
+    await_(database_url, task)
+    assert fire_due(10).fired == 0
+    assert [occurrence for _, occurrence, _ in fired(alice)] == [f"{due}[]"]
 
 
 @pytest.mark.proves("TASK-239")
