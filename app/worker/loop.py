@@ -16,6 +16,7 @@ from app.worker.state import State
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 IDLE_PAUSE = 1.0  # seconds between rounds in which nothing was due
+AWAY_PAUSE = 1.0  # seconds until a job is called again whose database is away
 LONGEST_PAUSE = 30.0  # seconds until a job that keeps failing is called again
 STOP_TIMEOUT = 8.0  # seconds that the steps in hand have after a signal
 
@@ -88,15 +89,21 @@ class Loop:
         return outcome.done > 0
 
     def _note_failure(self, name: str, error: Exception) -> None:
-        """Logs the error, and has the job rest for longer each time."""
+        """Logs the error, and has the job rest for longer each time.
+
+        Not while the database is away: what is due then waits for no more than AWAY_PAUSE when it
+        is back. Of such failures the first, second, fourth and so on is logged.
+        """
         self._state.note_error(name)
-        pause = min(2.0 ** self._failures[name], LONGEST_PAUSE)
-        self._failures[name] += 1
-        self._resume_at[name] = time.monotonic() + pause
+        self._failures[name] = count = self._failures[name] + 1
+        pause = min(2.0 ** (count - 1), LONGEST_PAUSE)
         if isinstance(error, psycopg.OperationalError):
-            log.error("%s: %s; trying again in %d s", name, cause(error), pause)
+            pause = AWAY_PAUSE
+            if count & (count - 1) == 0:
+                log.error("%s: %s; trying again in %d s", name, cause(error), pause)
         else:
             log.error("%s: failed; trying again in %d s", name, pause, exc_info=error)
+        self._resume_at[name] = time.monotonic() + pause
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping.set()

@@ -176,6 +176,6 @@ def test_what_came_due_while_postgresql_was_away_fires_when_it_is_back(
                 "WHERE application_name = 'ownrow worker' AND datname = current_database()"
             )
             ids += make_due(alice, database_url, 20)
-            until(partial(_has_fired, superuser, len(ids) - 1, len(ids)))
+            until(partial(_has_fired, superuser, len(ids) - 1, len(ids)), 10)
         assert "Traceback" not in worker.output()
     assert sorted(task_ids(firings(alice))) == sorted(ids)
