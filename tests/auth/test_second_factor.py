@@ -21,6 +21,8 @@ from app.config import Config
 from app.observability import sentry
 from tests.support.api_user import PASSWORD, ApiUser, broken_fields, data, error
 from tests.support.auth_rows import age_attempts, count, dump, run
+from tests.support.mail import mail_server
+from tests.support.postbox import Postbox
 from tests.support.second_factor import (
     PATH,
     Factor,
@@ -566,3 +568,19 @@ def test_an_erasure_counts_the_factor_and_leaves_nothing_of_it(
     assert removed["second_factors"] == 1
     assert count(database_url, "second_factors") == 0
     assert run(database_url, "SELECT event FROM auth_events") == [("erased",)]
+
+
+@pytest.mark.proves("AUTH-141")
+def test_a_reset_of_the_password_does_not_take_the_place_of_the_second_factor(
+    alice: ApiUser,
+) -> None:
+    factor = switch_on(alice)
+    changed = "eight quiet rivers"
+    with mail_server() as server:
+        postbox = Postbox(*server)
+        postbox.collect()
+        alice.client.post("/api/auth/reset", json={"email": alice.email})
+        body = {"token": postbox.token(), "new_password": changed}
+    assert alice.client.post("/api/auth/reset/confirm", json=body).status_code == 200
+    assert error(log_in(alice, password=changed)) == (401, "SECOND_FACTOR_REQUIRED")
+    assert log_in(alice, factor.recovery_codes[0], changed).status_code == 200
