@@ -10,6 +10,7 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
+DATE_LENGTH = len("2026-10-07")  # characters of a local day, or of the day in a local time
 DATABASE = files("tzdata")
 NAMES = frozenset((DATABASE / "zones").read_text().split()) - {"Factory", "localtime"}
 UTC_NAME = "UTC"
@@ -25,6 +26,30 @@ def zone(name: str) -> ZoneInfo:
         raise KeyError(name)
     with DATABASE.joinpath("zoneinfo", *name.split("/")).open("rb") as file:
         return ZoneInfo.from_file(file, key=name)
+
+
+def has_time(local: str) -> bool:
+    """Whether the text is a local time, and not a whole day."""
+    return len(local) > DATE_LENGTH
+
+
+def day_of(local: str) -> date:
+    """The day of a local day or time."""
+    return date.fromisoformat(local[:DATE_LENGTH])
+
+
+def begins_at(local: str, zone_name: str) -> datetime:
+    """When a local day or time begins, in UTC."""
+    if has_time(local):
+        return instant(datetime.fromisoformat(local), zone_name)
+    return start_of_day(day_of(local), zone_name)
+
+
+def passes_at(local: str, zone_name: str) -> datetime:
+    """From when on a local time, or the whole of a local day, is in the past, in UTC."""
+    if has_time(local):
+        return instant(datetime.fromisoformat(local), zone_name)
+    return end_of_day(day_of(local), zone_name)
 
 
 def instant(local: datetime, zone_name: str) -> datetime:

@@ -10,7 +10,8 @@ from datetime import date
 
 from app.recurrence.grid import has_dates
 from app.recurrence.rule import MAX_LENGTH, Rule, RuleError, Weekday, from_start, parse, written
-from app.recurrence.until import DATE_LENGTH, is_within
+from app.recurrence.until import is_within
+from app.zones import day_of
 
 EARLIEST_ZONE = "Etc/GMT-14"  # where each local time comes first
 LEAP_YEAR = 2024
@@ -23,7 +24,7 @@ def normalise(text: str, basis: str, due: str, zone_name: str = EARLIEST_ZONE) -
     Raises RuleError for what is no rule, ends before the due, or has no date from then on. Without
     the zone of the due, an UNTIL in UTC is refused only if it is before the due in every zone.
     """
-    rule, day = parse(text), date.fromisoformat(due[:DATE_LENGTH])
+    rule, day = parse(text), day_of(due)
     if rule.until is not None and not is_within(due, rule.until, zone_name):
         raise RuleError("UNTIL must not be before due.")
     if rule.freq == "DAILY" and rule.weekdays:

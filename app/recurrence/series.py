@@ -9,7 +9,8 @@ from dateutil.relativedelta import relativedelta
 from app import zones
 from app.recurrence.grid import LAST_DAY, count_between, dates
 from app.recurrence.rule import Rule, parse
-from app.recurrence.until import DATE_LENGTH, has_time, is_within
+from app.recurrence.until import is_within
+from app.zones import DATE_LENGTH, day_of, has_time
 
 BASES = ("due", "due_strict", "completion")
 UNITS = {"DAILY": "days", "WEEKLY": "weeks", "MONTHLY": "months", "YEARLY": "years"}
@@ -49,14 +50,14 @@ def next_occurrence(series: Series, now: datetime) -> Next | None:
 
 def _on_grid(rule: Rule, series: Series, now: datetime) -> Iterator[str]:
     """The dues after the present one; not those that are overdue, with the basis `due`."""
-    anchor = _day(series.anchor)
+    anchor = day_of(series.anchor)
     after = max(_local(anchor, series), series.due)
-    earliest = _day(after)
+    earliest = day_of(after)
     if series.basis == "due":  # a time of a day that its zone leaves out is on the next day
         earliest = max(earliest, zones.local_date(now, series.zone_name) - zones.DAY)
     for day in dates(rule, anchor, earliest):
         due = _local(day, series)
-        if due > after and (series.basis != "due" or _overdue_at(due, series.zone_name) > now):
+        if due > after and (series.basis != "due" or zones.passes_at(due, series.zone_name) > now):
             yield due
 
 
@@ -70,7 +71,7 @@ def _after_completion(rule: Rule, series: Series, now: datetime) -> Iterator[str
         earliest = done + (zones.DAY if rule.interval == 1 else interval)
         found = dates(rule._replace(interval=1), earliest, earliest)
     for day in found:
-        if day != _day(series.due) and day <= LAST_DAY:
+        if day != day_of(series.due) and day <= LAST_DAY:
             yield _local(day, series)
 
 
@@ -81,12 +82,8 @@ def _left(rule: Rule, series: Series, due: str) -> int | None:
     if series.basis == "completion":
         return series.left - 1
     # The anchor counts whether the rule has it or not, as DTSTART does.
-    passed = 1 + count_between(rule, _day(series.anchor), _day(due), series.left)
+    passed = 1 + count_between(rule, day_of(series.anchor), day_of(due), series.left)
     return series.left - passed
-
-
-def _day(local: str) -> date:
-    return date.fromisoformat(local[:DATE_LENGTH])
 
 
 def _local(day: date, series: Series) -> str:
@@ -95,9 +92,3 @@ def _local(day: date, series: Series) -> str:
         return day.isoformat()
     timed = series.anchor if has_time(series.anchor) else series.due
     return day.isoformat() + timed[DATE_LENGTH:]
-
-
-def _overdue_at(due: str, zone_name: str) -> datetime:
-    if has_time(due):
-        return zones.instant(datetime.fromisoformat(due), zone_name)
-    return zones.end_of_day(_day(due), zone_name)

@@ -3,16 +3,11 @@
 from datetime import UTC, datetime
 
 from app import zones
+from app.zones import DATE_LENGTH, has_time
 
-DATE_LENGTH = len("2026-10-07")
 # Before and after every due; these have a local day in each zone, years 1 and 9999 do not.
 EARLIEST = datetime(1969, 12, 30, tzinfo=UTC)
 LATEST = datetime(2200, 1, 2, tzinfo=UTC)
-
-
-def has_time(local: str) -> bool:
-    """Whether it is a time, and not a whole day."""
-    return len(local) > DATE_LENGTH
 
 
 def is_within(local: str, until: str, zone_name: str) -> bool:

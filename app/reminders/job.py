@@ -7,9 +7,9 @@ from app.mail.messages import Messages
 from app.mail.repository import enqueue
 from app.reminders import repository
 from app.reminders.repository import DueTask, Firing
-from app.tasks.dates import DATE_LENGTH
 from app.values import Uuid
 from app.worker.jobs import Outcome
+from app.zones import DATE_LENGTH
 
 BATCH = 500  # tasks that are looked for at a time
 

@@ -1,12 +1,11 @@
 """When a task is due and starts: local times, with a zone or none, and their instants."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from app import zones
 from app.errors import Detail
-
-DATE_LENGTH = len("2026-10-07")
+from app.zones import DATE_LENGTH, has_time
 
 
 class Dates(NamedTuple):
@@ -24,11 +23,6 @@ class Instants(NamedTuple):
     due_begins_at: datetime | None
     start_at: datetime | None
     computed_zone: str | None
-
-
-def has_time(local: str) -> bool:
-    """Whether it is a time, and not a whole day."""
-    return len(local) > DATE_LENGTH
 
 
 def problems(dates: Dates) -> list[Detail]:
@@ -55,16 +49,8 @@ def instants(dates: Dates, owner_zone: str) -> Instants:
     zone_name = dates.time_zone or owner_zone
     due_at = due_begins_at = start_at = None
     if dates.due is not None:
-        due_begins_at = _beginning(dates.due, zone_name)
-        due_at = due_begins_at
-        if not has_time(dates.due):
-            due_at = zones.end_of_day(date.fromisoformat(dates.due), zone_name)
+        due_begins_at = zones.begins_at(dates.due, zone_name)
+        due_at = zones.passes_at(dates.due, zone_name)
     if dates.start is not None:
-        start_at = _beginning(dates.start, zone_name)
+        start_at = zones.begins_at(dates.start, zone_name)
     return Instants(due_at, due_begins_at, start_at, zone_name)
-
-
-def _beginning(local: str, zone_name: str) -> datetime:
-    if has_time(local):
-        return zones.instant(datetime.fromisoformat(local), zone_name)
-    return zones.start_of_day(date.fromisoformat(local), zone_name)

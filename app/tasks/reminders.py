@@ -13,8 +13,9 @@ import orjson
 
 from app import zones
 from app.errors import Detail, ValidationFailed
-from app.tasks.dates import Dates, has_time
+from app.tasks.dates import Dates
 from app.tasks.state import State
+from app.zones import has_time
 
 MOST_REMINDERS = 10
 LONGEST_OFFSET = timedelta(days=366)

@@ -1,12 +1,12 @@
 """Recurring tasks: the rule behind a task's dates, and the way from one occurrence to the next."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from app.errors import ValidationFailed
 from app.recurrence import RuleError, Series, next_occurrence, normalise, occurrences_left
-from app.tasks.dates import DATE_LENGTH
 from app.tasks.reminders import shifted as shifted_reminders
 from app.tasks.state import State
+from app.zones import DATE_LENGTH, day_of
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 NEEDS_DUE = "A recurring task needs a due; set recurrence to null, too, to end the series."
@@ -77,18 +77,14 @@ def shifted(state: State, days: int, zone_name: str) -> State:
 def _shifted(local: str | None, days: int) -> str | None:
     if local is None:
         return None
-    return f"{_day(local) + timedelta(days)}{local[DATE_LENGTH:]}"
+    return f"{day_of(local) + timedelta(days)}{local[DATE_LENGTH:]}"
 
 
 def days_between(first: str, second: str) -> int:
     """The number of days from one local date or time to another."""
-    return (_day(second) - _day(first)).days
+    return (day_of(second) - day_of(first)).days
 
 
 def is_past(state: State, occurrence: str) -> bool:
     """Whether the task is due on a later day than that of an occurrence of another task."""
     return state.due is not None and days_between(occurrence, state.due) > 0
-
-
-def _day(local: str) -> date:
-    return date.fromisoformat(local[:DATE_LENGTH])

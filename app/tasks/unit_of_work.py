@@ -17,10 +17,11 @@ from app.ledger import positions
 from app.ledger.repository import Fields, Item, Terms, Written, expect, lock, unchanged, write_each
 from app.lists import repository as lists
 from app.tasks import reminders, series
-from app.tasks.dates import Dates, has_time, instants, problems
+from app.tasks.dates import Dates, instants, problems
 from app.tasks.state import State
 from app.tasks.tree import Tree
 from app.values import Uuid
+from app.zones import has_time
 
 
 class CountedChildren(NamedTuple):
