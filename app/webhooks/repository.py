@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from app import db
 from app.auth.repository import get_user
 from app.errors import NO_SUCH_ITEM, Detail, NotFound, ValidationFailed
+from app.ledger.repository import FIRST_ID, lock
 from app.mail.messages import Message
 from app.mail.repository import enqueue
 from app.values import Uuid
@@ -50,12 +51,6 @@ class Terms(NamedTuple):
 
     number: int
     has_list: bool
-
-
-class LockedLedger(NamedTuple):
-    """The version of a ledger."""
-
-    version: int
 
 
 class DueWebhook(NamedTuple):
@@ -123,7 +118,6 @@ class Attempted(NamedTuple):
 
 LIST = db.load("webhooks/list", Webhook)
 GET = db.load("webhooks/get", Webhook)
-LOCK_LEDGER = db.load("webhooks/lock_ledger", LockedLedger)
 CHECK_TERMS = db.load("webhooks/check_terms", Terms)
 CREATE = db.load("webhooks/create", Webhook)
 UPDATE = db.load("webhooks/update", Webhook)
@@ -146,7 +140,6 @@ AHEAD: Detail = {"field": "since", "message": "There has been no such version ye
 OWNER, OPERATOR = "owner", "operator"  # who disabled it
 OLD_SECRET_SIGNS = timedelta(hours=24)
 PAGE_SIZE = 500  # webhooks read at a time by the command line
-NO_ID = Uuid("00000000-0000-0000-0000-000000000000")
 
 
 # --- for their owner ----------------------------------------------------------------------------
@@ -252,7 +245,7 @@ def list_attempts(owner_id: Uuid, webhook_id: Uuid | None) -> list[Attempt]:
 
 def _lock_and_count(owner_id: Uuid, list_id: Uuid | None) -> int:
     """The number of webhooks, which stays; raises ValidationFailed where there is no such list."""
-    _found(db.fetch_one(LOCK_LEDGER, {"owner_id": owner_id}))
+    lock(owner_id)
     terms = _found(db.fetch_one(CHECK_TERMS, {"owner_id": owner_id, "list_id": list_id}))
     if not terms.has_list:
         raise ValidationFailed(details=[NO_LIST])
@@ -270,7 +263,7 @@ def _found(row: T | None) -> T:
 
 def list_all() -> Iterator[ListedWebhook]:
     """The webhooks of all accounts."""
-    after = {"after_owner_id": NO_ID, "after_id": NO_ID}
+    after = {"after_owner_id": FIRST_ID, "after_id": FIRST_ID}
     while page := db.fetch_all(LIST_ALL, {**after, "limit": PAGE_SIZE}):
         yield from page
         after = {"after_owner_id": page[-1].owner_id, "after_id": page[-1].id}
