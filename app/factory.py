@@ -10,16 +10,16 @@ from app.auth.access_tokens import AccessTokens
 from app.auth.api_tokens import ApiTokens
 from app.auth.encryption import Encryption
 from app.auth.ended_sessions import EndedSessions
-from app.auth.known_sessions import KnownSessions
 from app.auth.link_routes import account as account_links
 from app.auth.link_routes import blueprint as links
 from app.auth.login_throttle import KeyedHashes
 from app.auth.mailed_links import MailedLinks
 from app.auth.passwords import Passwords
 from app.auth.refresh_tokens import RefreshTokens
+from app.auth.remembered import Remembered
+from app.auth.repository import has_session, is_verified
 from app.auth.routes import account
 from app.auth.routes import blueprint as auth
-from app.auth.verified_accounts import VerifiedAccounts
 from app.cli import Commands
 from app.config import Config
 from app.filters.routes import blueprint as filters
@@ -64,10 +64,10 @@ def create_app(config: Config) -> Flask:
     app.extensions["messages"] = Messages(config.public_url)
     app.extensions["mailed_links"] = MailedLinks(app.extensions["messages"], secrets)
     app.extensions["verified_accounts"] = (
-        VerifiedAccounts() if config.email_verification == "required" else None
+        Remembered(is_verified) if config.email_verification == "required" else None
     )
     app.extensions["ended_sessions"] = EndedSessions()
-    app.extensions["known_sessions"] = KnownSessions()
+    app.extensions["known_sessions"] = Remembered(has_session)
     app.extensions["receivers"] = Receivers(networks(config.webhook_allow))
     app.extensions["webhook_secrets"] = Secrets(app.extensions["encryption"])
     app.extensions["metrics"] = Metrics(__version__)

@@ -5,13 +5,12 @@ from typing import cast
 from app.auth.access_tokens import AccessTokens
 from app.auth.api_tokens import PREFIX, ApiTokens
 from app.auth.ended_sessions import EndedSessions
-from app.auth.known_sessions import KnownSessions
+from app.auth.remembered import Remembered
 from app.auth.scopes import OPERATIONS, SCOPES, SESSION, TASKS_ANY, suffice
-from app.auth.verified_accounts import VerifiedAccounts
 from app.errors import EmailNotVerified, Forbidden, InsufficientScope, NotFound, Unauthenticated
 from app.http.authorization import bearer_token
 from app.http.request import current_request, identity, owner_id
-from app.values import Identity, canonical_uuid
+from app.values import Identity, Uuid, canonical_uuid
 
 
 def access_tokens() -> AccessTokens:
@@ -23,7 +22,7 @@ def authenticate() -> None:
     """Identifies the caller; 403 for an address that has to be verified first and is not."""
     identify()
     request = current_request()
-    verified: VerifiedAccounts | None = request.app.extensions["verified_accounts"]
+    verified: Remembered[Uuid] | None = request.app.extensions["verified_accounts"]
     if verified is not None and not verified.contains(owner_id()):
         raise EmailNotVerified
 
@@ -44,7 +43,7 @@ def _verify(token: str) -> Identity:
     """Whose token it is; an API token was found together with its session."""
     extensions = current_request().app.extensions
     ended: EndedSessions = extensions["ended_sessions"]
-    known: KnownSessions = extensions["known_sessions"]
+    known: Remembered[Identity] = extensions["known_sessions"]
     if token.startswith(PREFIX):
         api_tokens: ApiTokens = extensions["api_tokens"]
         caller = api_tokens.verify(token)

@@ -312,6 +312,17 @@ def get_user(owner_id: Uuid) -> User | None:
     return db.fetch_one(GET_USER, {"owner_id": owner_id})
 
 
+def verified_email(owner_id: Uuid) -> str | None:
+    """The address of the account; None where it is not verified, or the account is gone."""
+    user = get_user(owner_id)
+    return None if user is None or user.email_verified_at is None else user.email
+
+
+def is_verified(owner_id: Uuid) -> bool:
+    """Whether the address of the account is verified, which it stays for good."""
+    return verified_email(owner_id) is not None
+
+
 def get_clock(owner_id: Uuid) -> Clock:
     """The owner's local time; raises NotFound where the account is gone."""
     clock = db.fetch_one(GET_CLOCK, {"owner_id": owner_id})
@@ -436,9 +447,9 @@ def list_sessions(owner_id: Uuid) -> list[Session]:
     return db.fetch_all(LIST_SESSIONS, {"owner_id": owner_id})
 
 
-def has_session(owner_id: Uuid, session_id: Uuid) -> bool:
-    """Whether the owner has that session."""
-    params = {"owner_id": owner_id, "session_id": session_id}
+def has_session(caller: Identity) -> bool:
+    """Whether the session exists: a signature alone does not prove it, if its key was stolen."""
+    params = {"owner_id": caller.owner_id, "session_id": caller.session_id}
     return db.fetch_one(FIND_SESSION, params, grouped=True) is not None
 
 

@@ -22,9 +22,7 @@ from app.values import Uuid
 ISSUER = "Ownrow"
 STEPS_EITHER_WAY = 1  # of 30 s, that clocks may differ
 RECOVERY_CODES = 10
-RECOVERY_BYTES = (
-    10  # random ones of each: 16 digits of base 32, too many to be found from a SHA-256
-)
+RECOVERY_BYTES = 10  # random: 16 digits of base 32, too many to be found from a SHA-256
 LONGEST = 64  # characters of a code with its spaces and hyphens
 SEPARATORS = re.compile("[ -]")
 TOTP_CODE = re.compile("[0-9]{6}")

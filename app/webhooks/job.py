@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from cryptography.exceptions import InvalidTag
 
 from app.auth.encryption import UnknownKeyError
+from app.auth.repository import verified_email
 from app.mail.messages import Message, Messages
 from app.values import Uuid
 from app.webhooks import repository
@@ -169,7 +170,7 @@ class Delivering:
 
     def _mail(self, owner_id: Uuid, url: str, reason: str, answer: Answer) -> Message | None:
         """The mail to the owner about a webhook that is disabled; it has the URL's host alone."""
-        recipient = repository.recipient_of(owner_id)
+        recipient = verified_email(owner_id)
         if recipient is None:
             return None
         host = urlsplit(url).hostname

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from app import db
-from app.auth.repository import get_user
 from app.errors import NO_SUCH_ITEM, Detail, NotFound, ValidationFailed
 from app.ledger.repository import FIRST_ID, lock
 from app.mail.messages import Message
@@ -327,12 +326,6 @@ def record(
         if recorded is not None and mail is not None:
             enqueue(owner_id, mail)
     return _until(recorded)
-
-
-def recipient_of(owner_id: Uuid) -> str | None:
-    """The address for mail about webhooks; None where none is verified."""
-    user = get_user(owner_id)
-    return None if user is None or user.email_verified_at is None else user.email
 
 
 def _until(lease: Lease | None) -> datetime | None:
