@@ -8,7 +8,6 @@ from app.ledger.repository import (
     Call,
     Change,
     Document,
-    Fields,
     FoundItem,
     Item,
     ListedByPosition,
@@ -45,13 +44,8 @@ EXPORT = db.load("filters/export", Document)
 EMPTY_TRASH = db.load("filters/empty_trash")
 
 
-def _update(fields: Fields) -> PreparedChange:
-    changes = {name: fields[name] for name in fields if name != "id"}
-    return STATES.change("update", fields["id"], lambda state: state._replace(**changes))
-
-
 CREATE = Change(lambda fields: PreparedChange(call=Call(CREATE_FILTER, fields)))
-UPDATE = Change(_update)
+UPDATE = Change(STATES.update)
 MOVE = Change(lambda fields: STATES.move(fields["id"], Place.of(fields)))
 DELETE = Change(lambda fields: STATES.delete(fields["id"]))
 RESTORE = Change(lambda fields: STATES.restore(fields["id"]))

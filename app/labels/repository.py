@@ -91,11 +91,6 @@ def _create(fields: Fields) -> PreparedChange:
     return PreparedChange(call=Call(CREATE_LABEL, fields))
 
 
-def _update(fields: Fields) -> PreparedChange:
-    changes = {name: fields[name] for name in fields if name != "id"}
-    return STATES.change("update", fields["id"], lambda state: state._replace(**changes))
-
-
 def _delete(fields: Fields) -> PreparedChange:
     """A move to the trash, which takes the label from its tasks; each of them takes a version."""
 
@@ -138,7 +133,7 @@ def _change_tasks(
 
 
 CREATE = Change(_create, _with_key)
-UPDATE = Change(_update, _with_key)
+UPDATE = Change(STATES.update, _with_key)
 MOVE = Change(lambda fields: STATES.move(fields["id"], Place.of(fields)))
 DELETE = Change(_delete)
 RESTORE = Change(_restore)

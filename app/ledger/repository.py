@@ -386,6 +386,11 @@ class States(Generic[S]):
 
         return PreparedChange(run=run)
 
+    def update(self, fields: Fields) -> PreparedChange:
+        """A change of the fields that stand beside the item's `id`."""
+        changes = {name: fields[name] for name in fields if name != "id"}
+        return self.change("update", fields["id"], lambda state: _replaced(state, **changes))
+
     def delete(self, item_id: Uuid | None) -> PreparedChange:
         """A move to the trash."""
         return self.change("delete", item_id, lambda state: _replaced(state, is_deleted=True))

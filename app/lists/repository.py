@@ -57,11 +57,6 @@ def _create(fields: Fields) -> PreparedChange:
     return PreparedChange(call=Call(CREATE_LIST, fields))
 
 
-def _update(fields: Fields) -> PreparedChange:
-    changes = {name: fields[name] for name in fields if name != "id"}
-    return STATES.change("update", fields["id"], lambda state: state._replace(**changes))
-
-
 def _archive(fields: Fields) -> PreparedChange:
     return STATES.change("archive", fields["id"], lambda state: state._replace(is_archived=True))
 
@@ -71,7 +66,7 @@ def _unarchive(fields: Fields) -> PreparedChange:
 
 
 CREATE = Change(_create, _with_folded)
-UPDATE = Change(_update, _with_folded)
+UPDATE = Change(STATES.update, _with_folded)
 MOVE = Change(lambda fields: STATES.move(fields["id"], Place.of(fields)))
 ARCHIVE = Change(_archive)
 UNARCHIVE = Change(_unarchive)
