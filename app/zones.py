@@ -10,6 +10,7 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
+YEARS = range(1970, 2200)  # of dates and times that are accepted
 DATE_LENGTH = len("2026-10-07")  # characters of a local day, or of the day in a local time
 DATABASE = files("tzdata")
 NAMES = frozenset((DATABASE / "zones").read_text().split()) - {"Factory", "localtime"}

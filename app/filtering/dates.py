@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from app import zones
+from app.zones import YEARS
 
-YEARS = range(1970, 2200)  # as in a task's due
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAYS_FROM_TODAY = {"yesterday": -1, "today": 0, "tomorrow": 1}
 OFFSET = re.compile(r"([+-][0-9]+)([hdwm])")

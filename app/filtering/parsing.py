@@ -19,8 +19,9 @@ from app.filtering.conditions import (
     Overdue,
     Value,
 )
-from app.filtering.dates import YEARS, Time, read_time
+from app.filtering.dates import Time, read_time
 from app.filtering.messages import expectation
+from app.zones import YEARS
 
 MAX_LENGTH = 1000  # characters
 MAX_TERMS = 50

@@ -15,9 +15,10 @@ from math import gcd
 from typing import TypeVar
 
 from app.recurrence.rule import Rule, Weekday
+from app.zones import YEARS
 
 T = TypeVar("T")
-LAST_DAY = date(2199, 12, 31)
+LAST_DAY = date(YEARS[-1], 12, 31)
 CYCLE = 400  # years after which the Gregorian calendar repeats, weekdays included
 
 

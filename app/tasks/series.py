@@ -6,9 +6,8 @@ from app.errors import ValidationFailed
 from app.recurrence import RuleError, Series, next_occurrence, normalise, occurrences_left
 from app.tasks.reminders import shifted as shifted_reminders
 from app.tasks.state import State
-from app.zones import DATE_LENGTH, day_of
+from app.zones import DATE_LENGTH, YEARS, day_of
 
-FIRST_YEAR, LAST_YEAR = 1970, 2199
 NEEDS_DUE = "A recurring task needs a due; set recurrence to null, too, to end the series."
 
 
@@ -68,7 +67,7 @@ def shifted(state: State, days: int, zone_name: str) -> State:
     """
     due, start = _shifted(state.due, days), _shifted(state.start, days)
     years = {int(local[:4]) for local in (due, start) if local is not None}
-    if any(not FIRST_YEAR <= year <= LAST_YEAR for year in years):
+    if any(year not in YEARS for year in years):
         return state
     reminders = shifted_reminders(state.reminders, days, zone_name)
     return state._replace(due=due, start=start, reminders=reminders)
