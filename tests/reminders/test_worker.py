@@ -6,6 +6,8 @@ that goes away.
 
 import shutil
 import subprocess
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from email.message import EmailMessage
 from functools import partial
@@ -14,14 +16,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from app import create_app, db
 from app.config import Config
-from tests.support.api_user import ApiUser, data
+from tests.support.api_user import ApiUser, data, register
+from tests.support.faults.postgres import postgres
 from tests.support.mail import Inbox, mail_server
 from tests.support.planning import make_task
 from tests.support.processes import until
 from tests.support.reminders import await_, before, firings, local, task_ids
+from tests.support.roles import as_role
 from tests.support.services import ROOT, FlaskCommand
-from tests.support.worker import start, working
+from tests.support.worker import Worker, start, working
 
 NUMBER = "SELECT count(*) FROM reminder_firings"
 REMINDERS = "FROM outgoing_mail WHERE subject LIKE 'Reminder: %'"
@@ -179,3 +184,31 @@ def test_what_came_due_while_postgresql_was_away_fires_when_it_is_back(
             until(partial(_has_fired, superuser, len(ids) - 1, len(ids)), 10)
         assert "Traceback" not in worker.output()
     assert sorted(task_ids(firings(alice))) == sorted(ids)
+
+
+def _has_noticed(worker: Worker, times: int) -> bool:
+    return worker.output().count("trying again in") >= times
+
+
+@pytest.mark.slow
+@pytest.mark.proves("TASK-257", "WORKER-2")
+def test_a_worker_loses_no_reminder_when_postgresql_is_killed(
+    used_data_dir: Path, config: Config, tmp_path: Path
+) -> None:
+    with postgres(used_data_dir) as server, ExitStack() as ending:
+        ending.callback(db.close_pool)
+        here = replace(config, database_url=as_role(server.url), db_row_security=False)
+        user = register(create_app(here).test_client())
+        ids: list[str] = []
+        with working(tmp_path, here) as worker:
+            for killed in (1, 2, 3):
+                ids += make_due(user, server.url, 400)
+                with psycopg.connect(server.url, autocommit=True) as connection:
+                    until(partial(_has_fired, connection, len(ids) - 400, len(ids)))
+                server.kill()
+                until(partial(_has_noticed, worker, killed))
+                server.start()
+                with psycopg.connect(server.url, autocommit=True) as connection:
+                    until(partial(_has_fired, connection, len(ids) - 1, len(ids)), 10)
+            assert "Traceback" not in worker.output()
+        assert sorted(task_ids(firings(user))) == sorted(ids)
