@@ -17,7 +17,6 @@ from app.auth.mailed_links import MailedLinks
 from app.auth.passwords import Passwords
 from app.auth.refresh_tokens import RefreshTokens
 from app.auth.remembered import Remembered
-from app.auth.repository import has_session, is_verified
 from app.auth.routes import account
 from app.auth.routes import blueprint as auth
 from app.cli import Commands
@@ -64,10 +63,10 @@ def create_app(config: Config) -> Flask:
     app.extensions["messages"] = Messages(config.public_url)
     app.extensions["mailed_links"] = MailedLinks(app.extensions["messages"], secrets)
     app.extensions["verified_accounts"] = (
-        Remembered(is_verified) if config.email_verification == "required" else None
+        Remembered() if config.email_verification == "required" else None
     )
     app.extensions["ended_sessions"] = EndedSessions()
-    app.extensions["known_sessions"] = Remembered(has_session)
+    app.extensions["known_sessions"] = Remembered()
     app.extensions["receivers"] = Receivers(networks(config.webhook_allow))
     app.extensions["webhook_secrets"] = Secrets(app.extensions["encryption"])
     app.extensions["metrics"] = Metrics(__version__)

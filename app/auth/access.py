@@ -6,6 +6,7 @@ from app.auth.access_tokens import AccessTokens
 from app.auth.api_tokens import PREFIX, ApiTokens
 from app.auth.ended_sessions import EndedSessions
 from app.auth.remembered import Remembered
+from app.auth.repository import has_session, is_verified
 from app.auth.scopes import OPERATIONS, SCOPES, SESSION, TASKS_ANY, suffice
 from app.errors import EmailNotVerified, Forbidden, InsufficientScope, NotFound, Unauthenticated
 from app.http.authorization import bearer_token
@@ -23,7 +24,7 @@ def authenticate() -> None:
     identify()
     request = current_request()
     verified: Remembered[Uuid] | None = request.app.extensions["verified_accounts"]
-    if verified is not None and not verified.contains(owner_id()):
+    if verified is not None and not verified.contains(owner_id(), is_verified):
         raise EmailNotVerified
 
 
@@ -49,7 +50,9 @@ def _verify(token: str) -> Identity:
         caller = api_tokens.verify(token)
     else:
         caller = access_tokens().verify(token)
-    if ended.contains(caller.session_id) or (caller.scopes is None and not known.contains(caller)):
+    if ended.contains(caller.session_id):
+        raise Unauthenticated(invalid=True)
+    if caller.scopes is None and not known.contains(caller, has_session):
         raise Unauthenticated(invalid=True)
     return caller
 

@@ -9,17 +9,16 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Remembered(Generic[Key]):
-    """The set of keys for which `look_up` was true; false is not remembered."""
+    """The set of keys for which a look-up was true; false is not remembered."""
 
-    def __init__(self, look_up: Callable[[Key], bool]) -> None:
-        self._look_up = look_up
+    def __init__(self) -> None:
         self._found: set[Key] = set()
 
-    def contains(self, key: Key) -> bool:
+    def contains(self, key: Key, look_up: Callable[[Key], bool]) -> bool:
         """Whether it is true for the key; raises psycopg.Error when that can't be known."""
         if key in self._found:
             return True
-        is_true = self._look_up(key)
+        is_true = look_up(key)
         if is_true:
             if len(self._found) >= CAPACITY:
                 self._found.clear()
