@@ -190,7 +190,7 @@ def _update(fields: Fields) -> PreparedChange:
     wanted = {name: fields[name] for name in fields if name != "id"}
     call = None
     if wanted.keys() <= TEXTS:
-        call = Call(UPDATE_TEXTS, {**NO_TEXTS, **fields, "fields": list(wanted)})
+        call = Call(UPDATE_TEXTS, {**NO_TEXTS, **fields})
     return PreparedChange(call, lambda terms: _update_among(terms, fields["id"], wanted))
 
 

@@ -1,12 +1,11 @@
--- Changes those of a task's title, description and priority that fields names; takes no version
--- where nothing would change.
+-- Changes a task's title, description and priority; takes no version where nothing would change.
+-- A title, priority or folded description that is null stays, and with the latter the description.
 -- No row: no such task. Not is_expected: its version is not in if_versions, nothing was changed. No
 -- version: nothing was changed, as its list is in the trash, or may be since the statement began
 -- (the ledger moved before it was locked).
 -- @writes
 -- @param owner_id uuid
 -- @param if_versions bigint[]
--- @param fields text[]
 -- @param title text
 -- @param title_folded text
 -- @param description text
@@ -33,13 +32,7 @@ found AS (
             WHERE
                 ledgers.owner_id = %(owner_id)s AND lists.owner_id = %(owner_id)s
                 AND lists.id = tasks.list_id AND lists.deleted_at IS NULL
-        ) AS is_current,
-        CASE WHEN 'title' = ANY(%(fields)s::text[]) THEN %(title)s ELSE title END AS title,
-        CASE WHEN 'title' = ANY(%(fields)s) THEN %(title_folded)s ELSE title_folded END AS title_folded,
-        CASE WHEN 'description' = ANY(%(fields)s) THEN %(description)s ELSE description END AS description,
-        CASE WHEN 'description' = ANY(%(fields)s) THEN %(description_folded)s ELSE description_folded END
-            AS description_folded,
-        CASE WHEN 'priority' = ANY(%(fields)s) THEN %(priority)s ELSE priority END AS priority
+        ) AS is_current
     FROM tasks
     WHERE
         owner_id = %(owner_id)s AND id = %(id)s AND deleted_at IS NULL
@@ -50,17 +43,21 @@ found AS (
 changed AS (
     UPDATE tasks
     SET
-        title = found.title, title_folded = found.title_folded,
-        description = found.description, description_folded = found.description_folded,
-        priority = found.priority,
+        title = coalesce(%(title)s, title),
+        title_folded = coalesce(%(title_folded)s, title_folded),
+        description_folded = coalesce(%(description_folded)s, description_folded),
+        description = CASE WHEN %(description_folded)s IS NULL THEN description ELSE %(description)s END,
+        priority = coalesce(%(priority)s, priority),
         updated_at = ledger.at, version = ledger.version, last_action = 'update',
         request_id = %(request_id)s, session_id = %(session_id)s
     FROM ledger, found
     WHERE
         tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s
         AND found.is_expected AND found.is_current
-        AND (tasks.title, tasks.description, tasks.priority)
-        IS DISTINCT FROM (found.title, found.description, found.priority)
+        AND (
+            title <> %(title)s OR priority <> %(priority)s
+            OR (%(description_folded)s::text IS NOT NULL AND description IS DISTINCT FROM %(description)s)
+        )
     RETURNING tasks.version, tasks.document
 )
 

@@ -426,7 +426,12 @@ def test_slow_searches_of_a_user_delay_nobody_else(
 ) -> None:
     with (
         postgres.database(template=migrated) as name,
-        serving(postgres.url(name), tmp_path, WEB_CONCURRENCY=str(processes)) as server,
+        serving(
+            postgres.url(name),
+            tmp_path,
+            WEB_CONCURRENCY=str(processes),
+            DB_STATEMENT_TIMEOUT_MS="10000",  # a slow machine ends its searches, too
+        ) as server,
         psycopg.connect(postgres.superuser_url(name), autocommit=True) as admin,
         ThreadPoolExecutor(SEARCHERS) as searchers,
     ):
