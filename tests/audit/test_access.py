@@ -131,6 +131,7 @@ def test_a_security_definer_function_has_its_owner_and_callers(database_url: str
         "erase_auth_events(uuid,bytea[])",
         "find_api_token(bytea)",
         "find_credential(text,bytea[])",
+        "find_feed(bytea)",
         "list_accounts(text,integer)",
         "list_webhooks(uuid,uuid,integer)",
         "password_hash_of(uuid)",

@@ -27,7 +27,7 @@ def fetch(
 ) -> TestResponse:
     """Reads the feed as a calendar program does, without a token."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return client.get(path_of(feed) + query, headers=sent)
+    return client.get(path_of(feed) + query, headers=sent, buffered=True)
 
 
 def calendar_of(user: ApiUser, query: str = "", **fields: Any) -> str:
