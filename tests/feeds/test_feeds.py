@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,10 @@ from tests.support.api_user import ApiUser, broken_fields, data, error, register
 from tests.support.auth_rows import dump
 from tests.support.feeds import calendar_of, events, fetch, make_feed, path_of, todos
 from tests.support.planning import change, delete, make, make_task
+from tests.support.remote_user import peak_memory, reset_peak_memory, sign_up, workers
+from tests.support.server import Server
 from tests.support.services import FlaskCommand, free_port
+from tests.support.task_rows import add_tasks
 from tests.support.tokens import READ, WRITE, make_token
 
 URL = re.compile(r"http://127\.0\.0\.1:8000/feeds/([A-Za-z0-9_-]{43})\.ics")
@@ -284,6 +288,62 @@ def test_the_tag_changes_with_the_calendar_and_the_calendar_with_the_tag(alice: 
         seen.append(read())
     assert len({tag for tag, _ in seen}) == len({body for _, body in seen}) == len(seen)
     assert b"TRIGGER;RELATED=END:PT7H30M" in seen[3][1]
+
+
+@pytest.mark.proves("FEED-16")
+def test_a_feed_is_one_snapshot(alice: ApiUser, superuser: psycopg.Connection) -> None:
+    add_tasks(superuser, alice.id, 601)
+    feed = make_feed(alice)
+    before = fetch(alice.client, feed)
+    answer = alice.client.get(path_of(feed))
+    chunks = answer.iter_encoded()
+    body = next(chunks)
+    delete(alice, data(alice.get("?limit=1"))[0])
+    body += b"".join(chunks)
+    answer.close()
+    assert body == before.data
+    assert answer.headers["ETag"] == before.headers["ETag"]
+    assert fetch(alice.client, feed).data != before.data
+
+
+@pytest.mark.proves("FEED-16")
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_tasks(
+    server: Server, served_database_url: str
+) -> None:
+    remote = sign_up(server)
+    answer = remote.call("POST", "/feeds", {})
+    path = "/feeds/" + answer.json["data"]["url"].partition("/feeds/")[2]
+    for _ in range(20):  # each worker has answered one
+        assert server.request("GET", path).status == 200
+    with psycopg.connect(served_database_url, autocommit=True) as owner:
+        add_tasks(owner, remote.id, 20_000)
+    before = {worker: reset_peak_memory(worker) for worker in workers(server)}
+    assert len(server.request("GET", path).body) > 5_000_000
+    assert max(peak_memory(worker) - before[worker] for worker in before) < 4_000_000
+
+
+@pytest.mark.proves("FEED-16")
+@pytest.mark.slow
+def test_ten_thousand_tasks_take_two_seconds_of_a_core(
+    alice: ApiUser, superuser: psycopg.Connection
+) -> None:
+    """Of this process, client included; a slow machine may take three times as long."""
+    add_tasks(superuser, alice.id, 10_000)
+    superuser.execute(
+        "UPDATE tasks SET version = version + 10000, last_action = 'update',"
+        " updated_at = updated_at + interval '1 second', due = '2026-10-25T02:30:00',"
+        " time_zone = 'Europe/Madrid', computed_zone = 'Europe/Madrid', due_at = now(),"
+        " due_begins_at = now(), priority = 3, recurrence = 'FREQ=WEEKLY;BYDAY=SU',"
+        " recurrence_from = '2026-10-25T02:30:00',"
+        """ reminders = '{"{\\"offset\\":\\"-PT30M\\",\\"relative_to\\":\\"due\\"}"}'"""
+    )
+    feed = make_feed(alice)
+    began = time.process_time()
+    body = fetch(alice.client, feed).data
+    seconds = time.process_time() - began
+    assert body.count(b"BEGIN:VTODO") == body.count(b"BEGIN:VALARM") == 10_000
+    assert seconds < 3 * 2
 
 
 @pytest.mark.proves("FEED-13")
