@@ -87,6 +87,8 @@ def test_triggers_of_foreign_keys_are_left_out(database_url: str) -> None:
         "account_tokens_reset_asked",
         "account_tokens_reset_done",
         "credentials_noted",
+        "feeds_ended",
+        "feeds_made",
         "filters_recorded",
         "labels_recorded",
         "ledger_entries_kept",

@@ -490,6 +490,7 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "feeds/find_feed": [{"secret_hash": hashlib.sha256(f"alice{TASK}".encode()).digest()}],
     "feeds/get_state": [{"id": TASK}, {"id": DONE}],
     "feeds/list_tasks": [{"with_archived": each} for each in (False, True)],
+    "feeds/list_tasks_of_list": [{"list_id": each} for each in (TASK, DONE, TRASHED, OLD_TRASHED)],
     "webhooks/check_terms": [{"list_id": None}, {"list_id": TASK}],
     "webhooks/create": [{"id": MADE}],
     "webhooks/claim": [{"id": TASK}, {"id": DONE}],
