@@ -19,8 +19,11 @@ from app.auth.refresh_tokens import RefreshTokens
 from app.auth.remembered import Remembered
 from app.auth.routes import account
 from app.auth.routes import blueprint as auth
+from app.auth.secrets import Secrets
 from app.cli import Commands
 from app.config import Config
+from app.feeds.routes import blueprint as feeds
+from app.feeds.routes import public as calendar
 from app.filters.routes import blueprint as filters
 from app.http.dispatch import Application
 from app.kinds import KINDS
@@ -38,7 +41,6 @@ from app.system.routes import blueprint as system
 from app.tasks.routes import blueprint as tasks
 from app.webhooks.receivers import Receivers, networks
 from app.webhooks.routes import blueprint as webhooks
-from app.webhooks.secrets import Secrets
 
 ACCOUNTS = (auth, account, links, account_links)
 
@@ -68,14 +70,16 @@ def create_app(config: Config) -> Flask:
     app.extensions["ended_sessions"] = EndedSessions()
     app.extensions["known_sessions"] = Remembered()
     app.extensions["receivers"] = Receivers(networks(config.webhook_allow))
-    app.extensions["webhook_secrets"] = Secrets(app.extensions["encryption"])
+    app.extensions["webhook_secrets"] = Secrets(app.extensions["encryption"], "webhook")
+    app.extensions["feed_secrets"] = Secrets(app.extensions["encryption"], "feed")
     app.extensions["metrics"] = Metrics(__version__)
     app.extensions["request_log"] = RequestLog(config.log_level, config.log_format)
     db.configure(config)
     sentry.register(app, config, __version__)
     hooks.register(app, config)
     for blueprint in (
-        *ACCOUNTS, tasks, lists, labels, filters, webhooks, kinds, mcp, system, docs,
+        *ACCOUNTS, tasks, lists, labels, filters, webhooks, feeds, calendar, kinds, mcp, system,
+        docs,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     limits.register(app, config)

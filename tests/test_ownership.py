@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from app.kinds import KINDS as KINDS_OF_ITEMS
 from app.search.repository import SORTS
 from tests.support.api_user import PASSWORD, ApiUser, data, error
+from tests.support.feeds import make_feed
 from tests.support.items import KINDS, Items
 from tests.support.planning import make, make_task
 
@@ -35,6 +36,7 @@ BODIES: dict[str, Any] = {
     "webhooks.create_webhook": {"url": "https://1.1.1.1/"},
     "webhooks.update_webhook": {"enabled": True},
     "webhooks.replay_events": {"since": 0},
+    "feeds.create_feed": {"as": "event"},
     "kinds.apply_batch": {"operations": [{"op": "create", "title": "theirs"}]},
 }
 SERIES = {"due": "2026-10-07", "recurrence": "FREQ=DAILY"}
@@ -47,7 +49,7 @@ WITHOUT_BODY = {
 }
 TABLES = (
     "users", "tasks", "lists", "labels", "filters", "ledger_entries", "ledgers", "idempotency_keys",
-    "webhooks", "completions",
+    "webhooks", "feeds", "completions",
 )  # fmt: skip
 STATES = ("kept", "in the trash")
 OPERATIONS: dict[str, list[dict[str, Any]]] = {
@@ -63,7 +65,7 @@ OPERATIONS: dict[str, list[dict[str, Any]]] = {
 FOR_ALL: list[dict[str, Any]] = [{"op": "move", "after": None}, {"op": "delete"}, {"op": "restore"}]
 
 
-def rules(app: Flask, argument: str) -> list[tuple[Rule, str]]:
+def rules(app: Flask, argument: str, *, least: int = 6) -> list[tuple[Rule, str]]:
     """Each method of each URL rule with that argument in its path."""
     found = [
         (rule, method)
@@ -71,7 +73,7 @@ def rules(app: Flask, argument: str) -> list[tuple[Rule, str]]:
         for method in sorted((rule.methods or set()) - {"OPTIONS"})
         if argument in rule.arguments
     ]
-    assert len(found) > 5
+    assert len(found) >= least
     return found
 
 
@@ -111,6 +113,7 @@ def theirs(bob: ApiUser) -> dict[str, dict[str, str]]:
         items.delete(trashed)
         found[kind] = dict(zip(STATES, (items.create("private")["id"], trashed), strict=True))
     found["webhook"] = {"kept": make_webhook(bob)}
+    found["feed"] = {"kept": make_feed(bob)["id"]}
     return found
 
 
@@ -169,14 +172,15 @@ def test_a_stranger_cannot_tell_a_foreign_item_from_a_missing_one(
     assert items.read(theirs[kind]["kept"])[items.name] == "private"
 
 
-@pytest.mark.proves("OWN-2", "HOOK-16")
-def test_a_stranger_cannot_tell_a_foreign_webhook_from_a_missing_one(
-    app: Flask, alice: ApiUser, theirs: dict[str, dict[str, str]], database_url: str
+@pytest.mark.proves("OWN-2", "HOOK-16", "FEED-5")
+@pytest.mark.parametrize("thing", ["webhook", "feed"])
+def test_a_stranger_cannot_tell_a_foreign_webhook_or_feed_from_a_missing_one(
+    app: Flask, alice: ApiUser, theirs: dict[str, dict[str, str]], database_url: str, thing: str
 ) -> None:
-    before = rows(database_url)
-    for rule, method in rules(app, "webhook_id"):
-        foreign = send(alice, rule, method, user_id="me", webhook_id=theirs["webhook"]["kept"])
-        missing = send(alice, rule, method, user_id="me", webhook_id=str(uuid4()))
+    before, argument = rows(database_url), f"{thing}_id"
+    for rule, method in rules(app, argument, least=1):
+        foreign = send(alice, rule, method, user_id="me", **{argument: theirs[thing]["kept"]})
+        missing = send(alice, rule, method, user_id="me", **{argument: str(uuid4())})
         assert visible(foreign) == visible(missing), f"{method} {rule}"
         assert foreign.status_code == 404, f"{method} {rule}"
     assert rows(database_url) == before

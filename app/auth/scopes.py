@@ -86,6 +86,10 @@ OPERATIONS: Mapping[str, str] = {
     "webhooks.rotate_secret": WEBHOOKS,
     "webhooks.replay_events": WEBHOOKS,
     "webhooks.list_attempts": WEBHOOKS,
+    "feeds.list_feeds": TASKS_READ,
+    "feeds.create_feed": TASKS_READ,
+    "feeds.delete_feed": TASKS_READ,
+    "calendar.get_calendar": PUBLIC,  # the secret in its address is its token
     "kinds.list_changes": TASKS_READ,
     "kinds.apply_batch": TASKS_WRITE,
     "kinds.export_items": TASKS_READ,

@@ -12,6 +12,7 @@ from app import db
 from app.auth.encryption import Encryption
 from app.auth.mailed_links import MailedLinks
 from app.auth.reset_requests import ResetRequests
+from app.auth.secrets import Secrets
 from app.cli.connection import settings
 from app.config import Config
 from app.mail.delivery import Delivery
@@ -20,7 +21,6 @@ from app.mail.transports import MailLog, Transport, smtp_of
 from app.reminders.job import Reminding
 from app.webhooks.job import Delivering
 from app.webhooks.receivers import networks
-from app.webhooks.secrets import Secrets
 from app.webhooks.sending import Sender
 from app.worker.health import HealthServer
 from app.worker.heartbeat import Heartbeat
@@ -37,7 +37,7 @@ def jobs(config: Config) -> tuple[Job, ...]:
     """Everything that a worker does."""
     messages = Messages(config.public_url)
     links = MailedLinks(messages, list(config.jwt_secrets.values()))
-    secrets = Secrets(Encryption(config.encryption_keys))
+    secrets = Secrets(Encryption(config.encryption_keys), "webhook")
     sender = Sender(networks(config.webhook_allow))
     return (
         Reminding(messages),

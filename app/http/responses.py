@@ -1,8 +1,9 @@
 """Responses in the envelope, and the page of a list."""
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Callable, Generator, Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import flask
 import orjson
@@ -16,6 +17,8 @@ from app.values import Page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+T = TypeVar("T")
 
 STATUS_LINES = {each.value: f"{each.value} {each.phrase.upper()}" for each in HTTPStatus}
 
@@ -62,6 +65,33 @@ def success(
     if tag is not None:
         response.headers.append(("ETag", f'"{tag}"'))
     return response
+
+
+def streamed(
+    chunks: Generator[T, None, None],
+    render: Callable[[Iterable[T]], Iterable[bytes]],
+    content_type: str,
+    filename: str,
+) -> flask.Response:
+    """A file that is made of chunks while they are read; HEAD reads none.
+
+    The first chunk is read at once: an error before it is an ordinary error, a later one ends the
+    response.
+    """
+    response = flask.Response()
+    if current_request().method == "GET":
+        response.response = render(_begun(chunks))
+    response.automatically_set_content_length = False  # HEAD must not tell another length than GET
+    response.call_on_close(chunks.close)
+    response.content_type = content_type
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return response
+
+
+def _begun(chunks: Generator[T, None, None]) -> Iterable[T]:
+    """The chunks, the first one read already."""
+    first = next(chunks, None)
+    return () if first is None else itertools.chain((first,), chunks)
 
 
 def page(found: Page, limit: int) -> JsonResponse:

@@ -1,18 +1,19 @@
 """/api/{user_id}: the endpoints over all kinds of items: feed, batch and export."""
 
-import itertools
-from collections.abc import Generator, Iterable
-from typing import Any
+from functools import partial
 
 import flask
 
 from app.auth.access import authenticate, take_path_user
+from app.feeds.calendars import CONTENT_TYPE as CALENDAR_TYPE
+from app.feeds.calendars import as_calendar
+from app.feeds.repository import all_tasks
 from app.http.body import read_body
 from app.http.dispatch import DirectBlueprint
 from app.http.etags import if_versions, known_tags
 from app.http.query import Query, read_query
-from app.http.request import current_request, origin, owner_id
-from app.http.responses import JsonResponse, success
+from app.http.request import origin, owner_id
+from app.http.responses import JsonResponse, streamed, success
 from app.idempotency.repository import WriteResponse
 from app.idempotency.responses import answer_once
 from app.kinds import EXPORTS, KINDS, repository
@@ -25,7 +26,11 @@ from app.tasks.export import as_csv
 from app.tasks.kind import TASK
 
 BATCH_LIMIT = 1024 * 1024  # bytes
-CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8; header=present"}
+CONTENT_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8; header=present",
+    "ics": CALENDAR_TYPE,
+}
 
 blueprint = DirectBlueprint("kinds", __name__, url_prefix="/api/<user_id>")
 blueprint.url_value_preprocessor(take_path_user)
@@ -73,24 +78,14 @@ def apply_batch() -> JsonResponse:
 
 @blueprint.get("/export")
 def export_items() -> flask.Response:
-    """All items as JSON, or all tasks as CSV, streamed."""
+    """All items as JSON, or all tasks as CSV or as a calendar, streamed."""
     query = read_query(EXPORT)
-    form, marked = query["format"], query["bom"]
-    statements = EXPORTS if form == "json" else {TASK.plural: EXPORTS[TASK.plural]}
-    chunks = repository.export(owner_id(), list(statements.values()))
-    response = flask.Response()
-    if current_request().method == "GET":
-        read = _begun(chunks)
-        is_json = form == "json"
-        response.response = as_json(statements, read) if is_json else as_csv(read, marked=marked)
-    response.automatically_set_content_length = False  # HEAD must not tell another length than GET
-    response.call_on_close(chunks.close)
-    response.content_type = CONTENT_TYPES[form]
-    response.headers["Content-Disposition"] = f'attachment; filename="ownrow.{form}"'
-    return response
-
-
-def _begun(chunks: Generator[Any, None, None]) -> Iterable[Any]:
-    """The chunks, the first one read already: an error before it is an ordinary error."""
-    first = next(chunks, None)
-    return () if first is None else itertools.chain((first,), chunks)
+    form, owner = query["format"], owner_id()
+    filename, content_type = f"ownrow.{form}", CONTENT_TYPES[form]
+    if form == "ics":
+        return streamed(all_tasks(owner), as_calendar, content_type, filename)
+    if form == "csv":
+        tasks = repository.export(owner, [EXPORTS[TASK.plural]])
+        return streamed(tasks, partial(as_csv, marked=query["bom"]), content_type, filename)
+    items = repository.export(owner, list(EXPORTS.values()))
+    return streamed(items, partial(as_json, EXPORTS), content_type, filename)

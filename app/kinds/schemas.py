@@ -30,12 +30,12 @@ class FeedQuery(StrictSchema):
 class Export(StrictSchema):
     """Parameters of the export."""
 
-    format = Choice("json", "csv", load_default="json")
+    format = Choice("json", "csv", "ics", load_default="json")
     bom = QueryFlag(load_default=False)
 
     @validates_schema
     def marks_csv_only(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """JSON has no byte order mark (RFC 8259)."""
+        """JSON has no byte order mark (RFC 8259), and calendars need none."""
         if data["bom"] and data["format"] != "csv":
             raise ValidationError({"bom": ["Is for format=csv only."]})
 

@@ -18,7 +18,7 @@ from app.ratelimit import shared_counters
 from app.values import Identity
 
 STORE_TIMEOUT = 0.1  # seconds that a request waits for the store
-LIMITED = ("/api", "/mcp")  # the beginnings of paths
+LIMITED = ("/api", "/feeds", "/mcp")  # the beginnings of paths
 RETRY_INTERVAL = 1.0  # seconds between attempts to use a store that failed
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ from cryptography.exceptions import InvalidTag
 
 from app.auth.encryption import UnknownKeyError
 from app.auth.repository import verified_email
+from app.auth.secrets import Secrets
 from app.mail.messages import Message, Messages
 from app.values import Uuid
 from app.webhooks import repository
 from app.webhooks.repository import Attempted, DueWebhook, NextEvent
 from app.webhooks.schemas import LOST
-from app.webhooks.secrets import Secrets
 from app.webhooks.sending import Answer, Sender
 from app.webhooks.signing import Event, body_of, message_id, signature
 from app.worker.jobs import Outcome

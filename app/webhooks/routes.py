@@ -8,6 +8,7 @@ from typing import Any, cast
 import orjson
 
 from app.auth.access import authenticate, take_path_user
+from app.auth.secrets import Secrets
 from app.http.body import read_body, read_nothing
 from app.http.dispatch import DirectBlueprint
 from app.http.query import read_query
@@ -20,7 +21,6 @@ from app.webhooks import repository
 from app.webhooks.receivers import Receivers
 from app.webhooks.repository import Webhook
 from app.webhooks.schemas import NEW_WEBHOOK, REPLAY, WEBHOOK_CHANGES
-from app.webhooks.secrets import Secrets
 from app.webhooks.signing import new_secret
 
 blueprint = DirectBlueprint("webhooks", __name__, url_prefix="/api/<user_id>/webhooks")

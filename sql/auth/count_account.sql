@@ -38,6 +38,9 @@ FROM (
     UNION ALL
     SELECT 'webhook_attempts' AS what FROM webhook_attempts
     WHERE webhook_attempts.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'feeds' AS what FROM feeds
+    WHERE feeds.owner_id = %(owner_id)s
 ) AS owned
 GROUP BY owned.what
 ORDER BY owned.what

@@ -1,5 +1,5 @@
--- Reads all completions of the tasks that are exported, in the order of the tasks, the oldest first; run
--- through a server-side cursor.
+-- Reads all completions of the tasks that are exported, in the order of the tasks, the oldest first, with
+-- where each task stood in its series; run through a server-side cursor.
 -- No row: there are no completions.
 -- @reads
 -- @param owner_id uuid
@@ -10,7 +10,10 @@ SELECT
         'occurrence', completions.occurrence,
         'completed_at', utc(completions.completed_at),
         'version', completions.version,
-        'undone', completions.undone_version IS NOT NULL
+        'undone', completions.undone_version IS NOT NULL,
+        'recurrence', completions.recurrence,
+        'recurrence_from', completions.recurrence_from,
+        'recurrence_left', completions.recurrence_left
     ) AS document
 FROM completions
 INNER JOIN tasks ON completions.owner_id = tasks.owner_id AND completions.task_id = tasks.id

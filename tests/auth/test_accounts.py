@@ -326,6 +326,7 @@ def test_erasure_removes_and_counts_the_rows_of_every_table_that_has_an_owner(
         make_token(user)
         switch_on(user)
         make(user, "filters", title="due", query="overdue")
+        make(user, "feeds", list_id=folder["id"])
         add_attempt(database_url, make(user, "webhooks", url="https://1.1.1.1/"))
         daily = make_task(user, due="2037-10-07", recurrence="FREQ=DAILY")
         body = {"is_completed": True, "occurrence": daily["due"]}
@@ -399,6 +400,7 @@ def test_erasure_reports_the_removed_rows_and_leaves_no_trace(
         "second_factors": 0,
         "webhooks": 0,
         "webhook_attempts": 0,
+        "feeds": 0,
         "sessions": 3,
         "attempt_counters": 3,
         # one registration, two log-ins, one refusal, two ended sessions, a token and its end

@@ -20,6 +20,7 @@ from app.auth import schemas as auth
 from app.auth.access_tokens import LIFETIME
 from app.auth.scopes import OPERATIONS, PUBLIC, SCOPES, SESSION, TASKS_ANY
 from app.config import Config
+from app.feeds import schemas as feeds
 from app.filters import schemas as filters
 from app.http.body import BODY_LIMIT
 from app.http.fields import (
@@ -91,6 +92,7 @@ BODIES: Mapping[str, Schema] = {
     "putFilter": filters.FILTER_CHANGES,
     "updateFilter": filters.FILTER_CHANGES,
     "moveFilter": ledger.MOVE,
+    "createFeed": feeds.NEW_FEED,
     "createWebhook": webhooks.NEW_WEBHOOK,
     "updateWebhook": webhooks.WEBHOOK_CHANGES,
     "replayWebhook": webhooks.REPLAY,
@@ -98,6 +100,7 @@ BODIES: Mapping[str, Schema] = {
 }
 QUERIES: Mapping[str, Schema] = {
     "listTasks": search.LIST_QUERY,
+    "getCalendar": feeds.CALENDAR,
     "listLists": lists.LIST_QUERY,
     "listLabels": ledger.PAGE_QUERY,
     "listFilters": ledger.PAGE_QUERY,
@@ -518,7 +521,7 @@ def test_every_schema_of_the_code_is_compared_with_the_contract() -> None:
     compared = {*BODIES.values(), *QUERIES.values(), *BATCH_OPERATIONS.values(), *parts}
     instances = {
         each
-        for module in (auth, tasks, lists, labels, filters, search, ledger, kinds, webhooks)
+        for module in (auth, tasks, lists, labels, filters, search, ledger, kinds, webhooks, feeds)
         for each in vars(module).values()
         if isinstance(each, StrictSchema)
     }

@@ -16,6 +16,7 @@ from app.http.request import current_request
 from app.ledger import repository
 from app.values import fold
 from tests.support.api_user import PASSWORD, ApiUser, data, register
+from tests.support.feeds import make_feed
 from tests.support.mail import mail_server
 from tests.support.mcp import Assistant
 from tests.support.postbox import Postbox
@@ -177,6 +178,12 @@ def make_every_write_of_webhooks(user: ApiUser) -> None:
     assert [answer.status_code for answer in answers] == [200] * 4
 
 
+def make_every_write_of_feeds(user: ApiUser) -> None:
+    """Calls the routes of feeds."""
+    feed = make_feed(user)
+    assert user.call("DELETE", f"/api/me/feeds/{feed['id']}").status_code == 200
+
+
 def make_every_write_of_second_factors(user: ApiUser) -> None:
     """Calls the routes of the second factor."""
     factor = switch_on(user)
@@ -199,6 +206,7 @@ def test_between_the_statements_of_a_transaction_nothing_else_runs(app: Flask) -
             make_every_write_of_links(register(app.test_client()), Postbox(*server))
         other = register(app.test_client())
         make_every_write_of_webhooks(other)
+        make_every_write_of_feeds(other)
         make_every_write_of_second_factors(other)
         Assistant(other).call("create_task", title=TEXT)
     writing = {

@@ -394,9 +394,10 @@ def test_connections_and_requests_are_limited_per_address(front: Front) -> None:
     assert {each.headers["Retry-After"] for each in refused} == {"1"}
 
 
-@pytest.mark.proves("OPS-62")
+@pytest.mark.proves("OPS-62", "FEED-15")
 def test_the_access_log_contains_no_path(front: Front) -> None:
     front.request("GET", "/canary@example.com?token=canary")
+    front.request("GET", f"/feeds/{'canary7' * 6}x.ics")
     lines = (front.directory / "access.log").read_text().splitlines()
     assert all(json.loads(line)["message"] == "proxied" for line in lines)
     assert "canary" not in "".join(lines) + (front.directory / "nginx.log").read_text()

@@ -1,4 +1,4 @@
-"""The export: all items of one snapshot as JSON, or all tasks as CSV, streamed."""
+"""The export: all items of one snapshot as JSON, or all tasks as CSV or iCalendar, streamed."""
 
 import csv
 import io
@@ -21,7 +21,8 @@ from app.tasks.repository import EXPORT
 from app.values import Uuid
 from tests.support.api_user import ApiUser, broken_fields, data, error
 from tests.support.databases import Postgres
-from tests.support.planning import act, make, make_task, read
+from tests.support.feeds import lines, todos
+from tests.support.planning import act, change, delete, make, make_task, read
 from tests.support.processes import until
 from tests.support.remote_user import RemoteUser, peak_memory, reset_peak_memory, sign_up, workers
 from tests.support.server import TIMEOUT, Server, serving
@@ -148,6 +149,44 @@ def test_json_has_archived_lists_with_their_tasks(alice: ApiUser) -> None:
 
 
 @pytest.mark.proves("LEDGER-30")
+def test_json_has_where_recurring_tasks_stand_in_their_series(alice: ApiUser) -> None:
+    rule = "FREQ=WEEKLY;BYDAY=MO;COUNT=5"
+    task = make_task(alice, "weekly", due="2030-03-04", recurrence="FREQ=WEEKLY;COUNT=5")
+    body = {"is_completed": True, "occurrence": "2030-03-04"}
+    assert alice.patch(f"/{task['id']}/complete", json=body).status_code == 200
+    moved = change(alice, task, due="2030-03-13")
+    once = make_task(alice, "once", due="2030-03-04")
+    exported = alice.export().get_json()
+    place = {"recurrence_from": "2030-03-11", "recurrence_left": 4}
+    assert exported["tasks"] == [{**moved, **place}, once]
+    (completion,) = data(alice.get(f"/{task['id']}/completions"))
+    before = {"recurrence": rule, "recurrence_from": "2030-03-04", "recurrence_left": 5}
+    assert exported["completions"] == [{"task_id": task["id"], **completion, **before}]
+
+
+@pytest.mark.proves("FEED-20", "LEDGER-30")
+def test_ics_has_all_tasks_outside_the_trash(alice: ApiUser) -> None:
+    archived = make(alice, "lists", title="archived")
+    deleted = make(alice, "lists", title="deleted")
+    make_task(alice, "in an archived list", list_id=archived["id"], due="2026-02-05")
+    make_task(alice, "in a deleted list", list_id=deleted["id"])
+    make_task(alice, "in the inbox", due="2026-10-25T02:30:00", time_zone="Europe/Madrid")
+    alice.delete(f"/{alice.create('in the trash')['id']}")
+    act(alice, archived, "archive", "lists")
+    delete(alice, deleted, "lists")
+    answer = alice.export("ics")
+    assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="ownrow.ics"'
+    first, second = todos(answer.data.decode())
+    assert (first.summary.value, second.summary.value) == ("in an archived list", "in the inbox")
+    assert lines(answer.data.decode(), "DUE") == [
+        "DUE;VALUE=DATE:20260205",
+        "DUE;TZID=Europe/Madrid:20261025T023000",
+    ]
+    assert broken_fields(alice.export("ics&bom=true")) == ["bom"]
+
+
+@pytest.mark.proves("LEDGER-30")
 def test_csv_has_a_record_per_task_and_a_content_type_of_its_own(alice: ApiUser) -> None:
     task = alice.create("first", 'he said "no", and\r\nleft')
     done = data(alice.patch(f"/{alice.create('second')['id']}/complete"))
@@ -224,7 +263,7 @@ def test_a_byte_order_mark_is_for_csv_only(alice: ApiUser) -> None:
     assert alice.export("json&bom=false").status_code == 200
 
 
-@pytest.mark.parametrize("form", ["json", "csv"])
+@pytest.mark.parametrize("form", ["json", "csv", "ics"])
 @pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 400])
 def test_chunks_join_into_one_document(
     alice: ApiUser, superuser: psycopg.Connection, form: str, count: int
@@ -234,6 +273,8 @@ def test_chunks_join_into_one_document(
     titles = [f"task {number}" for number in range(1, count + 1)]
     if form == "json":
         assert [task["title"] for task in answer.get_json()["tasks"]] == titles
+    elif form == "ics":
+        assert [todo.summary.value for todo in todos(answer.data.decode())] == titles
     else:
         assert [record[2] for record in records(answer)] == ["title", *titles]
 
@@ -268,7 +309,7 @@ def test_head_has_the_headers_of_get_and_reads_no_item(
 
 
 @pytest.mark.proves("LEDGER-31")
-@pytest.mark.parametrize("form", ["json", "csv"])
+@pytest.mark.parametrize("form", ["json", "csv", "ics"])
 def test_head_sends_no_content_length_as_get_is_chunked(server: Server, form: str) -> None:
     remote = sign_up(server)
     head = remote.call("HEAD", f"/export?format={form}")
@@ -289,7 +330,7 @@ def test_an_export_that_cannot_begin_is_a_503_in_the_envelope(
 
 
 @pytest.mark.proves("TASK-60")
-@pytest.mark.parametrize("form", ["json", "csv"])
+@pytest.mark.parametrize("form", ["json", "csv", "ics"])
 def test_an_export_reads_one_snapshot_while_tasks_change(
     alice: ApiUser, superuser: psycopg.Connection, form: str
 ) -> None:
@@ -431,7 +472,7 @@ def test_a_client_that_disconnects_leaves_no_open_transaction(
 
 @pytest.mark.proves("TASK-60")
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["json", "csv"])
+@pytest.mark.parametrize("form", ["json", "csv", "ics"])
 def test_memory_does_not_grow_with_the_number_of_items(exporter: RemoteUser, form: str) -> None:
     (worker,) = workers(exporter.server)
     other = sign_up(exporter.server)

@@ -148,8 +148,11 @@ def test_gunicorn_logs_in_the_same_format(server: Server) -> None:
     )
 
 
-def use_everything(server: Server) -> None:
-    """Sends valid, invalid and malformed requests, with the canaries in all of them."""
+def use_everything(server: Server) -> str:
+    """Sends valid, invalid and malformed requests, with the canaries in all of them.
+
+    Returns the secret of a feed, which they have as well.
+    """
     account = {"email": EMAIL, "password": PASSWORD}
     for body in (account, account, {**account, "extra": PASSWORD}, {"email": PASSWORD}):
         server.request("POST", "/api/auth/register", body)
@@ -159,15 +162,21 @@ def use_everything(server: Server) -> None:
     server.request("GET", f"/api/{EMAIL}/tasks?q={EMAIL}&token={session['access_token']}")
     server.request("GET", f"/{PASSWORD}", headers={"X-Request-Id": EMAIL, "Cookie": PASSWORD})
     server.request("GET", "/api/me/tasks", headers={"Authorization": f"Bearer {PASSWORD}"})
+    feed = str(server.request("POST", "/api/me/feeds", {}, bearer).json["data"]["url"])
+    address = f"/feeds/{feed.partition('/feeds/')[2]}"
+    for path in (address, f"{address}?as=none", f"/{address}", address.removesuffix(".ics")):
+        server.request("GET", path)
+    server.raw(f"GET {address} HTTP/9.9\r\n\r\n".encode())
     server.request("POST", "/api/auth/refresh", {"refresh_token": session["refresh_token"]})
     server.request("POST", "/api/auth/refresh", {"refresh_token": session["refresh_token"]})
     change = {"current_password": PASSWORD, "new_password": f"{PASSWORD}-new"}
     server.request("PUT", "/api/auth/password", change, bearer)
     server.raw(f"GET /{EMAIL} {PASSWORD}\r\n\r\n".encode())
     server.raw(f"GET / HTTP/1.1\r\nBad Header {PASSWORD}: {EMAIL}\r\n\r\n".encode())
+    return feed.rpartition("/")[2].removesuffix(".ics")
 
 
-@pytest.mark.proves("OPS-13")
+@pytest.mark.proves("OPS-13", "FEED-15")
 @pytest.mark.slow
 def test_no_password_token_or_email_is_in_any_log_at_any_level(
     tmp_path: Path, used_data_dir: Path
@@ -175,7 +184,7 @@ def test_no_password_token_or_email_is_in_any_log_at_any_level(
     loud = {"log_min_messages": "debug1", "log_min_error_statement": "debug1"}
     with devdb.start(used_data_dir, settings=loud) as postgres:
         with serving(postgres.url(), tmp_path, LOG_LEVEL="debug", LOG_FORMAT="json") as server:
-            use_everything(server)
+            feed = use_everything(server)
             with psycopg.connect(postgres.url(user=devdb.SUPERUSER), autocommit=True) as admin:
                 admin.execute("ALTER TABLE users RENAME TO users_away")
                 server.request("POST", "/api/auth/login", {"email": EMAIL, "password": PASSWORD})
@@ -184,7 +193,7 @@ def test_no_password_token_or_email_is_in_any_log_at_any_level(
         logged = server.log.read_text() + (used_data_dir / "postgres.log").read_text()
     assert "UndefinedTable" in logged
     assert hashes
-    for secret in (PASSWORD, EMAIL, EMAIL.partition("@")[0], "eyJ", hashes[0][0]):
+    for secret in (PASSWORD, EMAIL, EMAIL.partition("@")[0], "eyJ", hashes[0][0], feed):
         assert secret not in logged, next(each for each in logged.splitlines() if secret in each)
 
 

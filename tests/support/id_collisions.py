@@ -258,6 +258,15 @@ webhook AS (
     RETURNING owner_id, id
 ),
 
+feed AS (
+    INSERT INTO feeds (owner_id, id, list_id, component, secret_hash)
+    SELECT
+        account.owner_id, given.id, given.list_id, 'todo',
+        sha256((%(email)s || given.id)::bytea)
+    FROM account
+    CROSS JOIN (VALUES (%(task)s, NULL::uuid), (%(done)s, %(task)s)) AS given (id, list_id)
+),
+
 attempt AS (
     INSERT INTO webhook_attempts (
         owner_id, webhook_id, number, version, type, at, status, milliseconds, error
@@ -476,6 +485,12 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "reminders/fire": [{"action": "fire"}],
     "reminders/set_next": [{"next_reminder_at": [None]}],
     "reminders/find_due": [{"ids": [TASK, DONE, TRASHED, OLD_TRASHED]}],
+    "feeds/check_terms": [{"list_id": None}, {"list_id": TASK}],
+    "feeds/create": [{"id": MADE, "component": "event", "secret_hash": b"n" * 32}],
+    "feeds/find_feed": [{"secret_hash": hashlib.sha256(f"alice{TASK}".encode()).digest()}],
+    "feeds/get_state": [{"id": TASK}, {"id": DONE}],
+    "feeds/list_tasks": [{"with_archived": each} for each in (False, True)],
+    "feeds/list_tasks_of_list": [{"list_id": each} for each in (TASK, DONE, TRASHED, OLD_TRASHED)],
     "webhooks/check_terms": [{"list_id": None}, {"list_id": TASK}],
     "webhooks/create": [{"id": MADE}],
     "webhooks/claim": [{"id": TASK}, {"id": DONE}],
@@ -522,7 +537,7 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
 TABLES = (
     "users", "credentials", "sessions", "api_tokens", "second_factors", "known_addresses",
     "ledgers", *KINDS, "completions", "ledger_entries", "idempotency_keys", "outgoing_mail",
-    "account_tokens", "webhooks", "webhook_attempts",
+    "account_tokens", "webhooks", "webhook_attempts", "feeds",
 )  # fmt: skip
 # xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
 ROWS = {

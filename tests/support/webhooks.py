@@ -15,9 +15,9 @@ import psycopg
 from standardwebhooks import Webhook as Verifier
 
 from app.auth.encryption import Encryption
+from app.auth.secrets import Secrets
 from app.config import Config
 from app.webhooks.job import Delivering
-from app.webhooks.secrets import Secrets
 from app.webhooks.sending import Sender
 from tests.support.api_user import ApiUser, data
 from tests.support.mail import MESSAGES
@@ -143,7 +143,7 @@ def attempts(user: ApiUser, webhook: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def delivering(config: Config, **options: Any) -> Delivering:
     """The job, which may reach this machine."""
-    secrets = Secrets(Encryption(config.encryption_keys))
+    secrets = Secrets(Encryption(config.encryption_keys), "webhook")
     return Delivering(Sender(ALLOWED, **options), secrets, MESSAGES)
 
 

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from app.auth.encryption import Encryption
+from app.auth.secrets import Secrets
 from app.config import Config
 from app.webhooks.job import Delivering
-from app.webhooks.secrets import Secrets
 from tests.support.api_user import ApiUser
 from tests.support.processes import until
 from tests.support.services import free_port, is_listening
@@ -221,7 +221,7 @@ def insert_many(connection: psycopg.Connection, config: Config, url: str) -> Non
 
 def seal(connection: psycopg.Connection, config: Config) -> None:
     """Gives each webhook a secret that is encrypted for it."""
-    secrets = Secrets(Encryption(config.encryption_keys))
+    secrets = Secrets(Encryption(config.encryption_keys), "webhook")
     rows = connection.execute("SELECT owner_id::text, id::text FROM webhooks").fetchall()
     for owner_id, webhook_id in rows:
         sealed = secrets.seal(owner_id, webhook_id, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")

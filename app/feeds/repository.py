@@ -1,0 +1,138 @@
+"""Calendar feeds, and the tasks that they have. Each function is one transaction."""
+
+from collections.abc import Generator
+from typing import Any, NamedTuple
+
+from app import db
+from app.errors import NO_SUCH_ITEM, Detail, NotFound, ValidationFailed
+from app.ledger.repository import lock
+from app.values import Uuid
+
+
+class Feed(NamedTuple):
+    """A feed as its owner sees it, without its secret; the time is RFC 3339 in UTC."""
+
+    id: Uuid
+    list_id: Uuid | None
+    component: str
+    created_at: str
+
+
+class FoundFeed(NamedTuple):
+    """A feed by its secret."""
+
+    owner_id: Uuid
+    id: Uuid
+
+
+class State(NamedTuple):
+    """What a feed has, and what changes with its owner's items: tag and hash of the ledger."""
+
+    list_id: Uuid | None
+    title: str | None
+    component: str
+    tag: str
+    hash: bytes
+
+
+class Terms(NamedTuple):
+    """How many feeds an owner has, and whether a list is there."""
+
+    number: int
+    has_list: bool
+
+
+class CalendarTask(NamedTuple):
+    """A task as calendars have it; instants are RFC 3339 in UTC."""
+
+    id: Uuid
+    parent_id: Uuid | None
+    title: str
+    description: str | None
+    completed_at: str | None
+    created_at: str
+    updated_at: str
+    due: str | None
+    start: str | None
+    time_zone: str | None
+    computed_zone: str | None
+    computed_reminder_time: str | None
+    priority: int
+    label_names: list[str]
+    recurrence: str | None
+    recurrence_basis: str
+    recurrence_from: str | None
+    recurrence_left: int | None
+    reminders: list[str]
+
+
+CHECK_TERMS = db.load("feeds/check_terms", Terms)
+CREATE = db.load("feeds/create", Feed)
+LIST = db.load("feeds/list", Feed)
+DELETE = db.load("feeds/delete")
+FIND_FEED = db.load("feeds/find_feed", FoundFeed)
+GET_STATE = db.load("feeds/get_state", State)
+LIST_TASKS = db.load("feeds/list_tasks", CalendarTask)
+LIST_TASKS_OF_LIST = db.load("feeds/list_tasks_of_list", CalendarTask)
+
+MOST = 50  # feeds of an account
+TOO_MANY: Detail = {"field": "", "message": f"There are {MOST} feeds already; delete one first."}
+NO_LIST: Detail = {"field": "list_id", "message": NO_SUCH_ITEM}
+
+Chunks = Generator[tuple[Any, list[CalendarTask]], None, None]  # pairs of a statement and its rows
+
+
+def create(
+    owner_id: Uuid, feed_id: Uuid, secret_hash: bytes, *, list_id: Uuid | None, component: str
+) -> Feed:
+    """Adds a feed; raises ValidationFailed for one too many, or a list that is not there."""
+    owner = {"owner_id": owner_id}
+    feed = {"id": feed_id, "component": component, "secret_hash": secret_hash}
+    with db.transaction():
+        lock(owner_id)
+        (terms,) = db.fetch_all(CHECK_TERMS, {**owner, "list_id": list_id})
+        if not terms.has_list:
+            raise ValidationFailed(details=[NO_LIST])
+        if terms.number >= MOST:
+            raise ValidationFailed(details=[TOO_MANY])
+        (made,) = db.fetch_all(CREATE, {**owner, **feed, "list_id": list_id})
+    return made
+
+
+def list_feeds(owner_id: Uuid) -> list[Feed]:
+    """The owner's feeds, the oldest first."""
+    return db.fetch_all(LIST, {"owner_id": owner_id})
+
+
+def delete(owner_id: Uuid, feed_id: Uuid | None) -> None:
+    """Ends the feed; raises NotFound."""
+    if not db.execute(DELETE, {"owner_id": owner_id, "id": feed_id}):
+        raise NotFound
+
+
+def find(secret_hash: bytes) -> FoundFeed:
+    """The feed of that secret; raises NotFound where there is none, or it was ended."""
+    found = db.fetch_one(FIND_FEED, {"secret_hash": secret_hash})
+    if found is None:
+        raise NotFound
+    return found
+
+
+def get_state(owner_id: Uuid, feed_id: Uuid) -> State:
+    """What the feed has; raises NotFound where it was ended, or its account is disabled."""
+    state = db.fetch_one(GET_STATE, {"owner_id": owner_id, "id": feed_id}, grouped=True)
+    if state is None:
+        raise NotFound
+    return state
+
+
+def tasks(owner_id: Uuid, list_id: Uuid | None) -> Chunks:
+    """The tasks of all lists and the inbox, or of one list, in chunks; none that are hidden."""
+    if list_id is None:
+        return db.stream([LIST_TASKS], {"owner_id": owner_id, "with_archived": False})
+    return db.stream([LIST_TASKS_OF_LIST], {"owner_id": owner_id, "list_id": list_id})
+
+
+def all_tasks(owner_id: Uuid) -> Chunks:
+    """The tasks of all lists, archived ones included, in chunks."""
+    return db.stream([LIST_TASKS], {"owner_id": owner_id, "with_archived": True})
