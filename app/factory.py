@@ -23,6 +23,7 @@ from app.cli import Commands
 from app.config import Config
 from app.filters.routes import blueprint as filters
 from app.http.dispatch import Application
+from app.imports.routes import blueprint as imports
 from app.kinds import KINDS
 from app.kinds.routes import blueprint as kinds
 from app.labels.routes import blueprint as labels
@@ -75,7 +76,7 @@ def create_app(config: Config) -> Flask:
     sentry.register(app, config, __version__)
     hooks.register(app, config)
     for blueprint in (
-        *ACCOUNTS, tasks, lists, labels, filters, webhooks, kinds, mcp, system, docs,
+        *ACCOUNTS, tasks, lists, labels, filters, webhooks, kinds, imports, mcp, system, docs,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     limits.register(app, config)

@@ -33,6 +33,10 @@ EXEMPTIONS = {
     "auth/list_users": Exemption(
         ("list_accounts",), "an operator sees all accounts, or handles them one after the other"
     ),
+    "imports/list_due": Exemption(
+        ("due_imports",),
+        "the worker looks for imports of all owners; it gets ids, and claims each by its owner",
+    ),
     "mail/list_due": Exemption(
         ("due_mail",),
         "the worker looks for the mail of all owners; it gets ids, and claims each by its owner",
