@@ -92,14 +92,17 @@ def _run(owner_id: Uuid, made: Import) -> Import:
     """Goes on with the import, beside workers, until it has ended."""
     job, due = Importing(), DueImport(owner_id, made.id, repository.NOW)
     with click.progressbar(length=100, label="Importing") as progress:
-        while True:
-            job.take_turn(due)
-            found = repository.get(owner_id, made.id)
-            percent = 100 * found.position // found.steps if found.steps else 0
+
+        def tell(percent: int) -> None:
             progress.update(percent - progress.pos)
+
+        while True:
+            job.take_turn(due, tell)
+            found = repository.get(owner_id, made.id)
             if found.finished_at is not None:
-                progress.update(100 - progress.pos)
+                tell(100)
                 return found
+            tell(100 * found.position // found.steps if found.steps else 0)
             time.sleep(PAUSE)
 
 

@@ -1,7 +1,7 @@
 """The job that goes on with imports, in turns: a large file does not hold up others for long."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from time import monotonic
 
@@ -23,6 +23,10 @@ GIVEN_UP = "The file has ended its worker again and again, and was given up."
 log = logging.getLogger(__name__)
 
 
+def ignore(_percent: int) -> None:
+    """Tells nobody: the import's row has how far it is."""
+
+
 class Importing:
     """Reads files and makes what is in them."""
 
@@ -39,8 +43,11 @@ class Importing:
             return Outcome(1, due.lag.total_seconds(), counts)
         return Outcome()
 
-    def take_turn(self, due: DueImport) -> str | None:
-        """Goes on with an import for a while; how it ended: done, failed, or None if not yet."""
+    def take_turn(self, due: DueImport, tell: Callable[[int], None] = ignore) -> str | None:
+        """Goes on with an import for a while; how it ended: done, failed, or None if not yet.
+
+        `tell` is called with the percentage after each batch.
+        """
         held = repository.claim(due.owner_id, due.id, LEASE)
         if held is None:
             return None
@@ -48,8 +55,8 @@ class Importing:
             if held.claimed.attempts > MOST_ATTEMPTS:
                 log.error("import %s of user %s: given up", held.id, held.owner_id)
                 return self._end(held, GIVEN_UP)
-            for _ in self._steps(held):
-                pass
+            for percent in self._steps(held):
+                tell(percent)
         except (Unreadable, TooLarge) as error:
             return self._end(held, error.text)
         except LeaseLostError:
@@ -69,7 +76,7 @@ class Importing:
                 return
             notes = () if held.position else prepared.notes
             repository.write(held, batch, steps=prepared.steps, lease=LEASE, notes=notes)
-            yield held.position
+            yield 100 * held.position // prepared.steps
 
     def _prepared(self, held: Held) -> Plan:
         """The plan of an import, which is the same at each reading of its file."""

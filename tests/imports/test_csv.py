@@ -1,6 +1,5 @@
 """Any CSV: columns, dates, keys, and rows that are wrong."""
 
-
 from tests.support.api_user import ApiUser
 from tests.support.imports import counts, exported, imported
 
