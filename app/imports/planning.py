@@ -120,7 +120,7 @@ def _drop_strange_parent(entry: Entry, known: dict[str, Entry]) -> None:
 
 
 def _cut_cycles(tasks: Iterable[Entry], known: dict[str, Entry]) -> None:
-    """Makes a root of the first task of each cycle."""
+    """Makes a root of one task of each circle."""
     ended: set[str] = set()
     for entry in tasks:
         path: dict[str, None] = {}

@@ -46,7 +46,10 @@ def read(file: bytes, options: Options) -> Contents:
     }
     completions = _completions(export)
     for array, kind in ARRAYS.items():
-        for number, item in enumerate(export.get(array) or (), 1):
+        items = export.get(array)
+        if array in export and not isinstance(items, list):
+            contents.warn(array, "Is no array, and is not imported.")
+        for number, item in enumerate(items if isinstance(items, list) else (), 1):
             entry = contents.add(Entry(kind, f"{array}[{number}]", line=number))
             if isinstance(item, dict):
                 _fill(entry, item, names)
