@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 
 import orjson
+import psycopg
 
 from app.imports import repository
 from app.imports.entries import Options, TooLarge, Unreadable
@@ -17,7 +19,8 @@ from app.worker.jobs import Outcome
 
 LEASE = timedelta(seconds=60)  # longer than a file is read, or a batch is written
 TURN = 5.0  # seconds for an import while others wait
-MOST_ATTEMPTS = 5  # without any progress
+RETRY = timedelta(seconds=5)
+MOST_ATTEMPTS = 10  # without any progress
 GIVEN_UP = "The file has ended its worker again and again, and was given up."
 
 log = logging.getLogger(__name__)
@@ -59,6 +62,9 @@ class Importing:
                 tell(percent)
         except (Unreadable, TooLarge) as error:
             return self._end(held, error.text)
+        except psycopg.Error:
+            self._give_back(held)
+            raise
         except LeaseLostError:
             log.info("import %s of user %s: left to another worker", held.id, held.owner_id)
             return None
@@ -66,17 +72,17 @@ class Importing:
 
     def _steps(self, held: Held) -> Iterator[int]:
         """Makes batch after batch until the turn is over, and gives the import back then."""
-        began = monotonic()
         prepared = self._prepared(held)
+        began = monotonic()
         if not prepared.steps:
             repository.write(held, (), steps=0, lease=LEASE, notes=prepared.notes)
         for batch in prepared.after(held.position):
-            if monotonic() - began > TURN:
-                repository.set_lease(held, repository.NOW)
-                return
             notes = () if held.position else prepared.notes
             repository.write(held, batch, steps=prepared.steps, lease=LEASE, notes=notes)
             yield 100 * held.position // prepared.steps
+            if monotonic() - began >= TURN and held.position < prepared.steps:
+                repository.set_lease(held, repository.NOW)
+                return
 
     def _prepared(self, held: Held) -> Plan:
         """The plan of an import, which is the same at each reading of its file."""
@@ -88,6 +94,11 @@ class Importing:
         self._plan = held.id, plan(contents)
         repository.set_lease(held, LEASE)
         return self._plan[1]
+
+    def _give_back(self, held: Held) -> None:
+        """Has another attempt follow soon; should the database be away, when the lease ends."""
+        with suppress(psycopg.Error, LeaseLostError):
+            repository.set_lease(held, RETRY)
 
     def _is_done(self, held: Held) -> bool:
         return self._plan is not None and held.position >= self._plan[1].steps

@@ -147,8 +147,7 @@ TOO_MANY: Detail = {
 }
 MOST_NOTED = 1000  # rows whose errors and warnings are shown with the import
 LONGEST_MESSAGE = 500  # characters
-FEW = 100  # entries that are made within a request's time
-SLOWEST = 0.1  # seconds for each one where there are more
+STATEMENT_TIMEOUT = 30.0  # seconds: a batch goes out in few round trips
 IN_TRASH = "Was imported before, and is in the trash now: restore it there."
 
 
@@ -295,13 +294,15 @@ def finish(held: Held, failure: str | None = None) -> None:
 class _Report:
     """What a batch adds to the report."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    places: Mapping[int, int]  # of entries in the batch, by their identity
+    rows: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, entry: Entry, outcome: str, item_id: Uuid | None = None) -> None:
         """Adds a row, and counts it."""
         place = {"file": entry.file and entry.file[:255], "line": entry.line}
-        self._add(entry.notes, **place, kind=entry.kind, outcome=outcome, item_id=item_id)
+        row = {**place, "kind": entry.kind, "outcome": outcome, "item_id": item_id}
+        self._add(self.places[id(entry)], entry.notes, row)
         if entry.kind == "task":
             self.counts[outcome] += 1
         elif outcome == "created":
@@ -310,9 +311,15 @@ class _Report:
     def note(self, notes: Sequence[Note]) -> None:
         """Adds what is said about the file as a whole."""
         if notes:
-            self._add(notes, file=None, line=None, kind="file", outcome="noted", item_id=None)
+            row = {"file": None, "line": None, "kind": "file", "outcome": "noted", "item_id": None}
+            self._add(-1, notes, row)
 
-    def _add(self, notes: Sequence[Note], **row: Any) -> None:
+    def columns(self) -> dict[str, list[Any]]:
+        """The rows in the order of the batch, by their columns; empty without rows."""
+        rows = [row for _, row in sorted(self.rows, key=lambda each: each[0])]
+        return {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+
+    def _add(self, place: int, notes: Sequence[Note], row: Mapping[str, Any]) -> None:
         errors = sum(note.is_error for note in notes)
         self.counts["errors"] += errors
         self.counts["warnings"] += len(notes) - errors
@@ -324,7 +331,8 @@ class _Report:
             }
             for note in notes
         ]
-        self.rows.append({**row, "notes": orjson.dumps(shown).decode() if shown else None})
+        told = orjson.dumps(shown).decode() if shown else None
+        self.rows.append((place, {**row, "notes": told}))
 
 
 def write(
@@ -340,11 +348,9 @@ def write(
     The `notes` are about the file. In a dry run, only the report is written. Raises LeaseLostError,
     and nothing is written.
     """
-    report = _Report()
+    report = _Report({id(entry): place for place, entry in enumerate(batch)})
     report.note(notes)
-    with db.transaction():
-        if len(batch) > FEW:
-            db.extend_deadline(SLOWEST * len(batch))
+    with db.allowing(STATEMENT_TIMEOUT), db.transaction():
         terms = held.terms
         if not held.claimed.is_dry_run:
             lock(held.owner_id)
@@ -425,13 +431,11 @@ def _record(held: Held, report: _Report, *, position: int, steps: int, lease: ti
     if found is None:
         raise LeaseLostError
     held.leased_until = found.leased_until
-    if not report.rows:
-        return
-    first = held.position + bool(held.position)  # the row about the file is the first one
-    columns = {name: [row[name] for row in report.rows] for name in report.rows[0]}
-    numbers = list(range(first + 1, first + 1 + len(report.rows)))
-    own = {"owner_id": held.owner_id, "import_id": held.id, "number": numbers}
-    db.execute(RECORD_ROWS, {**own, **columns})
+    if report.rows:
+        first = held.position + bool(held.position) + 1  # the row about the file is the first one
+        numbers = list(range(first, first + len(report.rows)))
+        own = {"owner_id": held.owner_id, "import_id": held.id, "number": numbers}
+        db.execute(RECORD_ROWS, {**own, **report.columns()})
 
 
 # --- things -------------------------------------------------------------------------------------

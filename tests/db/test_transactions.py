@@ -177,6 +177,13 @@ def make_every_write_of_webhooks(user: ApiUser) -> None:
     assert [answer.status_code for answer in answers] == [200] * 4
 
 
+def make_every_write_of_imports(user: ApiUser) -> None:
+    """Calls the routes of imports."""
+    answer = user.call("POST", "/api/me/imports?source=csv", data="title\na")
+    assert answer.status_code == 202
+    assert user.call("DELETE", answer.headers["Location"]).status_code == 200
+
+
 def make_every_write_of_second_factors(user: ApiUser) -> None:
     """Calls the routes of the second factor."""
     factor = switch_on(user)
@@ -199,6 +206,7 @@ def test_between_the_statements_of_a_transaction_nothing_else_runs(app: Flask) -
             make_every_write_of_links(register(app.test_client()), Postbox(*server))
         other = register(app.test_client())
         make_every_write_of_webhooks(other)
+        make_every_write_of_imports(other)
         make_every_write_of_second_factors(other)
         Assistant(other).call("create_task", title=TEXT)
     writing = {

@@ -29,12 +29,14 @@ def packed(**files: bytes) -> bytes:
     return into.getvalue()
 
 
+@pytest.mark.proves("IMPORT-1", "IMPORT-12")
 def test_a_file_over_10_mib_is_a_413_and_one_of_10_mib_is_read(alice: ApiUser) -> None:
     assert error(send(alice, "csv", b"x" * (10 * MIB + 1))) == (413, "PAYLOAD_TOO_LARGE")
     assert broken_fields(send(alice, "csv", b"x" * 10 * MIB)) == ["file"]
     assert exported(alice)["tasks"] == []
 
 
+@pytest.mark.proves("IMPORT-12")
 @pytest.mark.parametrize("source", sorted(SOURCES))
 @pytest.mark.parametrize(
     "file",
@@ -48,6 +50,7 @@ def test_no_source_takes_rubbish(alice: ApiUser, source: str, file: bytes) -> No
     assert broken_fields(send(alice, source, file)) != []
 
 
+@pytest.mark.proves("IMPORT-12")
 @pytest.mark.parametrize("source", ["csv", "ticktick", "todoist_csv", "ics", "ownrow"])
 def test_nul_is_refused_in_every_text(alice: ApiUser, source: str) -> None:
     text = "title,TYPE,CONTENT,List Name,Title\na\0b"
@@ -55,6 +58,7 @@ def test_nul_is_refused_in_every_text(alice: ApiUser, source: str) -> None:
         assert broken_fields(send(alice, source, file)) == ["file"]
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_a_million_rows_are_a_413_in_little_memory_and_time(alice: ApiUser) -> None:
     file = b"title\n" + b"abcdef\n" * 1_000_000
     tracemalloc.start()
@@ -66,6 +70,7 @@ def test_a_million_rows_are_a_413_in_little_memory_and_time(alice: ApiUser) -> N
     assert seconds < 30
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_too_many_things_in_other_formats_are_a_413_or_end_the_import(alice: ApiUser) -> None:
     tasks = json.dumps({"tasks": [{}] * 1_100_000}).encode().replace(b" ", b"")
     assert error(send(alice, "ownrow", tasks)) == (413, "PAYLOAD_TOO_LARGE")
@@ -78,6 +83,7 @@ def test_too_many_things_in_other_formats_are_a_413_or_end_the_import(alice: Api
     assert exported(alice)["tasks"] == []
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_one_line_of_10_mib_is_bounded_work(alice: ApiUser) -> None:
     line = b"a" * (10 * MIB - 100)
     assert broken_fields(send(alice, "csv", b"title\n" + line)) == ["file"]
@@ -87,6 +93,7 @@ def test_one_line_of_10_mib_is_bounded_work(alice: ApiUser) -> None:
     assert (report["created"], report["error_count"]) == (0, 1)
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_a_zip_bomb_is_a_413_by_its_directory(alice: ApiUser) -> None:
     bomb = packed(data_json=b"0" * (101 * MIB))
     assert len(bomb) < MIB
@@ -94,6 +101,7 @@ def test_a_zip_bomb_is_a_413_by_its_directory(alice: ApiUser) -> None:
         assert error(send(alice, source, bomb)) == (413, "PAYLOAD_TOO_LARGE")
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_a_zip_bomb_whose_directory_lies_is_not_unpacked_either(alice: ApiUser) -> None:
     honest = packed(data_json=b"0" * (40 * MIB))
     size = struct.pack("<L", 40 * MIB)
@@ -107,6 +115,7 @@ def test_a_zip_bomb_whose_directory_lies_is_not_unpacked_either(alice: ApiUser) 
     assert peak < 100 * MIB
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_an_archive_has_a_limited_number_of_files() -> None:
     into = io.BytesIO()
     with zipfile.ZipFile(into, "w") as archive:
@@ -116,6 +125,7 @@ def test_an_archive_has_a_limited_number_of_files() -> None:
         Archive(into.getvalue())
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_an_archive_with_a_password_or_a_wrong_checksum_is_refused(alice: ApiUser) -> None:
     good = packed(data_json=b"[]" + b" " * 100)
     flagged = bytearray(good)
@@ -128,6 +138,7 @@ def test_an_archive_with_a_password_or_a_wrong_checksum_is_refused(alice: ApiUse
     assert broken_fields(send(alice, "vikunja", bytes(damaged))) == ["file"]
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_what_passes_the_check_never_raises_anything_but_its_own_errors() -> None:
     """Valid files cut off anywhere, and with each byte of a few replaced."""
     files = {
@@ -145,21 +156,21 @@ def test_what_passes_the_check_never_raises_anything_but_its_own_errors() -> Non
         "todoist_csv": b"TYPE,CONTENT,INDENT,DATE,DATE_LANG\ntask,a @b,1,every day,en\n",
     }  # fmt: skip
     for source, file in files.items():
-        options = {"time_zone": "UTC"}
         for place in range(len(file)):
             for changed in (file[:place], file[:place] + b"9" + file[place + 1 :]):
-                _read(source, changed, options)
+                _read(source, changed)
 
 
-def _read(source: str, file: bytes, options: dict[str, str]) -> None:
+def _read(source: str, file: bytes) -> None:
     try:
-        check(source, file, options)
-        given = Options(now=datetime(2026, 5, 12, tzinfo=UTC), **options)
+        check(source, file, {"time_zone": "UTC"})
+        given = Options("UTC", datetime(2026, 5, 12, tzinfo=UTC))
         plan(SOURCES[source].read(file, given))
     except (Unreadable, TooLarge):
         return
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_the_answer_says_what_to_do(alice: ApiUser) -> None:
     answer = send(alice, "csv", "")
     assert broken_fields(answer) == ["file"]

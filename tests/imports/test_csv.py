@@ -14,6 +14,7 @@ from tests.support.imports import (
 )
 
 
+@pytest.mark.proves("IMPORT-8")
 def test_three_bad_rows_of_500_leave_497_tasks_and_three_errors_with_their_lines(
     alice: ApiUser,
 ) -> None:
@@ -30,6 +31,7 @@ def test_three_bad_rows_of_500_leave_497_tasks_and_three_errors_with_their_lines
     assert len(exported(alice)["tasks"]) == 497
 
 
+@pytest.mark.proves("IMPORT-21")
 def test_columns_are_found_by_their_names_or_named_by_the_request(alice: ApiUser) -> None:
     file = (
         "Was,Notes,Project,Tags,Due Date,Start,Time zone,Repeat,Done,Farbe\n"
@@ -66,6 +68,7 @@ def test_columns_are_found_by_their_names_or_named_by_the_request(alice: ApiUser
     assert warnings(report) == [(None, "Farbe")]
 
 
+@pytest.mark.proves("IMPORT-21")
 @pytest.mark.parametrize(
     ("dates", "order", "first"),
     [
@@ -85,6 +88,7 @@ def test_the_order_of_dates_follows_from_the_column_or_is_given(
     assert tasks(alice)["0"]["due"] == first
 
 
+@pytest.mark.proves("IMPORT-21")
 def test_dates_of_which_none_tells_the_order_are_refused_with_the_remedy(alice: ApiUser) -> None:
     answer = send(alice, "csv", "title,due\na,10/06/2025\nb,11/06/2025\n")
     assert broken_fields(answer) == ["date_order"]
@@ -92,6 +96,7 @@ def test_dates_of_which_none_tells_the_order_are_refused_with_the_remedy(alice: 
     assert exported(alice)["tasks"] == []
 
 
+@pytest.mark.proves("IMPORT-9")
 def test_children_may_come_first_circles_are_cut_and_missing_parents_are_told(
     alice: ApiUser,
 ) -> None:
@@ -113,6 +118,7 @@ def test_children_may_come_first_circles_are_cut_and_missing_parents_are_told(
     assert sorted(warnings(report)) == [(5, "parent"), (6, "parent"), (7, "parent")]
 
 
+@pytest.mark.proves("IMPORT-9")
 def test_a_tree_that_is_too_deep_is_made_flatter_and_open_subtasks_keep_their_parent_open(
     alice: ApiUser,
 ) -> None:
@@ -132,6 +138,7 @@ def test_a_tree_that_is_too_deep_is_made_flatter_and_open_subtasks_keep_their_pa
     assert "Stays open, as a subtask of it is open." in messages(report)
 
 
+@pytest.mark.proves("IMPORT-9")
 def test_more_than_500_children_are_tasks_of_their_own(alice: ApiUser) -> None:
     rows = ["p,,parent", *(f"{n},p,child {n}" for n in range(502))]
     report = imported(alice, "csv", "id,parent,title\n" + "\n".join(rows))
@@ -141,6 +148,7 @@ def test_more_than_500_children_are_tasks_of_their_own(alice: ApiUser) -> None:
     assert [field for _, field in warnings(report)] == ["parent", "parent"]
 
 
+@pytest.mark.proves("IMPORT-8")
 def test_what_is_too_long_is_cut_with_a_warning_and_a_title_kept_in_the_description(
     alice: ApiUser,
 ) -> None:
@@ -157,6 +165,7 @@ def test_what_is_too_long_is_cut_with_a_warning_and_a_title_kept_in_the_descript
     ]  # fmt: skip
 
 
+@pytest.mark.proves("IMPORT-12")
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252", "utf-8"])
 def test_text_is_read_in_the_encodings_that_spreadsheets_write(
     alice: ApiUser, encoding: str
@@ -165,11 +174,13 @@ def test_text_is_read_in_the_encodings_that_spreadsheets_write(
     assert tasks(alice)["Äpfel für Zoë"]["description"] == "größer"
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_utf_16_with_the_big_end_first_is_read(alice: ApiUser) -> None:
     imported(alice, "csv", b"\xfe\xff" + "title\nÄpfel\n".encode("utf-16-be"))
     assert "Äpfel" in tasks(alice)
 
 
+@pytest.mark.proves("IMPORT-21")
 def test_the_csv_of_our_own_export_comes_back(alice: ApiUser, bob: ApiUser) -> None:
     alice.post(json={"title": "=1+1", "description": "+x", "due": "2026-10-07T09:00"})
     parent = alice.create("parent")
@@ -189,6 +200,7 @@ def test_the_csv_of_our_own_export_comes_back(alice: ApiUser, bob: ApiUser) -> N
     ]  # fmt: skip
 
 
+@pytest.mark.proves("IMPORT-21")
 def test_quotes_delimiters_and_a_separator_line_are_those_of_the_file(alice: ApiUser) -> None:
     imported(alice, "csv", 'sep=;\r\ntitle;labels\r\n"a;b ""c""";x,y\r\n')
     imported(alice, "csv", "title\tpriority\r\ntab, here\t3\r\n")

@@ -30,6 +30,7 @@ FILE = {
 }  # fmt: skip
 
 
+@pytest.mark.proves("IMPORT-17")
 def test_lists_tasks_and_parents(alice: ApiUser) -> None:
     report = imported(alice, "google_takeout", json.dumps(FILE))
     found = tasks(alice)
@@ -44,6 +45,7 @@ def test_lists_tasks_and_parents(alice: ApiUser) -> None:
     assert counts(imported(alice, "google_takeout", json.dumps(FILE)))[1] == 0
 
 
+@pytest.mark.proves("IMPORT-13", "IMPORT-17")
 @pytest.mark.parametrize("zone", ["Pacific/Honolulu", "Pacific/Kiritimati", "UTC"])
 def test_a_due_is_the_same_day_in_every_zone(alice: ApiUser, zone: str) -> None:
     data(alice.call("PATCH", "/api/auth/me", json={"time_zone": zone}))
@@ -53,6 +55,7 @@ def test_a_due_is_the_same_day_in_every_zone(alice: ApiUser, zone: str) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.proves("IMPORT-12")
 @pytest.mark.parametrize("file", ["[]", '{"tasks": []}', "not json", '{"items": {}}'])
 def test_another_json_is_refused_at_once(alice: ApiUser, file: str) -> None:
     assert broken_fields(send(alice, "google_takeout", file)) == ["file"]

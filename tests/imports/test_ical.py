@@ -17,6 +17,7 @@ def todo(uid: str, *properties: str) -> str:
     return "\r\n".join(["BEGIN:VTODO", f"UID:{uid}", *properties, "END:VTODO"])
 
 
+@pytest.mark.proves("IMPORT-8", "IMPORT-20")
 @pytest.mark.parametrize(
     "bad",
     ["RRULE:FREQ=NEVER", "DUE:2026-02-30", "PRIORITY:high", "a line without a colon",
@@ -31,6 +32,7 @@ def test_one_bad_component_of_ten_leaves_nine_and_one_error(alice: ApiUser, bad:
     assert error["line"] == 4 + 4 * 4
 
 
+@pytest.mark.proves("IMPORT-13")
 def test_an_unknown_or_windows_zone_and_text_with_escapes(alice: ApiUser) -> None:
     file = calendar(
         todo("1", "SUMMARY:a\\,b\\;c\\\\d\\ne", "DUE;TZID=Pacific Standard Time:20260205T090000"),
@@ -65,6 +67,7 @@ def test_an_unknown_or_windows_zone_and_text_with_escapes(alice: ApiUser) -> Non
     assert [field for _, field in warnings(report)] == ["due"]
 
 
+@pytest.mark.proves("IMPORT-8")
 def test_an_alarm_without_a_due_is_a_warning(alice: ApiUser) -> None:
     alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER{}\r\nEND:VALARM"
     file = calendar(
@@ -83,6 +86,7 @@ def test_an_alarm_without_a_due_is_a_warning(alice: ApiUser) -> None:
     assert [field for _, field in warnings(report)] == ["reminders"]
 
 
+@pytest.mark.proves("IMPORT-7", "IMPORT-20")
 def test_states_parents_order_and_rules_that_leave_months_out(alice: ApiUser) -> None:
     file = calendar(
         todo("c", "SUMMARY:child", "RELATED-TO;RELTYPE=PARENT:p", "STATUS:COMPLETED",
@@ -114,6 +118,7 @@ def test_states_parents_order_and_rules_that_leave_months_out(alice: ApiUser) ->
     }  # fmt: skip
 
 
+@pytest.mark.proves("IMPORT-20")
 def test_two_of_one_uid_are_one_task_and_completed_occurrences_are_completions(
     alice: ApiUser,
 ) -> None:
@@ -136,6 +141,7 @@ def test_two_of_one_uid_are_one_task_and_completed_occurrences_are_completions(
     assert counts(imported(alice, "ics", file))[1] == 0
 
 
+@pytest.mark.proves("IMPORT-20")
 def test_a_component_without_an_end_is_an_error_of_its_own(alice: ApiUser) -> None:
     file = "BEGIN:VCALENDAR\nBEGIN:VTODO\nUID:1\nSUMMARY:open\n" + todo("2", "SUMMARY:whole")
     report = imported(alice, "ics", file)
@@ -143,11 +149,13 @@ def test_a_component_without_an_end_is_an_error_of_its_own(alice: ApiUser) -> No
     assert "whole" in tasks(alice)
 
 
+@pytest.mark.proves("IMPORT-13")
 def test_times_without_a_zone_of_their_own_are_in_the_accounts_zone(alice: ApiUser) -> None:
     data(alice.call("PATCH", "/api/auth/me", json={"time_zone": "Asia/Tokyo"}))
     imported(alice, "ics", calendar(todo("1", "SUMMARY:x", "DUE:20260205T090000Z")))
     assert tasks(alice)["x"]["due"] == "2026-02-05T18:00:00"
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_another_text_is_refused_at_once(alice: ApiUser) -> None:
     assert broken_fields(send(alice, "ics", "hello")) == ["file"]

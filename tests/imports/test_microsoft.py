@@ -20,6 +20,7 @@ def lists(*given: dict[str, Any]) -> str:
     return json.dumps({"value": [{"id": "L", "displayName": "Work", "tasks": each}]})
 
 
+@pytest.mark.proves("IMPORT-18")
 @pytest.mark.parametrize(
     ("time", "given_zone", "zone", "due"),
     [
@@ -63,6 +64,7 @@ PATTERNS = [
 ]  # fmt: skip
 
 
+@pytest.mark.proves("IMPORT-18")
 @pytest.mark.parametrize(("pattern", "rule"), PATTERNS)
 def test_every_pattern_of_graph_becomes_a_rule(
     alice: ApiUser, pattern: dict[str, Any], rule: str
@@ -86,6 +88,7 @@ def test_every_pattern_of_graph_becomes_a_rule(
     assert report["warnings"] == []
 
 
+@pytest.mark.proves("IMPORT-18")
 def test_importance_steps_reminders_body_and_what_is_not_kept(alice: ApiUser) -> None:
     file = lists(
         {
@@ -118,5 +121,6 @@ def test_importance_steps_reminders_body_and_what_is_not_kept(alice: ApiUser) ->
     assert counts(imported(alice, "mstodo", file)) == (5, 0, 5, 0)
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_another_json_is_refused_at_once(alice: ApiUser) -> None:
     assert broken_fields(send(alice, "mstodo", '{"items": []}')) == ["file"]

@@ -89,6 +89,7 @@ def fill(user: ApiUser) -> None:
     user.delete(f"/{make_task(user, 'trash')['id']}")
 
 
+@pytest.mark.proves("IMPORT-22")
 def test_an_export_that_is_imported_is_equal_to_itself(alice: ApiUser, bob: ApiUser) -> None:
     fill(alice)
     file = alice.export().data
@@ -101,6 +102,7 @@ def test_an_export_that_is_imported_is_equal_to_itself(alice: ApiUser, bob: ApiU
     assert canonical(bob) == canonical(alice)
 
 
+@pytest.mark.proves("IMPORT-22")
 def test_an_import_of_an_import_is_still_equal(alice: ApiUser, bob: ApiUser) -> None:
     fill(alice)
     imported(bob, "ownrow", alice.export().data)
@@ -109,6 +111,7 @@ def test_an_import_of_an_import_is_still_equal(alice: ApiUser, bob: ApiUser) -> 
     assert len(canonical(alice)["tasks"]) == 2 * len(again["tasks"])
 
 
+@pytest.mark.proves("IMPORT-22")
 def test_a_recurring_task_goes_on_as_it_would_have(alice: ApiUser, bob: ApiUser) -> None:
     task = make_task(alice, "daily", due="2037-10-07", recurrence="FREQ=DAILY;COUNT=3")
     for day in ("2037-10-07", "2037-10-08"):
@@ -121,6 +124,7 @@ def test_a_recurring_task_goes_on_as_it_would_have(alice: ApiUser, bob: ApiUser)
         assert data(user.patch(f"/{own['id']}/complete", json=last))["is_completed"]
 
 
+@pytest.mark.proves("IMPORT-12")
 @pytest.mark.parametrize(
     "file", ["[]", "{}", '{"tasks": {}}', '{"tasks": [', b'{"tasks": "\xff"}', '"tasks"']
 )
@@ -128,6 +132,7 @@ def test_another_json_is_refused_at_once(alice: ApiUser, file: str | bytes) -> N
     assert broken_fields(send(alice, "ownrow", file)) == ["file"]
 
 
+@pytest.mark.proves("IMPORT-8")
 def test_things_of_other_types_are_errors_of_their_own(alice: ApiUser) -> None:
     wrong: list[Any] = [
         5, None, [], {}, {"title": 5}, {"title": "a", "priority": "1"},

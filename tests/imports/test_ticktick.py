@@ -4,6 +4,8 @@ import csv
 import io
 from typing import Any
 
+import pytest
+
 from tests.support.api_user import ApiUser, broken_fields
 from tests.support.imports import counts, exported, imported, send, tasks, warnings
 
@@ -34,6 +36,7 @@ def backup(*rows: dict[str, Any]) -> str:
     return text.getvalue()
 
 
+@pytest.mark.proves("IMPORT-16")
 def test_priorities_states_tags_and_trees_with_the_child_first(alice: ApiUser) -> None:
     file = backup(
         {"Title": "child", "taskId": "9", "parentId": "8", "Order": str(2**40)},
@@ -55,6 +58,7 @@ def test_priorities_states_tags_and_trees_with_the_child_first(alice: ApiUser) -
     assert [field for _, field in warnings(report)] == ["status"]
 
 
+@pytest.mark.proves("IMPORT-13")
 def test_a_day_is_that_of_its_zone_and_floating_times_have_none(alice: ApiUser) -> None:
     file = backup(
         {"Title": "day", "Start Date": "2026-10-06T22:00:00+0000", "Is All Day": "true"},
@@ -82,6 +86,7 @@ def test_a_day_is_that_of_its_zone_and_floating_times_have_none(alice: ApiUser) 
     assert [field for _, field in warnings(report)] == ["due"]
 
 
+@pytest.mark.proves("IMPORT-16")
 def test_repetitions_reminders_checklists_and_what_is_not_kept(alice: ApiUser) -> None:
     file = backup(
         {"Title": "weekly", "Due Date": "2026-10-07T07:00:00+0000", "Reminder": "-PT30M",
@@ -105,5 +110,6 @@ def test_repetitions_reminders_checklists_and_what_is_not_kept(alice: ApiUser) -
     assert counts(imported(alice, "ticktick", file))[1] == 0
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_another_csv_is_refused_at_once(alice: ApiUser) -> None:
     assert broken_fields(send(alice, "ticktick", "TYPE,CONTENT\r\n")) == ["file"]

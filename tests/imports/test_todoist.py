@@ -34,6 +34,7 @@ def task(
     return f"task,{content},,{priority},{indent},Ada (1),,{date},{lang},{zone},{rest}"
 
 
+@pytest.mark.proves("IMPORT-15")
 def test_priorities_are_the_reverse_of_those_of_its_api(alice: ApiUser) -> None:
     rows = [task(f"p{each or 'none'}", priority=each) for each in ("1", "2", "3", "4", "")]
     report = imported(alice, "todoist_csv", project(*rows, task("p9", priority="9")))
@@ -42,6 +43,7 @@ def test_priorities_are_the_reverse_of_those_of_its_api(alice: ApiUser) -> None:
     assert warnings(report) == [(6, "priority"), (7, "priority")]
 
 
+@pytest.mark.proves("IMPORT-15")
 def test_indents_make_trees_and_notes_go_into_the_description(alice: ApiUser) -> None:
     file = project(
         "meta,view_style=list,,,,,,,,,,,,",
@@ -74,6 +76,7 @@ def test_indents_make_trees_and_notes_go_into_the_description(alice: ApiUser) ->
     assert {each["list_id"] for each in found.values()} == {listed["id"]}
 
 
+@pytest.mark.proves("IMPORT-15")
 def test_labels_at_the_end_and_sections_become_labels(alice: ApiUser) -> None:
     file = project(
         task("Call @ada about it @phone @work"),
@@ -88,6 +91,7 @@ def test_labels_at_the_end_and_sections_become_labels(alice: ApiUser) -> None:
     assert (None, "section") in warnings(report)
 
 
+@pytest.mark.proves("IMPORT-14")
 @pytest.mark.parametrize(
     ("date", "language", "due", "rule", "basis"),
     [
@@ -120,6 +124,7 @@ def test_phrases_become_dues_and_rules(
     assert (found["due"], found["recurrence"], found["recurrence_basis"]) == (due, rule, basis)
 
 
+@pytest.mark.proves("IMPORT-14")
 def test_a_phrase_that_is_not_understood_is_a_warning_with_its_line(alice: ApiUser) -> None:
     file = project(
         task("one"),
@@ -134,6 +139,7 @@ def test_a_phrase_that_is_not_understood_is_a_warning_with_its_line(alice: ApiUs
     assert {each["due"] for each in tasks(alice).values()} == {None}
 
 
+@pytest.mark.proves("IMPORT-15")
 def test_zones_and_deadlines_and_what_is_not_kept(alice: ApiUser) -> None:
     file = project(
         task("zoned", date="2026-10-07 09:00", zone="Europe/Madrid"),
@@ -155,6 +161,7 @@ def test_zones_and_deadlines_and_what_is_not_kept(alice: ApiUser) -> None:
     assert warnings(report) == [(5, "duration"), (6, "deadline")]
 
 
+@pytest.mark.proves("IMPORT-4")
 def test_the_same_file_again_creates_nothing_and_a_longer_one_what_is_new(
     alice: ApiUser,
 ) -> None:
@@ -167,6 +174,7 @@ def test_the_same_file_again_creates_nothing_and_a_longer_one_what_is_new(
     assert found["c"]["parent_id"] == found["b"]["id"]
 
 
+@pytest.mark.proves("IMPORT-15")
 def test_a_backup_has_a_list_for_each_project_and_names_its_files(alice: ApiUser) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -187,6 +195,7 @@ def test_a_backup_has_a_list_for_each_project_and_names_its_files(alice: ApiUser
     assert counts(imported(alice, "todoist_backup", packed.getvalue())) == (3, 0, 3, 0)
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_another_csv_is_refused_at_once(alice: ApiUser) -> None:
     assert broken_fields(send(alice, "todoist_csv", "Title,Due\r\nx,y\r\n")) == ["file"]
     assert broken_fields(send(alice, "todoist_backup", "TYPE,CONTENT\r\n")) == ["file"]

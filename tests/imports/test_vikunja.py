@@ -5,6 +5,8 @@ import json
 import zipfile
 from typing import Any
 
+import pytest
+
 from tests.support.api_user import ApiUser, broken_fields
 from tests.support.imports import counts, exported, imported, send, tasks, warnings
 
@@ -27,6 +29,7 @@ def export(*given: dict[str, Any], **project: Any) -> bytes:
     return packed.getvalue()
 
 
+@pytest.mark.proves("IMPORT-19")
 def test_dates_zero_is_none_and_instants_are_in_the_owners_zone(alice: ApiUser) -> None:
     file = export(
         {"title": "none"},
@@ -45,6 +48,7 @@ def test_dates_zero_is_none_and_instants_are_in_the_owners_zone(alice: ApiUser) 
     }
 
 
+@pytest.mark.proves("IMPORT-19")
 def test_priorities_repetitions_reminders_labels_and_relations(alice: ApiUser) -> None:
     due = "2026-10-07T07:00:00Z"
     file = export(
@@ -91,6 +95,7 @@ def test_priorities_repetitions_reminders_labels_and_relations(alice: ApiUser) -
     assert counts(imported(alice, "vikunja", file)) == (11, 0, 11, 0)
 
 
+@pytest.mark.proves("IMPORT-19")
 def test_projects_are_lists_with_colour_archived_as_they_were(alice: ApiUser) -> None:
     file = export(
         {"title": "x"}, is_archived=True, hex_color="C03A2B", description="<p>Green</p>",
@@ -103,6 +108,7 @@ def test_projects_are_lists_with_colour_archived_as_they_were(alice: ApiUser) ->
     assert (None, "parent") in warnings(report)
 
 
+@pytest.mark.proves("IMPORT-12")
 def test_another_archive_is_refused_at_once(alice: ApiUser) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
