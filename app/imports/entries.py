@@ -57,6 +57,7 @@ class Entry:
     labels: list[str] = field(default_factory=list)
     is_completed: bool = False
     is_archived: bool = False
+    is_named: bool = False  # a list that the source knows by its title alone
     completions: list[tuple[str, bool]] = field(default_factory=list)  # occurrence, undone
     order: Any = None  # among its siblings; None: as in the file
     skipped: bool = False
@@ -125,7 +126,7 @@ class Lists:
             return None
         if title not in self._known:
             self._known.add(title)
-            self._contents.add(Entry("list", title, {"title": title}))
+            self._contents.add(Entry("list", title, {"title": title}, is_named=True))
         return title
 
 

@@ -18,8 +18,9 @@ from app.errors import Detail, NotFound, ValidationFailed
 from app.filters import repository as filters
 from app.imports.entries import Entry, Note, ref_of
 from app.labels import repository as labels
-from app.ledger.repository import Item, Terms, change, lock
+from app.ledger.repository import Change, Item, Terms, change, lock
 from app.lists import repository as lists
+from app.search.repository import find_names
 from app.tasks.repository import WholeTask, add_whole, check_whole
 from app.values import Origin, Uuid
 
@@ -393,16 +394,16 @@ def _is_new(entry: Entry, known: Mapping[bytes, FoundRef], report: _Report) -> b
 def _check(held: Held, entries: Sequence[Entry], report: _Report) -> None:
     """Reports what would be made."""
     refused: Sequence[Sequence[Detail]] = [()] * len(entries)
-    named: dict[bytes, str] = {}
     if entries[0].kind == "task":
         refused = check_whole(held.owner_id, [_whole(entry, {}) for entry in entries])
-    elif entries[0].kind == "label":
-        named = labels.by_key(entry.fields["name"] for entry in entries)
-    there = {each.name_key for each in labels.find(held.owner_id, names=named)} if named else set()
+    there = _names_in_use(held.owner_id, entries)
     for entry, details in zip(entries, refused, strict=True):
         for detail in details:
             entry.fail(detail["field"], detail["message"])
-        is_there = bool(there) and labels.name_key(entry.fields["name"]) in there
+        name = _name_of(entry)
+        is_there = name in there
+        if name is not None:
+            there.setdefault(name, None)
         report.add(entry, "failed" if details else "skipped" if is_there else "created")
 
 
@@ -443,28 +444,50 @@ def _record(held: Held, report: _Report, *, position: int, steps: int, lease: ti
 Known = Mapping[bytes, FoundRef]
 
 
+def _name_of(entry: Entry) -> bytes | None:
+    """What stands for a thing that is known by its name alone; None for any other."""
+    if entry.kind == "label":
+        return labels.name_key(entry.fields["name"])
+    return str(entry.fields["title"]).encode() if entry.is_named else None
+
+
+def _names_in_use(owner_id: Uuid, entries: Sequence[Entry]) -> dict[bytes, Uuid | None]:
+    """The owner's labels, or lists, by what stands for those of the entries."""
+    if entries[0].kind == "label":
+        named = labels.by_key(entry.fields["name"] for entry in entries)
+        return {each.name_key: each.id for each in labels.find(owner_id, names=named)}
+    if any(entry.is_named for entry in entries):
+        found = find_names(owner_id)
+        return {each.name.encode(): each.id for each in found if each.kind == "list"}
+    return {}
+
+
 def _make_labels(terms: Terms, entries: Sequence[Entry], _known: Known) -> list[Uuid | None]:
     """Makes labels; one of that name, whatever its case, stands for it."""
-    made: list[Uuid | None] = []
-    for entry in entries:
-        name = entry.fields["name"]
-        key = labels.name_key(name)
-        found = labels.find(terms.owner_id, names={key: name})
-        entry.skipped = bool(found)
-        if found:
-            made.append(found[0].id)
-        else:
-            made.append(change(labels.CREATE.prepare(entry.fields), terms).id)
-    return made
+    return _make_named(terms, entries, labels.CREATE)
 
 
 def _make_lists(terms: Terms, entries: Sequence[Entry], _known: Known) -> list[Uuid | None]:
+    """Makes lists; of those that have no id in the source, one of that title stands for it."""
+    made = _make_named(terms, entries, lists.CREATE)
+    for entry, item_id in zip(entries, made, strict=True):
+        if entry.is_archived and not entry.skipped:
+            change(lists.ARCHIVE.prepare({"id": item_id}), terms)
+    return made
+
+
+def _make_named(terms: Terms, entries: Sequence[Entry], creation: Change) -> list[Uuid | None]:
+    there = _names_in_use(terms.owner_id, entries)
     made: list[Uuid | None] = []
     for entry in entries:
-        item = change(lists.CREATE.prepare(entry.fields), terms)
-        if entry.is_archived:
-            change(lists.ARCHIVE.prepare({"id": item.id}), terms)
-        made.append(item.id)
+        name = _name_of(entry)
+        found = None if name is None else there.get(name)
+        entry.skipped = found is not None
+        if found is None:
+            found = change(creation.prepare(entry.fields), terms).id
+        if name is not None:
+            there[name] = found
+        made.append(found)
     return made
 
 

@@ -12,6 +12,7 @@ from tests.support.imports import (
     tasks,
     warnings,
 )
+from tests.support.planning import make
 
 
 @pytest.mark.proves("IMPORT-8")
@@ -207,3 +208,17 @@ def test_quotes_delimiters_and_a_separator_line_are_those_of_the_file(alice: Api
     found = tasks(alice)
     assert len(found['a;b "c"']["label_ids"]) == 2
     assert found["tab, here"]["priority"] == 3
+
+
+@pytest.mark.proves("IMPORT-7")
+def test_lists_and_labels_that_are_there_stand_for_those_of_their_names(alice: ApiUser) -> None:
+    listed = make(alice, "lists", title="Shop")
+    label = make(alice, "labels", name="ÉTÉ")
+    file = "title,list,labels\na,Shop,été\nb,shop,ÉTÉ\n"
+    dry = imported(alice, "csv", file, dry_run="true")
+    report = imported(alice, "csv", file)
+    found = tasks(alice)
+    assert found["a"]["list_id"] == listed["id"] != found["b"]["list_id"]
+    assert found["a"]["label_ids"] == found["b"]["label_ids"] == [label["id"]]
+    for each in (dry, report):
+        assert (each["lists"], each["labels"]) == (1, 0)
