@@ -26,6 +26,7 @@ from app.feeds.routes import blueprint as feeds
 from app.feeds.routes import public as calendar
 from app.filters.routes import blueprint as filters
 from app.http.dispatch import Application
+from app.imports.routes import blueprint as imports
 from app.kinds import KINDS
 from app.kinds.routes import blueprint as kinds
 from app.labels.routes import blueprint as labels
@@ -78,8 +79,8 @@ def create_app(config: Config) -> Flask:
     sentry.register(app, config, __version__)
     hooks.register(app, config)
     for blueprint in (
-        *ACCOUNTS, tasks, lists, labels, filters, webhooks, feeds, calendar, kinds, mcp, system,
-        docs,
+        *ACCOUNTS, tasks, lists, labels, filters, webhooks, feeds, calendar, kinds, imports, mcp,
+        system, docs,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     limits.register(app, config)

@@ -15,6 +15,7 @@ from app.kinds import KINDS as KINDS_OF_ITEMS
 from app.search.repository import SORTS
 from tests.support.api_user import PASSWORD, ApiUser, data, error
 from tests.support.feeds import make_feed
+from tests.support.imports import imported
 from tests.support.items import KINDS, Items
 from tests.support.planning import make, make_task
 
@@ -37,6 +38,7 @@ BODIES: dict[str, Any] = {
     "webhooks.update_webhook": {"enabled": True},
     "webhooks.replay_events": {"since": 0},
     "feeds.create_feed": {"as": "event"},
+    "imports.create_import": {"tasks": [{"title": "theirs"}]},
     "kinds.apply_batch": {"operations": [{"op": "create", "title": "theirs"}]},
 }
 SERIES = {"due": "2026-10-07", "recurrence": "FREQ=DAILY"}
@@ -49,7 +51,7 @@ WITHOUT_BODY = {
 }
 TABLES = (
     "users", "tasks", "lists", "labels", "filters", "ledger_entries", "ledgers", "idempotency_keys",
-    "webhooks", "feeds", "completions",
+    "webhooks", "feeds", "completions", "imports", "import_rows", "import_refs",
 )  # fmt: skip
 STATES = ("kept", "in the trash")
 OPERATIONS: dict[str, list[dict[str, Any]]] = {
@@ -85,8 +87,9 @@ def send(user: ApiUser, rule: Rule, method: str, **arguments: str) -> TestRespon
 
 
 def address(app: Flask, rule: Rule, arguments: Mapping[str, Any]) -> str:
+    query: dict[str, Any] = {"source": "ownrow"} if rule.endpoint == "imports.create_import" else {}
     with app.test_request_context():
-        return app.url_for(rule.endpoint, **arguments)
+        return app.url_for(rule.endpoint, **arguments, **query)
 
 
 def visible(answer: TestResponse) -> tuple[str, list[tuple[str, str]], bytes]:
@@ -114,6 +117,7 @@ def theirs(bob: ApiUser) -> dict[str, dict[str, str]]:
         found[kind] = dict(zip(STATES, (items.create("private")["id"], trashed), strict=True))
     found["webhook"] = {"kept": make_webhook(bob)}
     found["feed"] = {"kept": make_feed(bob)["id"]}
+    found["import"] = {"kept": make_import(bob)}
     return found
 
 
@@ -121,6 +125,11 @@ def make_webhook(user: ApiUser) -> str:
     """The id of a new webhook."""
     answer = user.call("POST", "/api/me/webhooks", json={"url": "https://1.1.1.1/"})
     return str(data(answer)["id"])
+
+
+def make_import(user: ApiUser) -> str:
+    """The id of an import that has ended."""
+    return str(imported(user, "csv", "title\nprivate")["id"])
 
 
 def item_arguments(rule: Rule, theirs: dict[str, dict[str, str]]) -> dict[str, str]:
@@ -137,13 +146,15 @@ def test_every_write_is_tried_with_a_body_that_it_accepts(app: Flask, alice: Api
         own = {}
         if "webhook_id" in rule.arguments:
             own["webhook_id"] = make_webhook(alice)
+        elif "import_id" in rule.arguments:
+            own["import_id"] = make_import(alice)
         elif f"{items.kind}_id" in rule.arguments:
             series = SERIES if ".skip_" in rule.endpoint else {}
             item_id = own[f"{items.kind}_id"] = items.create(**series)["id"]
             if ".restore_" in rule.endpoint:
                 items.delete(item_id)
         answer = send(alice, rule, method, user_id="me", **own)
-        assert answer.status_code in (200, 201), f"{method} {rule}: {answer.text}"
+        assert answer.status_code in (200, 201, 202), f"{method} {rule}: {answer.text}"
         if items.kind == "label":  # the next one is to have the same name
             items.delete(data(answer)["id"])
 
@@ -172,9 +183,9 @@ def test_a_stranger_cannot_tell_a_foreign_item_from_a_missing_one(
     assert items.read(theirs[kind]["kept"])[items.name] == "private"
 
 
-@pytest.mark.proves("OWN-2", "HOOK-16", "FEED-5")
-@pytest.mark.parametrize("thing", ["webhook", "feed"])
-def test_a_stranger_cannot_tell_a_foreign_webhook_or_feed_from_a_missing_one(
+@pytest.mark.proves("OWN-2", "HOOK-16", "FEED-5", "IMPORT-5")
+@pytest.mark.parametrize("thing", ["webhook", "feed", "import"])
+def test_a_stranger_cannot_tell_a_foreign_webhook_feed_or_import_from_a_missing_one(
     app: Flask, alice: ApiUser, theirs: dict[str, dict[str, str]], database_url: str, thing: str
 ) -> None:
     before, argument = rows(database_url), f"{thing}_id"

@@ -36,6 +36,10 @@ EXEMPTIONS = {
     "feeds/find_feed": Exemption(
         ("find_feed",), "a request knows only the secret of its feed, whose owner it is to find"
     ),
+    "imports/list_due": Exemption(
+        ("due_imports",),
+        "the worker looks for imports of all owners; it gets ids, and claims each by its owner",
+    ),
     "mail/list_due": Exemption(
         ("due_mail",),
         "the worker looks for the mail of all owners; it gets ids, and claims each by its owner",

@@ -29,7 +29,8 @@ TASKS_PER_OWNER = 10_000
 BIG_TABLE = 5_000  # rows from which on a sequential scan is a finding
 LAST_ID = UUID(int=2**128 - 1)
 LAST_VERSION = 2**63 - 1
-LEASED_UNTIL = datetime(2026, 1, 1, tzinfo=UTC)  # of all webhooks
+LAST_NUMBER = 2**31 - 1
+LEASED_UNTIL = datetime(2026, 1, 1, tzinfo=UTC)  # of all webhooks and imports
 SETTINGS = {"fsync": "off", "max_wal_size": "4GB", "max_wal_senders": "0", "wal_level": "minimal"}
 
 SEED = """
@@ -153,6 +154,22 @@ INSERT INTO webhook_attempts (
 )
 SELECT owner_id, id, n, n, 'task.created', now(), 204, 40
 FROM webhooks CROSS JOIN generate_series(1, 100) AS n;
+
+INSERT INTO imports (
+    owner_id, id, source, is_dry_run, options, file, request_id, state, next_step_at, finished_at
+)
+SELECT
+    users.id, lpad(to_hex(n), 32, '0')::uuid, 'csv', FALSE, '{}',
+    CASE WHEN n <= 5 THEN '\x00'::bytea END, 'seed',
+    CASE WHEN n <= 5 THEN 'running' ELSE 'done' END,
+    %(leased_until)s, CASE WHEN n > 5 THEN now() END
+FROM (SELECT id FROM users ORDER BY id LIMIT %(owners)s) AS users
+CROSS JOIN generate_series(1, 20) AS n;
+INSERT INTO import_rows (owner_id, import_id, number, line, kind, outcome)
+SELECT owner_id, id, n, n, 'task', 'created'
+FROM imports CROSS JOIN generate_series(1, 100) AS n;
+INSERT INTO import_refs (owner_id, source, key, kind, item_id)
+SELECT owner_id, 'csv', sha256(id::text::bytea), 'task', id FROM tasks WHERE last_action = 'create';
 
 ALTER TABLE tasks ENABLE TRIGGER tasks_recorded;
 INSERT INTO ledger_entries (
@@ -429,12 +446,39 @@ SAMPLES: Mapping[str, Any] = {
     "error": None,
     "after_owner_id": UUID(int=0),
     "lag_seconds": 0,
+    "source": "csv",
+    "is_dry_run": False,
+    "options": "{}",
+    "file": b"title",
+    "kept": 19,
+    "steps": 1,
+    "created": 1,
+    "skipped": 0,
+    "failed": 0,
+    "errors": 0,
+    "warnings": 0,
+    "failure": None,
+    "import_id": OWNER,
+    "after_number": 0,
+    "keys": [b"k" * 32],
     "labels": orjson.dumps(
         [{"ordinal": 1, "id": LAST_ID, "name": "New", "name_key": "\\x" + "00" * 32,
           "created_at": datetime.now(UTC)}]
     ).decode(),
 }  # fmt: skip
 WEBHOOK = {"id": OWNER}
+IMPORT = {"id": OWNER}
+PROGRESS = {"position": 1, "lists": 0, "labels": 0, "filters": 0}
+REPORT = {
+    "number": [LAST_NUMBER],
+    "file": [None],
+    "line": [1],
+    "kind": ["task"],
+    "outcome": ["created"],
+    "item_id": [LAST_ID],
+    "notes": [None],
+}
+REFERENCES = {"key": [b"k" * 32], "kind": ["task"], "item_id": [LAST_ID]}
 UNDATED = {"time_zone": None}  # a zone needs a time
 PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "auth/register": {"owner_id": LAST_ID, "email_key": "new@example.com"},
@@ -443,6 +487,16 @@ PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "auth/end_session": {"kind": "login"},
     "auth/note_token_use": {"id": UUID("f" * 31 + "1")},
     "db/set_owner": {"owner_id": str(OWNER)},
+    "imports/create": {"id": LAST_ID},
+    "imports/claim": IMPORT,
+    "imports/delete": IMPORT,
+    "imports/get": IMPORT,
+    "imports/get_file": IMPORT,
+    "imports/set_lease": IMPORT,
+    "imports/finish": IMPORT,
+    "imports/advance": {**IMPORT, **PROGRESS},
+    "imports/record_rows": REPORT,
+    "imports/store_refs": REFERENCES,
     "mail/enqueue": {"id": LAST_ID},
     "seed/store_tasks": {"after_version": TASKS_PER_OWNER},
     "seed/store_lists": {"after_version": TASKS_PER_OWNER},

@@ -221,6 +221,7 @@ DROP_RESET_REQUEST = db.load("auth/drop_reset_request")
 COUNTED = (  # in count_account.sql, besides the kinds of items
     "completions", "ledger_entries", "idempotency_keys", "known_addresses", "api_tokens",
     "second_factors", "outgoing_mail", "account_tokens", "webhooks", "webhook_attempts", "feeds",
+    "imports", "import_rows", "import_refs",
 )  # fmt: skip
 ERASURE_TIMEOUT = 120.0  # seconds, as in raise_statement_timeout.sql
 AFTER_HASHING = 2.0  # seconds

@@ -15,6 +15,7 @@ from app.auth.reset_requests import ResetRequests
 from app.auth.secrets import Secrets
 from app.cli.connection import settings
 from app.config import Config
+from app.imports.job import Importing
 from app.mail.delivery import Delivery
 from app.mail.messages import Messages
 from app.mail.transports import MailLog, Transport, smtp_of
@@ -44,6 +45,7 @@ def jobs(config: Config) -> tuple[Job, ...]:
         ResetRequests(links),
         Delivery(transport(config), links),
         Delivering(sender, secrets, messages),
+        Importing(),
     )
 
 
@@ -63,9 +65,10 @@ def transport(config: Config) -> Transport:
 @click.option("--once", is_flag=True, help="Do what is due now, and end.")
 @with_appcontext
 def worker(*, once: bool) -> None:
-    """Fire reminders, send mail and deliver to webhooks; any number of workers may run.
+    """Fire reminders, send mail, deliver to webhooks and import files.
 
-    SIGTERM and Ctrl-C end it after the steps in hand, with exit status 0.
+    Any number of workers may run. SIGTERM and Ctrl-C end it after the steps in hand, with exit
+    status 0.
     """
     config = settings()
     if config.database_url is None:

@@ -255,6 +255,13 @@ def extend_deadline(seconds: float) -> None:
     deadline.extend(seconds)
 
 
+@contextmanager
+def allowing(seconds: float) -> Iterator[None]:
+    """Gives each statement of the block `seconds`, as far as this thread's request has them."""
+    with deadline.allowing(seconds):
+        yield
+
+
 class _Loan:
     """A connection of the pool, given back at the block's end."""
 

@@ -19,8 +19,10 @@ class Deadline(threading.local):
         self.request_end, self.timeout = monotonic() + seconds, None
 
     def extend(self, seconds: float) -> None:
-        """Gives the request, and each statement of it, `seconds` from now."""
-        self.request_end, self.timeout = monotonic() + seconds, seconds
+        """Gives the request, if there is one, and each statement, `seconds` from now."""
+        self.timeout = seconds
+        if self.request_end < math.inf:
+            self.request_end = monotonic() + seconds
 
     @contextmanager
     def allowing(self, seconds: float) -> Iterator[None]:

@@ -9,4 +9,5 @@ from app.recurrence.rule import occurrences_left as occurrences_left
 from app.recurrence.series import BASES as BASES
 from app.recurrence.series import Next as Next
 from app.recurrence.series import Series as Series
+from app.recurrence.series import first_date as first_date
 from app.recurrence.series import next_occurrence as next_occurrence

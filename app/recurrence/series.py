@@ -34,6 +34,11 @@ class Next(NamedTuple):
     left: int | None
 
 
+def first_date(rule: str, earliest: date) -> date | None:
+    """The first date from a day on that a rule in normal form has, counted from that day."""
+    return next(dates(parse(rule), earliest, earliest), None)
+
+
 def next_occurrence(series: Series, now: datetime) -> Next | None:
     """What follows when the present occurrence is done, or skipped, at `now`.
 

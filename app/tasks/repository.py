@@ -4,14 +4,14 @@ A change that needs nothing but the task is one statement. The others lock the l
 task's tree and neighbours, decide in Python, and write each changed task by the same statement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from app import db
 from app.auth.repository import Clock, get_clock
-from app.errors import NotFound, PreconditionFailed, ValidationFailed
+from app.errors import NO_SUCH_ITEM, Detail, NotFound, PreconditionFailed, ValidationFailed
 from app.labels import repository as labels
 from app.ledger import positions
 from app.ledger.repository import (
@@ -35,12 +35,15 @@ from app.ledger.repository import (
     page_by_version,
     read_item,
     unchanged,
+    write_each,
 )
+from app.lists import repository as lists
 from app.tasks import reminders
 from app.tasks.dates import Dates, Instants, instants
 from app.tasks.state import State
+from app.tasks.tree import Tree
 from app.tasks.unit_of_work import UnitOfWork
-from app.values import Page, Uuid, fold
+from app.values import Origin, Page, Uuid, fold
 
 KIND = "task"
 TEXTS = {"title", "title_folded", "description", "description_folded", "priority"}
@@ -397,6 +400,97 @@ def _back(work: UnitOfWork, state: State, parent: State | None) -> State:
         return state
     last = positions.last(work.version)
     return state._replace(parent_id=None, root_id=None, position=last)
+
+
+# --- tasks as they were elsewhere -----------------------------------------------------------------
+
+
+class WholeTask(NamedTuple):
+    """A task to be added with its past; `completions` are occurrences, and whether undone."""
+
+    fields: Fields
+    is_completed: bool = False
+    completions: Sequence[tuple[str, bool]] = ()
+
+
+def check_whole(owner_id: Uuid, tasks: Iterable[WholeTask]) -> list[Sequence[Detail]]:
+    """What add_whole would refuse of each task; reads nothing but the owner's clock."""
+    now = datetime.now(UTC)
+    work = UnitOfWork(Terms(owner_id, None, Origin("", None)), 1, now, Tree(()))
+    found: list[Sequence[Detail]] = []
+    for task in tasks:
+        try:
+            _whole_state(work, task.fields, {})
+            found.append(())
+        except ValidationFailed as error:
+            found.append(error.details)
+    return found
+
+
+def add_whole(terms: Terms, tasks: Sequence[WholeTask]) -> list[Item | Sequence[Detail]]:
+    """Adds tasks in few round trips, each behind the ones before it; their fields have label_ids.
+
+    Parents are not among the tasks. A task that the API would refuse is not added: there are
+    details of what is wrong with it instead. Reminders that have passed are kept, and do not fire.
+    """
+    with db.transaction():
+        parents = dict.fromkeys(task.fields.get("parent_id") for task in tasks)
+        work = UnitOfWork.read_above(terms, *parents)
+        missing = _missing_lists(terms.owner_id, tasks)
+        results: list[Any] = []
+        added: list[tuple[WholeTask, State]] = []
+        for task in tasks:
+            fields = task.fields
+            named = {name: fields[name] for name in ("list_id", "parent_id") if fields.get(name)}
+            try:
+                _require(work, missing, named)
+                state = _whole_state(work, fields, named)
+            except ValidationFailed as error:
+                results.append(error.details)
+                continue
+            work.tree.count_child(state.parent_id)
+            results.append(state)
+            added.append((task, state))
+        items = iter(_store_whole(work, added))
+        return [next(items) if isinstance(each, State) else each for each in results]
+
+
+def _missing_lists(owner_id: Uuid, tasks: Sequence[WholeTask]) -> set[Uuid]:
+    wanted = {task.fields["list_id"] for task in tasks if task.fields.get("list_id")}
+    return {each for each in wanted if not lists.exists(owner_id, each)}
+
+
+def _require(work: UnitOfWork, missing: Collection[Uuid], named: dict[str, Any]) -> None:
+    """Raises ValidationFailed where the list or the parent is not there; a parent has its list."""
+    if "parent_id" in named:
+        named.pop("list_id", None)
+        if work.tree.living(named["parent_id"]) is None:
+            raise ValidationFailed(details=[{"field": "parent_id", "message": NO_SUCH_ITEM}])
+    elif named.get("list_id") in missing:
+        raise ValidationFailed(details=[{"field": "list_id", "message": NO_SUCH_ITEM}])
+
+
+def _whole_state(work: UnitOfWork, fields: Fields, named: Fields) -> State:
+    """A new task's state; raises ValidationFailed."""
+    state = _new_state({**NEW, **_with_folded(fields)})
+    return work.reminded(work.dated(work.ruled(None, work.placed(state, named))))
+
+
+def _store_whole(work: UnitOfWork, added: Sequence[tuple[WholeTask, State]]) -> list[Item]:
+    """Adds the tasks, then their past; the items are those of the last change of each."""
+    terms = work.terms._replace(if_versions=None)
+    created = write_each([Call(CREATE_TASK, state._asdict()).on(terms) for _, state in added])
+    for item, (task, new) in zip(created, added, strict=True):
+        position = positions.last(item.version)
+        state = new._replace(id=item.id, version=item.version, position=position)
+        if task.completions:
+            state = work.replay(state, task.completions)
+        if task.is_completed:
+            work.write("complete", state, is_completed=True)
+        else:
+            work.reopen_above(state.parent_id)
+    changed_later = {item.id: item for item in work.commit()}
+    return [changed_later.get(item.id, item) for item in created]
 
 
 CREATE = Change(_create, _with_folded)

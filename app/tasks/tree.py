@@ -16,7 +16,7 @@ class Tree:
     """
 
     def __init__(self, states: Iterable[State], counted: Mapping[Uuid, int] | None = None) -> None:
-        self._counted = counted or {}
+        self._counted = dict(counted or {})
         self._states = {state.id: state for state in states}
         self._children: dict[Uuid | None, list[State]] = {}
         for state in self._states.values():
@@ -39,6 +39,11 @@ class Tree:
         """The number of subtasks outside the trash, the next level only."""
         living = [each for each in self.children(task_id) if not each.is_deleted]
         return self._counted.get(task_id, len(living))
+
+    def count_child(self, task_id: Uuid | None) -> None:
+        """Notes that a task gets one more subtask, which is not among those that were read."""
+        if task_id is not None:
+            self._counted[task_id] = self.count_children(task_id) + 1
 
     def descendants(self, task_id: Uuid) -> Iterator[State]:
         """All subtasks below a task, in the trash and outside it; a parent before its children."""

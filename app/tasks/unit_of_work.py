@@ -85,19 +85,21 @@ class UnitOfWork:
         return cls(terms, ledger.version + 1, ledger.at, Tree(states))
 
     @classmethod
-    def read_above(cls, terms: Terms, parent_id: Uuid | None) -> "UnitOfWork":
-        """Locks the ledger, then reads what a new subtask needs to know of a tree.
+    def read_above(cls, terms: Terms, *parent_ids: Uuid | None) -> "UnitOfWork":
+        """Locks the ledger, then reads what new subtasks need to know of their trees.
 
-        That may be large: these are the tasks above it, and how many there are beside it.
+        These may be large: it is the tasks above them, and how many there are beside them.
         """
         ledger = lock(terms.owner_id)
-        tree = Tree(())
-        if parent_id is not None:
-            siblings = {"owner_id": terms.owner_id, "parent_id": parent_id}
-            (counted,) = db.fetch_all(COUNT_CHILDREN, siblings)
-            above = _from_task_to_root(terms.owner_id, parent_id)
-            tree = Tree(above, {parent_id: counted.children})
-        return cls(terms, ledger.version + 1, ledger.at, tree)
+        above: dict[Uuid, State] = {}
+        counted: dict[Uuid, int] = {}
+        for parent_id in parent_ids:
+            if parent_id is not None:
+                siblings = {"owner_id": terms.owner_id, "parent_id": parent_id}
+                (found,) = db.fetch_all(COUNT_CHILDREN, siblings)
+                counted[parent_id] = found.children
+                above |= {each.id: each for each in _from_task_to_root(terms.owner_id, parent_id)}
+        return cls(terms, ledger.version + 1, ledger.at, Tree(above.values(), counted))
 
     @cached_property
     def clock(self) -> Clock:
@@ -340,6 +342,28 @@ class UnitOfWork:
         self._shift_below(task.id, days, reopen=False)
         self.undone.append((task.id, completion.version))
         self.settle(task, self.dated(state), "reopen")
+
+    def replay(self, task: State, completions: Sequence[tuple[str, bool]]) -> State:
+        """Records completions of a new recurring task, each at a version of its own.
+
+        They are occurrences, and whether the completion was undone. Returns the task with what is
+        left of its rule.
+        """
+        own = {"owner_id": self.terms.owner_id, **self.terms.origin._asdict()}
+        state = self.reminded(task)
+        for occurrence, is_undone in completions:
+            before = state._replace(recurrence_from=occurrence)
+            if state.recurrence_left is not None and not is_undone:
+                state = state._replace(recurrence_left=max(1, state.recurrence_left - 1))
+            write_each([(STORE, {**state._asdict(), **own, "action": "complete"})])
+            done = {"owner_id": self.terms.owner_id, "occurrence": occurrence}
+            db.execute(RECORD_COMPLETION, {**before._asdict(), **done})
+            last = self.last_completion(state.id) if is_undone else None
+            if last is not None:
+                write_each([(STORE, {**state._asdict(), **own, "action": "reopen"})])
+                undone = {"id": state.id, "completed_version": last.version}
+                db.execute(UNDO_COMPLETION, {"owner_id": self.terms.owner_id, **undone})
+        return state
 
     def last_completion(self, task_id: Uuid) -> Completion | None:
         """The last completion that was not undone."""

@@ -41,6 +41,15 @@ FROM (
     UNION ALL
     SELECT 'feeds' AS what FROM feeds
     WHERE feeds.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'imports' AS what FROM imports
+    WHERE imports.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'import_rows' AS what FROM import_rows
+    WHERE import_rows.owner_id = %(owner_id)s
+    UNION ALL
+    SELECT 'import_refs' AS what FROM import_refs
+    WHERE import_refs.owner_id = %(owner_id)s
 ) AS owned
 GROUP BY owned.what
 ORDER BY owned.what

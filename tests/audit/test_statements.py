@@ -36,6 +36,7 @@ def test_the_exemptions_are_these_and_each_is_a_file() -> None:
         "ledger/list_triggers",
         "mail/list_due",
         "reminders/list_due",
+        "imports/list_due",
         "system/count_troubled_webhooks",
         "webhooks/list_all",
         "webhooks/list_due",

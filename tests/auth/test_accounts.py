@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from app.reminders.repository import fire_due
 from tests.support.api_user import PASSWORD, ApiUser, broken_fields, data, error, register
 from tests.support.auth_rows import count, dump, run
+from tests.support.imports import imported
 from tests.support.mail import enqueue, reminder
 from tests.support.planning import change, delete, make, make_chain, make_task
 from tests.support.reminders import await_, before, local
@@ -328,6 +329,7 @@ def test_erasure_removes_and_counts_the_rows_of_every_table_that_has_an_owner(
         make(user, "filters", title="due", query="overdue")
         make(user, "feeds", list_id=folder["id"])
         add_attempt(database_url, make(user, "webhooks", url="https://1.1.1.1/"))
+        imported(user, "csv", "title\nimported")
         daily = make_task(user, due="2037-10-07", recurrence="FREQ=DAILY")
         body = {"is_completed": True, "occurrence": daily["due"]}
         data(user.patch(f"/{daily['id']}/complete", json=body))
@@ -401,6 +403,9 @@ def test_erasure_reports_the_removed_rows_and_leaves_no_trace(
         "webhooks": 0,
         "webhook_attempts": 0,
         "feeds": 0,
+        "imports": 0,
+        "import_rows": 0,
+        "import_refs": 0,
         "sessions": 3,
         "attempt_counters": 3,
         # one registration, two log-ins, one refusal, two ended sessions, a token and its end

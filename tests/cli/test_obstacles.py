@@ -14,6 +14,15 @@ from tests.support.roles import as_role, needs_logins
 NOBODY = "00000000-0000-4000-8000-000000000000"
 # Every command that works on rows, with arguments.
 ON_ROWS = {
+    "import": [
+        "README.md",
+        "--user",
+        "alice@example.com",
+        "--source",
+        "csv",
+        "--column",
+        "title:# Ownrow",
+    ],
     "ledger purge": ["--older-than", "1d"],
     "ledger verify": [],
     "seed": ["--users", "1", "--tasks", "1"],

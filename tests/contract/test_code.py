@@ -37,6 +37,7 @@ from app.http.fields import (
     Text,
     Zone,
 )
+from app.imports import schemas as imports
 from app.kinds import EXPORTS, KINDS
 from app.kinds import schemas as kinds
 from app.kinds.routes import BATCH_LIMIT
@@ -115,6 +116,8 @@ QUERIES: Mapping[str, Schema] = {
     "listFilterHistory": ledger.PAGE_QUERY,
     "listChanges": kinds.FEED_QUERY,
     "exportItems": kinds.EXPORT,
+    "createImport": imports.NEW_IMPORT,
+    "listImportRows": imports.ROWS_QUERY,
 }
 BATCH_OPERATIONS: Mapping[tuple[str, str], Schema] = {
     (kind.name, op): operation.schema
@@ -122,6 +125,7 @@ BATCH_OPERATIONS: Mapping[tuple[str, str], Schema] = {
     for op, operation in kind.operations.items()
 }
 
+FILE = "createImport"  # its body is a file
 MCP = "callMcp"  # its body is a message of JSON-RPC, whose errors are its own
 # What the schema of an operation has besides the fields of its change.
 CREATION = StrictSchema.from_dict({"ref": kinds.Reference()})()
@@ -508,7 +512,7 @@ def test_the_contract_has_the_longest_position() -> None:
 
 
 def test_the_contract_has_no_other_request_bodies_and_queries() -> None:
-    assert {each.id for each in operations().values() if each.request} == {*BODIES, MCP}
+    assert {each.id for each in operations().values() if each.request} == {*BODIES, FILE, MCP}
     assert {
         each.id
         for each in operations().values()
@@ -521,7 +525,19 @@ def test_every_schema_of_the_code_is_compared_with_the_contract() -> None:
     compared = {*BODIES.values(), *QUERIES.values(), *BATCH_OPERATIONS.values(), *parts}
     instances = {
         each
-        for module in (auth, tasks, lists, labels, filters, search, ledger, kinds, webhooks, feeds)
+        for module in (
+            auth,
+            tasks,
+            lists,
+            labels,
+            filters,
+            search,
+            ledger,
+            kinds,
+            webhooks,
+            feeds,
+            imports,
+        )
         for each in vars(module).values()
         if isinstance(each, StrictSchema)
     }

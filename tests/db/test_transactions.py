@@ -184,6 +184,13 @@ def make_every_write_of_feeds(user: ApiUser) -> None:
     assert user.call("DELETE", f"/api/me/feeds/{feed['id']}").status_code == 200
 
 
+def make_every_write_of_imports(user: ApiUser) -> None:
+    """Calls the routes of imports."""
+    answer = user.call("POST", "/api/me/imports?source=csv", data="title\na")
+    assert answer.status_code == 202
+    assert user.call("DELETE", answer.headers["Location"]).status_code == 200
+
+
 def make_every_write_of_second_factors(user: ApiUser) -> None:
     """Calls the routes of the second factor."""
     factor = switch_on(user)
@@ -207,6 +214,7 @@ def test_between_the_statements_of_a_transaction_nothing_else_runs(app: Flask) -
         other = register(app.test_client())
         make_every_write_of_webhooks(other)
         make_every_write_of_feeds(other)
+        make_every_write_of_imports(other)
         make_every_write_of_second_factors(other)
         Assistant(other).call("create_task", title=TEXT)
     writing = {

@@ -235,6 +235,18 @@ def test_what_nginx_answers_itself_can_be_read_by_pages_of_the_listed_origins(
     assert headers("https://evil.example") == dict(zip(CORS, ["Origin", None, None], strict=True))
 
 
+@pytest.mark.proves("API-12", "IMPORT-1")
+def test_a_file_to_import_may_have_10_mib_and_other_bodies_one(front: Front) -> None:
+    path = "/api/me/imports?source=csv"
+    assert front.request("POST", path, b"a" * 10 * MiB).status == 401  # the service's answer
+    assert refusal(front.request("POST", path, b"a" * (10 * MiB + 1))) == (
+        413, "PAYLOAD_TOO_LARGE",
+    )  # fmt: skip
+    assert refusal(front.request("POST", "/api/me/batch", b"a" * (MiB + 1))) == (
+        413, "PAYLOAD_TOO_LARGE",
+    )  # fmt: skip
+
+
 @pytest.mark.proves("API-84")
 def test_tls_on_the_plain_port_ends_at_once(front: Front) -> None:
     began = time.monotonic()

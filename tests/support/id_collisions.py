@@ -19,7 +19,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from app import db
-from app.audit.plans import LEASED_UNTIL, SAMPLES, UNDATED
+from app.audit.plans import LEASED_UNTIL, PROGRESS, REFERENCES, REPORT, SAMPLES, UNDATED
 from tests.support.databases import Postgres
 
 ALICE, BOB = UUID(int=0xA11CE), UUID(int=0xB0B)
@@ -273,6 +273,41 @@ attempt AS (
     )
     SELECT webhook.owner_id, webhook.id, n, %(offset)s, 'task.created', now(), 500, 1, %(email)s
     FROM webhook CROSS JOIN (VALUES (1), (101)) AS given (n)
+),
+
+import AS (
+    INSERT INTO imports (
+        owner_id, id, source, is_dry_run, options, file, request_id, state, failure, steps,
+        next_step_at, created_at, finished_at
+    )
+    SELECT
+        account.owner_id, given.id, 'csv', FALSE, json_build_object('list_title', %(email)s),
+        CASE WHEN given.state <> 'failed' THEN %(email)s::bytea END, %(email)s, given.state,
+        CASE WHEN given.state = 'failed' THEN %(email)s END, 9, %(leased_until)s,
+        now() - given.age, CASE WHEN given.state = 'failed' THEN now() END
+    FROM account
+    CROSS JOIN (VALUES
+        (%(task)s, 'running', interval '1 day'),
+        (%(done)s, 'failed', interval '2 days'),
+        (%(trashed)s, 'queued', interval '3 days'),
+        (%(old_trashed)s, 'failed', interval '4 days')
+    ) AS given (id, state, age)
+    RETURNING owner_id, id
+),
+
+import_row AS (
+    INSERT INTO import_rows (owner_id, import_id, number, file, line, kind, outcome, item_id, notes)
+    SELECT import.owner_id, import.id, n, %(email)s, n, 'task', 'created', %(task)s,
+        CASE WHEN n = 1 THEN json_build_array(%(email)s) END
+    FROM import CROSS JOIN generate_series(1, 3) AS n
+),
+
+import_ref AS (
+    INSERT INTO import_refs (owner_id, source, key, kind, item_id)
+    SELECT account.owner_id, 'csv', given.key, 'task', given.item_id
+    FROM account
+    CROSS JOIN (VALUES (%(token)s, %(task)s), (%(used_token)s, %(trashed)s))
+        AS given (key, item_id)
 )
 
 INSERT INTO idempotency_keys (owner_id, key, request_hash, status, body, created_at)
@@ -424,6 +459,7 @@ PARAMETERS: Mapping[str, Any] = {
     "ids": [TASK],
     "label_id": TASK,
     "task_id": TASK,
+    "import_id": TASK,
     "anchor_id": DONE,
     "name_keys": [hashlib.sha256(str(TASK).encode()).digest()],
     "from_version": 0,
@@ -497,6 +533,17 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "webhooks/update": [{"id": TASK, "enabled": False}, {"id": DONE, "enabled": True}],
     "webhooks/replay": [{"since": 0}, {"since": 25}],
     "webhooks/find_next": [{"id": each} for each in (TASK, DONE, TRASHED, OLD_TRASHED)],
+    "imports/create": [{"id": MADE}],
+    "imports/claim": [{"id": TASK}, {"id": DONE}, {"id": TRASHED}],
+    "imports/advance": [{**PROGRESS, "steps": 9}],
+    "imports/delete_oldest": [{"kept": 0}, {"kept": 1}],
+    "imports/finish": [{"failure": None}, {"failure": "broken"}],
+    "imports/record_rows": [{**REPORT, "number": [9], "item_id": [TASK]}],
+    "imports/store_refs": [
+        {**REFERENCES, "item_id": [TASK]},
+        {**REFERENCES, "key": [TOKEN], "item_id": [DONE]},
+    ],
+    "imports/find_refs": [{"keys": [TOKEN, USED_TOKEN]}],
     "ledger/find_siblings": [
         {"kind": kind, "anchor_id": anchor, "id": MADE, "list_id": list_id}
         for kind, list_id in (("task", TASK), ("task", None), ("list", None))
@@ -537,7 +584,8 @@ BEFORE: Mapping[str, Sequence[LiteralString]] = {
 TABLES = (
     "users", "credentials", "sessions", "api_tokens", "second_factors", "known_addresses",
     "ledgers", *KINDS, "completions", "ledger_entries", "idempotency_keys", "outgoing_mail",
-    "account_tokens", "webhooks", "webhook_attempts", "feeds",
+    "account_tokens", "webhooks", "webhook_attempts", "feeds", "imports", "import_rows",
+    "import_refs",
 )  # fmt: skip
 # xmax is the transaction that has locked a row: alice's statement may lock her rows, not bob's.
 ROWS = {
