@@ -21,6 +21,7 @@ from app.auth.routes import account
 from app.auth.routes import blueprint as auth
 from app.cli import Commands
 from app.config import Config
+from app.events.routes import blueprint as events
 from app.filters.routes import blueprint as filters
 from app.http.dispatch import Application
 from app.kinds import KINDS
@@ -75,7 +76,7 @@ def create_app(config: Config) -> Flask:
     sentry.register(app, config, __version__)
     hooks.register(app, config)
     for blueprint in (
-        *ACCOUNTS, tasks, lists, labels, filters, webhooks, kinds, mcp, system, docs,
+        *ACCOUNTS, tasks, lists, labels, filters, webhooks, events, kinds, mcp, system, docs,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     limits.register(app, config)

@@ -33,6 +33,11 @@ EXEMPTIONS = {
     "auth/list_users": Exemption(
         ("list_accounts",), "an operator sees all accounts, or handles them one after the other"
     ),
+    "events/list_versions": Exemption(
+        ("streamed_versions",),
+        "one question for the streams of all owners, whom it names, each with a session of theirs; "
+        "it gets their versions only",
+    ),
     "mail/list_due": Exemption(
         ("due_mail",),
         "the worker looks for the mail of all owners; it gets ids, and claims each by its owner",

@@ -86,6 +86,7 @@ OPERATIONS: Mapping[str, str] = {
     "webhooks.rotate_secret": WEBHOOKS,
     "webhooks.replay_events": WEBHOOKS,
     "webhooks.list_attempts": WEBHOOKS,
+    "events.stream_events": TASKS_READ,
     "kinds.list_changes": TASKS_READ,
     "kinds.apply_batch": TASKS_WRITE,
     "kinds.export_items": TASKS_READ,
