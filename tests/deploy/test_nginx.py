@@ -111,13 +111,16 @@ def certificate(directory: Path) -> tuple[Path, Path]:
     return made, key
 
 
-def configuration(directory: Path, server: Server, port: int, plain_port: int) -> Path:
+def configuration(
+    directory: Path, server: Server, port: int, plain_port: int, events_port: int
+) -> Path:
     """deploy/nginx.conf with the addresses and paths of this test."""
     made, key = certificate(directory)
     text = CONFIGURATION.read_text()
     for old, new in {
         "/tmp/": f"{directory}/",
         "server app:8000": f"server {server.host}:{server.port}",
+        "server events:8002": f"server {server.host}:{events_port}",
         "listen 8080": f"listen 127.0.0.1:{plain_port}",
         "listen 8443": f"listen 127.0.0.1:{port}",
         "/run/secrets/tls_certificate": str(made),
@@ -134,13 +137,20 @@ def configuration(directory: Path, server: Server, port: int, plain_port: int) -
 
 
 @contextlib.contextmanager
-def fronted(database_url: str, directory: Path, **settings: str) -> Iterator[Front]:
-    """nginx in front of gunicorn on that database; `settings` are the service's."""
+def fronted(
+    database_url: str, directory: Path, *, events_port: int | None = None, **settings: str
+) -> Iterator[Front]:
+    """nginx in front of gunicorn on that database; `settings` are the service's.
+
+    `events_port` is where `flask events` listens; without one nothing does.
+    """
     nginx = services.program("nginx")
     port, plain_port = services.free_port(), services.free_port()
     settings = {"FORWARDED_ALLOW_IPS": "127.0.0.1/32", **settings}
     with serving(database_url, directory, **settings) as server:
-        file = configuration(directory, server, port, plain_port)
+        file = configuration(
+            directory, server, port, plain_port, events_port or services.free_port()
+        )
         # If root starts it, workers run as nobody, who cannot enter the test's directory.
         directives = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
         command = [nginx, "-c", str(file), "-e", "stderr", "-g", directives]

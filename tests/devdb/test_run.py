@@ -218,7 +218,7 @@ def test_a_worker_runs_and_is_started_again_when_it_is_killed(
     first = launcher.pid_of("wsgi worker")
     os.kill(first, signal.SIGKILL)
     until(lambda: launcher.output().count("worker: started") == 2)
-    assert "The worker ended by itself" in launcher.output()
+    assert "flask worker ended by itself" in launcher.output()
     assert launcher.pid_of("wsgi worker") != first
     assert launcher.post("/api/auth/register", CREDENTIALS) == 201
     launcher.process.terminate()
