@@ -138,7 +138,7 @@ def stop_gunicorn(gunicorn: subprocess.Popen[bytes]) -> None:
 
 
 class Child:
-    """A command of `flask` as a child: started again when it ends by itself, as the rest goes on."""
+    """A command of `flask`, started again when it ends by itself, as the service goes on."""
 
     def __init__(self, command: str, environment: Mapping[str, str]) -> None:
         self._command, self._environment = command, environment
@@ -218,7 +218,7 @@ def first_to_end(
             return f"gunicorn ended by itself, status {gunicorn.returncode}"
         if server is not None and server.poll() is not None:
             return f"PostgreSQL ended by itself, status {server.poll()}; see its log"
-        if any([each.restart_if_ended() for each in children]):
+        if any(each.restart_if_ended() for each in children):
             continue
         if ended is not None:
             os.waitpid(ended.si_pid, 0)  # an orphan, which a container's first process inherits

@@ -138,7 +138,7 @@ def configuration(
 
 @contextlib.contextmanager
 def fronted(
-    database_url: str, directory: Path, *, events_port: int | None = None, **settings: str
+    database_url: str, directory: Path, events_port: int | None = None, /, **settings: str
 ) -> Iterator[Front]:
     """nginx in front of gunicorn on that database; `settings` are the service's.
 

@@ -18,7 +18,7 @@ def test_nginx_passes_each_event_on_at_once_and_keeps_a_silent_stream(
 ) -> None:
     with (
         streaming(tmp_path, config, FORWARDED_ALLOW_IPS="127.0.0.1/32") as events,
-        fronted(database_url, tmp_path, events_port=events.port) as front,
+        fronted(database_url, tmp_path, events.port) as front,
     ):
         user = sign_up(front.server)
         connection = front.connect()

@@ -21,6 +21,7 @@ from tests.support.services import ROOT, free_port
 from tests.support.worker import environment
 
 TIMEOUT = 30.0  # seconds
+STARTED = "events: started"
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,12 @@ def open_stream(
 def streaming(directory: Path, config: Config, **settings: str) -> Iterator[Streaming]:
     """`flask events` that has started, ended by SIGTERM at the end of the block.
 
-    EVENTS_SOCKET is a file in `directory`, as there is a port and a socket.
+    EVENTS_SOCKET is a file in `directory`, unless `settings` has one.
     """
-    port, log = free_port(), directory / "events.log"
-    variables = {"EVENTS_PORT": str(port), "RATE_LIMIT": "off", "LOG_FORMAT": "json", **settings}
+    log = directory / "events.log"
+    earlier = log.read_text().count(STARTED) if log.exists() else 0
+    defaults = {"EVENTS_PORT": str(free_port()), "RATE_LIMIT": "off", "LOG_FORMAT": "json"}
+    variables = {**defaults, **settings}
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "flask", "--app", "wsgi", "events"],
@@ -184,9 +187,9 @@ def streaming(directory: Path, config: Config, **settings: str) -> Iterator[Stre
             stdout=output,
             stderr=output,
         )
-    running = Streaming(process, port, log)
+    running = Streaming(process, int(variables["EVENTS_PORT"]), log)
     try:
-        until(lambda: "events: started" in running.output() or process.poll() is not None)
+        until(lambda: running.output().count(STARTED) > earlier or process.poll() is not None)
         assert process.poll() is None, running.output()
         yield running
         if process.poll() is None:
