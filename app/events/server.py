@@ -12,7 +12,7 @@ import signal
 import socket
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from email.utils import formatdate
 from pathlib import Path
 from time import monotonic
@@ -81,12 +81,17 @@ class EventServer:
         if receiver is not None:
             loop.add_reader(receiver, self._take_over, receiver)
         log.info("events: started")
-        await self._watch(stopping)
+        watching = asyncio.ensure_future(self._watch())
+        stopped = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait((watching, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
         if server is not None:
             server.close()
         if receiver is not None:
             loop.remove_reader(receiver)
         await self._finish()
+        if not watching.cancel():
+            watching.result()  # raises what it has ended by
         log.info("events: ended")
 
     def take(self, task: Coroutine[Any, Any, None]) -> None:
@@ -142,13 +147,12 @@ class EventServer:
         else:
             connection.data_received(head)
 
-    async def _watch(self, stopping: asyncio.Event) -> None:
+    async def _watch(self) -> None:
         """Tells the streams what is new, once an INTERVAL."""
-        while not stopping.is_set():
+        while True:
             began = monotonic()
             await self._look()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), max(0.0, began + INTERVAL - monotonic()))
+            await asyncio.sleep(max(0.0, began + INTERVAL - monotonic()))
 
     async def _look(self) -> None:
         streams = self.streams.connected()

@@ -6,6 +6,7 @@ From then on the worker has nothing to do with it.
 """
 
 import contextlib
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -77,8 +78,11 @@ def listening(path: Path) -> Iterator[socket.socket]:
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.setblocking(False)
-        receiver.bind(str(path))
-        path.chmod(0o600)
+        mask = os.umask(0o177)
+        try:
+            receiver.bind(str(path))
+        finally:
+            os.umask(mask)
         try:
             yield receiver
         finally:

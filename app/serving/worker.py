@@ -352,7 +352,11 @@ class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         """Whether the process of event streams has taken the connection over."""
         if self.events_socket is None or not asks_for_stream(request.environ):
             return False
-        return hand_over(self.events_socket, connection.socket, request_head(request.environ))
+        client = connection.socket
+        is_taken = hand_over(self.events_socket, client, request_head(request.environ))
+        if is_taken:  # closing it here leaves the connection open, and so would the epoll keep it
+            self._epoll.unregister(client)
+        return is_taken
 
     def _error(self, connection: Connection) -> AppError | None:
         """What is wrong with the request that follows the complete ones."""
