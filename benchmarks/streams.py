@@ -18,12 +18,12 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import stage
-from benchmarks.login_storm import read_phase
+from benchmarks.login_storm import read_tasks
 from benchmarks.tokens import issue
 
 USERS, STREAMS = 1000, (1000, 10_000)
 IDLE = 30.0  # seconds
-ROUNDS = 3
+READERS, PHASE, ROUNDS = 4, 5.0, 8  # seconds of a phase; in turns, as the machine is not alone
 ADD_USERS = """
     WITH made AS (
         INSERT INTO users (id, email, email_key)
@@ -108,8 +108,11 @@ async def latencies(port: int, tokens: Sequence[str]) -> None:
     for _ in range(ROUNDS):
         for number, seconds in found.items():
             clients = await open_streams(port, tokens[:number])
-            seconds.extend(
-                await asyncio.to_thread(read_phase, f"127.0.0.1:{port}", list(tokens[-4:]))
+            await asyncio.gather(
+                *(
+                    asyncio.to_thread(read_tasks, f"127.0.0.1:{port}", PHASE, token, seconds)
+                    for token in tokens[-READERS:]
+                )
             )
             await close(clients)
     for number, seconds in found.items():
