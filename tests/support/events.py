@@ -138,9 +138,9 @@ class Streaming:
             return reply(connection, method)
 
     def end(self) -> int:
-        """Sends SIGTERM; returns the exit status, or raises where 10 s are not enough."""
+        """Sends SIGTERM; returns the exit status, or raises where 30 s are not enough."""
         self.process.terminate()
-        return self.process.wait(10)
+        return self.process.wait(30)
 
 
 def head(method: str, path: str, headers: Mapping[str, str]) -> bytes:
