@@ -134,8 +134,17 @@ class EventServer:
         return stream
 
     def _take_over(self, receiver: socket.socket) -> None:
-        for client, head in handoff.received(receiver):
-            self.take(self._go_on(client, head))
+        loop = asyncio.get_running_loop()
+        for sender in handoff.accepted(receiver):
+            loop.add_reader(sender, self._receive, sender)
+
+    def _receive(self, sender: socket.socket) -> None:
+        """Takes what a sender has, which is one connection."""
+        asyncio.get_running_loop().remove_reader(sender)
+        found = handoff.received(sender)
+        sender.close()
+        if found is not None:
+            self.take(self._go_on(*found))
 
     async def _go_on(self, client: socket.socket, head: bytes) -> None:
         """Serves a connection whose first request has been read by another process."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 STREAM = re.compile("/api/[^/]+/events")
-TIMEOUT = 0.25  # seconds that a worker waits for a receiver which is behind
+BACKLOG = 1024  # connections that have been handed over, and not yet been taken
+TIMEOUT = 0.25  # seconds that a worker waits for a receiver which is behind by more
 LARGEST_HEAD = 128 * 1024  # bytes; a larger one is not handed over
 
 
@@ -50,9 +51,7 @@ def hand_over(path: Path, client: socket.socket, head: bytes) -> bool:
     if len(head) > LARGEST_HEAD:
         return False
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.settimeout(TIMEOUT)
-            sender.connect(str(path))
+        with _connected(path) as sender:
             socket.send_fds(sender, [head], [client.fileno()])
     except OSError:
         return False
@@ -61,42 +60,65 @@ def hand_over(path: Path, client: socket.socket, head: bytes) -> bool:
 
 def is_listening(path: Path) -> bool:
     """Whether a process takes connections over at `path`."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
+    try:
+        _connected(path).close()
+    except OSError:
+        return False
     return True
+
+
+def _connected(path: Path) -> socket.socket:
+    """A socket for one message. It waits for no one, unless BACKLOG others have not been taken."""
+    sender = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        sender.settimeout(TIMEOUT)
+        sender.connect(str(path))
+    except OSError:
+        sender.close()
+        raise
+    return sender
 
 
 @contextlib.contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
-    """A socket at `path` for `received`, which only this user may send to.
+    """A socket at `path` that accepts senders, of this user only.
 
     It takes the place of one that an ended process has left. Raises OSError.
     """
     path.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-        receiver.setblocking(False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.setblocking(False)
         mask = os.umask(0o177)
         try:
-            receiver.bind(str(path))
+            listener.bind(str(path))
         finally:
             os.umask(mask)
+        listener.listen(BACKLOG)
         try:
-            yield receiver
+            yield listener
         finally:
             path.unlink(missing_ok=True)
 
 
-def received(receiver: socket.socket) -> Iterator[tuple[socket.socket, bytes]]:
-    """The connections that have been handed over by now, each with the head of its request."""
+def accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    """The senders that have connected by now."""
     while True:
         try:
-            head, descriptors, _, _ = socket.recv_fds(receiver, LARGEST_HEAD, 1)
-        except BlockingIOError:
+            sender, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
             return
-        for descriptor in descriptors:
-            client = socket.socket(fileno=descriptor)
-            client.setblocking(False)
-            yield client, head
+        sender.setblocking(False)
+        yield sender
+
+
+def received(sender: socket.socket) -> tuple[socket.socket, bytes] | None:
+    """The connection that a sender hands over, with the head of its request; None without one."""
+    try:
+        head, descriptors, _, _ = socket.recv_fds(sender, LARGEST_HEAD, 1)
+    except OSError:  # nothing has come after all
+        return None
+    for descriptor in descriptors:
+        client = socket.socket(fileno=descriptor)
+        client.setblocking(False)
+        return client, head
+    return None

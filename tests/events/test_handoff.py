@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from app.serving.http1 import RequestReader
 from tests.support.events import EventStream, Streaming, head, open_stream, streaming
 from tests.support.processes import children, until
 from tests.support.remote_user import RemoteUser, sign_up
-from tests.support.server import Server, client_ports, serving
+from tests.support.server import Server, client_ports, reply, serving
 
 KEY = "test:7d0e9b0c5a3f4e6182d4b6c8fa1e3957"
 
@@ -121,6 +122,23 @@ def test_a_killed_process_leaves_a_socket_that_the_next_one_takes_over(
     with streaming(tmp_path, config, EVENTS_SOCKET=str(path)), together.open() as stream:
         assert stream.status == 200
         assert path.stat().st_mode & 0o077 == 0, "other users may hand nothing over"
+
+
+@pytest.mark.proves("EVENT-12")
+def test_many_connections_are_handed_over_while_the_process_is_busy(together: Together) -> None:
+    with ExitStack() as clients:
+        os.kill(together.events.process.pid, signal.SIGSTOP)
+        try:
+            opened = [clients.enter_context(together.server.connect()) for _ in range(40)]
+            sent = head("GET", "/api/me/events", {})
+            for connection in opened:
+                connection.sendall(sent)
+            workers = children(together.server.process.pid)
+            until(lambda: not any(client_ports(together.server, each) for each in workers))
+            assert together.user.get("/tasks").status == 200, "no thread of the API waits"
+        finally:
+            os.kill(together.events.process.pid, signal.SIGCONT)
+        assert [reply(each).status for each in opened] == [401] * 40
 
 
 @pytest.mark.proves("EVENT-12")
