@@ -1,6 +1,6 @@
 """A running `flask events` on this test's database."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -8,9 +8,7 @@ import pytest
 
 from app.config import Config
 from tests.support.api_user import ApiUser
-from tests.support.events import EventStream, Streaming, streaming
-
-Open = Callable[..., EventStream]
+from tests.support.events import EventStream, Open, Streaming, streaming
 
 
 @pytest.fixture

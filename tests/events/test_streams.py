@@ -12,9 +12,8 @@ from flask.testing import FlaskClient
 from app import create_app, db
 from app.auth.access_tokens import LEEWAY, LIFETIME, AccessTokens
 from app.config import Config
-from tests.events.conftest import Open
 from tests.support.api_user import PASSWORD, ApiUser, data, register
-from tests.support.events import Event, EventStream, Streaming, head, streaming
+from tests.support.events import Event, EventStream, Open, Streaming, head, streaming
 from tests.support.faults.postgres import postgres
 from tests.support.processes import until
 from tests.support.roles import as_role

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +107,9 @@ class EventStream:
         except TimeoutError:
             return True
         return False
+
+
+Open = Callable[..., EventStream]  # the fixture `opened`: opens a user's stream
 
 
 @dataclass(frozen=True)
