@@ -63,6 +63,7 @@ def pre_fork(server, worker):
     metrics.directory()
     worker.slot = metrics.free_slot(each.slot for each in server.WORKERS.values())
     worker.cors_origins = settings.cors_origins  # for what the worker answers itself
+    worker.events_socket = settings.events_socket
 
 
 def post_fork(server, worker):

@@ -39,6 +39,7 @@ NUMBERS = (
 )  # fmt: skip
 ENCODED = "with @ as %40, / as %2F and % as %25 in user name and password"
 SECRET_BYTES = 32
+LONGEST_SOCKET = 107  # bytes of the address of a Unix socket
 # Parts of what is printed in places like .env.example, and in the advice below.
 KNOWN_SECRETS = (
     "change-me", "changeme", "replace-me", "secret", "your-256-bit", "example", "openssl",
@@ -86,6 +87,8 @@ class Config:
     mail_from: str
     email_verification: str
     worker_port: int | None
+    events_port: int | None
+    events_socket: Path | None
     webhook_allow: tuple[str, ...]
     metrics_token: str | None = field(repr=False)
     cors_origins: tuple[str, ...]
@@ -140,6 +143,8 @@ class Config:
             mail_from=env.get("MAIL_FROM", "ownrow@localhost", _mail_from),
             email_verification=_email_verification(env, production),
             worker_port=env.optional("WORKER_PORT", _integer(1, 65535)),
+            events_port=env.optional("EVENTS_PORT", _integer(1, 65535)),
+            events_socket=_events_socket(env, production, data_dir),
             webhook_allow=env.get("WEBHOOK_ALLOW", "", _networks, "10.0.0.0/8,127.0.0.1/32"),
             metrics_token=env.optional("METRICS_TOKEN", _token),
             cors_origins=env.get("CORS_ORIGINS", "", _origins, "https://todo.example.com"),
@@ -464,6 +469,30 @@ def _email_verification(env: _Reader, production: bool) -> str:
             "SMTP_URL", "must be set where EMAIL_VERIFICATION is required", "smtp://localhost"
         )
     return choice
+
+
+def _events_socket(env: _Reader, production: bool, data_dir: Path) -> Path | None:
+    """In production an operator decides whether connections are handed over at all."""
+    given = env.optional("EVENTS_SOCKET", _socket_path)
+    if given is not None or production:
+        return given
+    return socket_below(data_dir)
+
+
+def socket_below(data_dir: Path) -> Path | None:
+    """The socket of event streams in that directory; None where its path would be too long."""
+    try:
+        return _socket_path(str(data_dir / "events.sock"))
+    except ValueError:
+        return None
+
+
+def _socket_path(value: str) -> Path:
+    if len(os.fsencode(value)) > LONGEST_SOCKET or not value.isprintable():
+        raise ValueError(
+            f"must be a path of at most {LONGEST_SOCKET} bytes, such as /run/ownrow/events.sock"
+        )
+    return Path(value)
 
 
 def _mail_from(value: str) -> str:

@@ -236,6 +236,12 @@ class Unavailable(AppError):
         super().__init__(headers={"Retry-After": str(retry_after)})
 
 
+class NoStreams(Unavailable):
+    """Event streams are another process's, which does not run or was not led to."""
+
+    message = "Event streams are served by flask events, which does not answer; try again"
+
+
 class NotReady(Unavailable):
     """A part of the service that is not ready, each in `details`."""
 

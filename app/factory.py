@@ -22,6 +22,7 @@ from app.auth.routes import blueprint as auth
 from app.auth.secrets import Secrets
 from app.cli import Commands
 from app.config import Config
+from app.events.routes import blueprint as events
 from app.feeds.routes import blueprint as feeds
 from app.feeds.routes import public as calendar
 from app.filters.routes import blueprint as filters
@@ -79,8 +80,8 @@ def create_app(config: Config) -> Flask:
     sentry.register(app, config, __version__)
     hooks.register(app, config)
     for blueprint in (
-        *ACCOUNTS, tasks, lists, labels, filters, webhooks, feeds, calendar, kinds, imports, mcp,
-        system, docs,
+        *ACCOUNTS, tasks, lists, labels, filters, webhooks, events, feeds, calendar, kinds, imports,
+        mcp, system, docs,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     limits.register(app, config)

@@ -129,9 +129,9 @@ class Service:
 
 @contextmanager
 def service(
-    database_url: str, folder: Path, application: str = "wsgi:app", **environment: str
+    database_url: str, folder: Path, application: str = "wsgi:app", **settings: str
 ) -> Iterator[Service]:
-    """Starts gunicorn with the project's configuration; `environment` is added to PRODUCTION.
+    """Starts gunicorn with the project's configuration; `settings` are added to PRODUCTION.
 
     The socket is bound here, so that no other process can take the port.
     """
@@ -143,7 +143,7 @@ def service(
             process = subprocess.Popen(
                 child_process.command([*program, application], death_signal=signal.SIGTERM),
                 cwd=ROOT,
-                env=_environment(DATABASE_URL=database_url, DATA_DIR=str(folder), **environment),
+                env=environment(DATABASE_URL=database_url, DATA_DIR=str(folder), **settings),
                 pass_fds=[listener.fileno()],
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -170,7 +170,7 @@ def seeded_users(postgres: Postgres) -> list[User]:
     return users({**PRODUCTION, "DATABASE_URL": url}, url)
 
 
-def _environment(**settings: str) -> Mapping[str, str]:
+def environment(**settings: str) -> Mapping[str, str]:
     """The service's environment; of this process's own only PATH."""
     return {"PATH": os.environ["PATH"], **PRODUCTION, **settings}
 

@@ -33,6 +33,11 @@ EXEMPTIONS = {
     "auth/list_users": Exemption(
         ("list_accounts",), "an operator sees all accounts, or handles them one after the other"
     ),
+    "events/list_versions": Exemption(
+        ("streamed_versions",),
+        "one question for the streams of all owners, whom it names, each with a session of theirs; "
+        "it gets their versions only",
+    ),
     "feeds/find_feed": Exemption(
         ("find_feed",), "a request knows only the secret of its feed, whose owner it is to find"
     ),

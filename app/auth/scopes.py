@@ -90,6 +90,7 @@ OPERATIONS: Mapping[str, str] = {
     "feeds.create_feed": TASKS_READ,
     "feeds.delete_feed": TASKS_READ,
     "calendar.get_calendar": PUBLIC,  # the secret in its address is its token
+    "events.stream_events": TASKS_READ,
     "kinds.list_changes": TASKS_READ,
     "kinds.apply_batch": TASKS_WRITE,
     "kinds.export_items": TASKS_READ,

@@ -9,6 +9,7 @@ COMMANDS = {
     "audit": "app.cli.audit:audit",
     "db": "app.cli.database:database",
     "doctor": "app.cli.doctor:doctor",
+    "events": "app.cli.events:events",
     "import": "app.cli.imports:import_file",
     "ledger": "app.cli.ledger:ledger",
     "seed": "app.cli.seed:seed",

@@ -1,4 +1,5 @@
-"""What `make run` runs: the database, its migrations, the server and a worker, ended together."""
+"""What `make run` runs, and ends together: the database, its migrations, the server, event streams
+and a worker."""
 
 import http.client
 import os
@@ -7,14 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
 import psycopg
 
 from app import devdb
-from app.config import Config, ConfigError
+from app.config import Config, ConfigError, socket_below
 from app.db import migrations
 from app.db.errors import cause
 from app.devdb import child_process
@@ -25,8 +26,8 @@ LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 # Seconds. gunicorn finishes its open requests within the first one.
 STOP_TIMEOUT = 40.0
 READY_TIMEOUT = 60.0
-WORKER_STOP_TIMEOUT = 12.0  # it takes 8 itself
-WORKER_PAUSE = 1.0  # before the worker is started again
+CHILD_STOP_TIMEOUT = 12.0  # a worker takes 8 itself
+CHILD_PAUSE = 1.0  # before a child is started again
 POLL_INTERVAL = 0.05
 
 
@@ -66,16 +67,20 @@ def serve(config: Config) -> int:
             database_url = server.url(user=devdb.APPLICATION)
             migration_url = server.url()
         migrate(config, migration_url or database_url)
-        environment = child_environment(database_url)
+        environment = child_environment(config, database_url)
         gunicorn = parts.enter_context(run_gunicorn(environment))
+        children = []
+        if config.events_port or "EVENTS_SOCKET" in environment:
+            children.append(parts.enter_context(Child("events", environment)))
+        else:
+            say("No event streams: DATA_DIR is too long for a socket; set EVENTS_SOCKET")
         wait_until_ready(config, gunicorn)
-        worker = None
         if config.smtp_url is None and config.app_env in ("staging", "production"):
             say("No worker is started: it could send no mail, as SMTP_URL is unset")
         else:
-            worker = parts.enter_context(Worker(environment))
+            children.append(parts.enter_context(Child("worker", environment)))
         welcome(config)
-        say(f"Ending, because {first_to_end(gunicorn, server, worker)}")
+        say(f"Ending, because {first_to_end(gunicorn, server, children)}")
         return 1
 
 
@@ -93,10 +98,14 @@ def migrate(config: Config, url: str) -> None:
         say(f"Applied migration {migration}")
 
 
-def child_environment(database_url: str) -> dict[str, str]:
-    """This environment with `database_url` in it."""
+def child_environment(config: Config, database_url: str) -> dict[str, str]:
+    """This environment with `database_url`, and the socket where streams are handed over."""
     environment = {**os.environ, "DATABASE_URL": database_url}
     environment.pop("DATABASE_URL_FILE", None)
+    events_socket = config.events_socket or socket_below(config.data_dir)
+    if events_socket is not None:
+        environment["EVENTS_SOCKET"] = str(events_socket)
+        environment.pop("EVENTS_SOCKET_FILE", None)
     return environment
 
 
@@ -128,22 +137,21 @@ def stop_gunicorn(gunicorn: subprocess.Popen[bytes]) -> None:
         os.killpg(gunicorn.pid, signal.SIGKILL)
 
 
-class Worker:
-    """`flask worker` as a child: started again when it ends by itself, as the service goes on."""
+class Child:
+    """A command of `flask`, started again when it ends by itself, as the service goes on."""
 
-    PROGRAM = (sys.executable, "-m", "flask", "--app", "wsgi", "worker")
+    def __init__(self, command: str, environment: Mapping[str, str]) -> None:
+        self._command, self._environment = command, environment
+        self._program = [sys.executable, "-m", "flask", "--app", "wsgi", command]
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-
-    def __enter__(self) -> "Worker":
-        self._process = start_child([*self.PROGRAM], self._environment)
+    def __enter__(self) -> "Child":
+        self._process = start_child(self._program, self._environment)
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(WORKER_STOP_TIMEOUT)
+            self._process.wait(CHILD_STOP_TIMEOUT)
         self._process.kill()
         self._process.wait()
 
@@ -152,9 +160,9 @@ class Worker:
         status = self._process.poll()
         if status is None:
             return False
-        say(f"The worker ended by itself, status {status}; starting it again")
-        time.sleep(WORKER_PAUSE)
-        self._process = start_child([*self.PROGRAM], self._environment)
+        say(f"flask {self._command} ended by itself, status {status}; starting it again")
+        time.sleep(CHILD_PAUSE)
+        self._process = start_child(self._program, self._environment)
         return True
 
 
@@ -201,7 +209,7 @@ def answers(host: str, port: int) -> bool:
 def first_to_end(
     gunicorn: subprocess.Popen[bytes],
     server: devdb.EmbeddedPostgres | None,
-    worker: Worker | None,
+    children: Sequence[Child],
 ) -> str:
     """Waits until gunicorn or the server ends by itself, and says which."""
     while True:
@@ -210,7 +218,7 @@ def first_to_end(
             return f"gunicorn ended by itself, status {gunicorn.returncode}"
         if server is not None and server.poll() is not None:
             return f"PostgreSQL ended by itself, status {server.poll()}; see its log"
-        if worker is not None and worker.restart_if_ended():
+        if any(each.restart_if_ended() for each in children):
             continue
         if ended is not None:
             os.waitpid(ended.si_pid, 0)  # an orphan, which a container's first process inherits

@@ -19,7 +19,7 @@ ONLY_TLS = ("Strict-Transport-Security", "max-age=31536000")  # seconds
 NOT_STORED = ("Cache-Control", "no-store")
 PRIVATE = ("Cache-Control", "private, no-cache, no-transform")  # compression weakens ETags
 
-SENDABLE = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"
+SENDABLE = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID"
 READABLE = "ETag, Link, Location, Retry-After, Idempotent-Replayed, X-Request-Id"
 PREFLIGHT_SECONDS = "600"
 

@@ -115,6 +115,10 @@ class Metrics:
         ):
             self._pool_errors.labels(kind).inc(stats.get(name, 0))
 
+    def serve_alone(self) -> None:
+        """Tells that no other process has a part of the numbers."""
+        self._has_warned = True
+
     def text(self) -> bytes:
         """All workers' numbers in Prometheus' text format."""
         self.take_pool()

@@ -96,8 +96,7 @@ def register(app: Flask, config: Config) -> None:
     """Limits the registered blueprints below LIMITED, behind their own hooks."""
     if config.rate_limit is None:
         return
-    store = open_store(config.rate_limit_storage_url)
-    app.extensions["rate_limits"] = RateLimits(config.rate_limit, store)
+    use_store(app, config)
 
     def count(identity: Identity | None) -> None:
         limits: RateLimits = app.extensions["rate_limits"]
@@ -115,6 +114,13 @@ def register(app: Flask, config: Config) -> None:
         if (blueprint.url_prefix or "").startswith(LIMITED):
             hooks = [_counted(hook, count) for hook in app.before_request_funcs.get(name, ())]
             app.before_request_funcs[name] = [*hooks, count_request]
+
+
+def use_store(app: Flask, config: Config) -> None:
+    """Has the requests counted anew, in the store of RATE_LIMIT_STORAGE_URL."""
+    if config.rate_limit is not None:
+        store = open_store(config.rate_limit_storage_url)
+        app.extensions["rate_limits"] = RateLimits(config.rate_limit, store)
 
 
 def _counted(

@@ -237,10 +237,11 @@ class ResponseWriter:
     def _write(self, data: bytes) -> None:
         if not self.has_begun:
             self.has_begun = True
+            head, self._head = self._head, b""  # an event stream is kept for long
             if len(data) > LARGE_PIECE:
-                self._pass_on(self._head)
+                self._pass_on(head)
             else:
-                data = self._head + data
+                data = head + data
         self._pass_on(data)
 
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn import util
@@ -28,6 +29,7 @@ from app.errors import AppError, BadRequest, Internal, RequestTimeout, Unavailab
 from app.http.headers import cors_headers
 from app.http.request import REQUEST_ID, new_request_id
 from app.serving.errors import error_response
+from app.serving.handoff import asks_for_stream, hand_over, request_head
 from app.serving.http1 import BodyStream, Request, RequestReader, ResponseWriter
 
 if TYPE_CHECKING:
@@ -185,8 +187,9 @@ class Connection:
 class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     """Serves WSGI on `threads` threads; see the module."""
 
-    slot: int  # set by gunicorn.conf.py, as is the next one
+    slot: int  # set by gunicorn.conf.py, as are the next ones
     cors_origins: Sequence[str] = ()
+    events_socket: Path | None = None  # where `flask events` takes connections over
 
     def init_process(self) -> None:
         """Prepares the process, and serves until it ends."""
@@ -331,6 +334,8 @@ class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 return self._close(connection)
             request = connection.next_request()
             error = None if request else self._error(connection)
+            if request is not None and self._hands_over(connection, request):
+                return 0
             if request is not None:
                 self._answer(connection, request)
             elif error is not None:
@@ -342,6 +347,16 @@ class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 return READABLE_ONCE
         self._await_reader(connection)
         return WRITABLE_ONCE
+
+    def _hands_over(self, connection: Connection, request: Request) -> bool:
+        """Whether the process of event streams has taken the connection over."""
+        if self.events_socket is None or not asks_for_stream(request.environ):
+            return False
+        client = connection.socket
+        is_taken = hand_over(self.events_socket, client, request_head(request.environ))
+        if is_taken:  # closing it here leaves the connection open, and so would the epoll keep it
+            self._epoll.unregister(client)
+        return is_taken
 
     def _error(self, connection: Connection) -> AppError | None:
         """What is wrong with the request that follows the complete ones."""

@@ -1,5 +1,6 @@
 """The findings of `flask doctor`: the state of each dependency, and how to repair it."""
 
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from app.db.session import set_session
 from app.ledger import triggers
 from app.mail.transports import AwayError, smtp_of
 from app.ratelimit.limits import open_store
+from app.serving import handoff
 from app.system.repository import COUNT_TROUBLED_WEBHOOKS, INSPECT_SERVER, LIST_MIGRATIONS
 from app.worker.repository import COUNT_RUNNING
 
@@ -87,6 +89,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield from _environment(config)
     yield from _limit_store(config)
     yield _mail(config)
+    yield _events(config)
     if config.database_url is None:
         yield Finding(NOTE, "database", "DATABASE_URL is unset", "make run starts one of its own")
         return
@@ -412,6 +415,28 @@ def _webhooks(_config: Config, database: Database) -> Finding:
         return Finding(GOOD, "webhooks", "none fails")
     text = f"{troubled.failing} fail, {troubled.disabled} are disabled after failures"
     return Finding(NOTE, "webhooks", text, "see flask webhooks list --troubled")
+
+
+def _events(config: Config) -> Finding:
+    """Asks the process, which is on the same machine: nothing of it is in the database."""
+    part, port, path = "event streams", config.events_port, config.events_socket
+    if port is None and path is None:
+        remedy = "set EVENTS_PORT or EVENTS_SOCKET, and start flask events"
+        return Finding(NOTE, part, "are not configured here: clients have to ask again", remedy)
+    if path is not None and handoff.is_listening(path):
+        return Finding(GOOD, part, f"flask events takes them over at {path}")
+    if port is not None and _is_open(config.host, port):
+        return Finding(GOOD, part, f"flask events listens on port {port}")
+    remedy = "start flask events beside the service, as make run and compose.yaml do"
+    return Finding(NOTE, part, "flask events is not running here: no client is told", remedy)
+
+
+def _is_open(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _migration_access(config: Config) -> Iterator[Finding]:

@@ -138,6 +138,7 @@ def test_a_security_definer_function_has_its_owner_and_callers(database_url: str
         "list_accounts(text,integer)",
         "list_webhooks(uuid,uuid,integer)",
         "password_hash_of(uuid)",
+        "streamed_versions(uuid[],uuid[])",
         "tasks_with_due_reminders(integer)",
     ]
     reader = definers["password_hash_of(uuid)"]

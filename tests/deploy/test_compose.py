@@ -58,15 +58,16 @@ def test_only_nginx_publishes_ports() -> None:
 
 
 def test_services_are_read_only_and_without_capabilities() -> None:
-    for service in services("app", "worker", "migrate", "nginx", "limits"):
+    for service in services("app", "worker", "events", "migrate", "nginx", "limits"):
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
 
 
 def test_the_service_trusts_forwarded_headers_from_nginx_only() -> None:
-    app, nginx = services("app", "nginx")
+    app, events, nginx = services("app", "events", "nginx")
     address = nginx["networks"]["front"]["ipv4_address"]
     assert app["environment"]["FORWARDED_ALLOW_IPS"] == address
+    assert events["environment"]["FORWARDED_ALLOW_IPS"] == address
 
 
 @pytest.mark.proves("WORKER-7")
@@ -77,6 +78,19 @@ def test_the_worker_is_the_service_s_image_with_its_own_health() -> None:
     assert worker["networks"] == ["back", "outside"], "the database, and mail servers"
     port = worker["environment"]["WORKER_PORT"]
     assert f"http://127.0.0.1:{port}/livez" in worker["healthcheck"]["test"][-1]
+
+
+@pytest.mark.proves("EVENT-13")
+def test_event_streams_are_the_service_s_image_where_nginx_looks_for_them() -> None:
+    app, events = services("app", "events")
+    assert events["image"] == app["image"]
+    assert events["command"] == ["flask", "events"]
+    port = events["environment"]["EVENTS_PORT"]
+    assert f"server events:{port} " in (ROOT / "deploy/nginx.conf").read_text()
+    assert f"http://127.0.0.1:{port}/livez" in events["healthcheck"]["test"][-1]
+    shared = {"DATABASE_URL_FILE", "JWT_SECRETS_FILE", "ENCRYPTION_KEYS_FILE", "PUBLIC_URL_FILE"}
+    for name in (*shared, "RATE_LIMIT_STORAGE_URL", "METRICS_TOKEN_FILE"):
+        assert events["environment"][name] == app["environment"][name]
 
 
 @pytest.mark.proves("OPS-71")

@@ -20,9 +20,11 @@ from typing import Any
 
 import pytest
 
+from app.config import Config
 from app.http.headers import CLOSED, NOT_STORED, READABLE, SECURITY
 from app.serving.worker import BUFFERED_BODY
 from tests.support import services
+from tests.support.events import EventStream, head, streaming
 from tests.support.processes import children, until
 from tests.support.remote_user import sign_up
 from tests.support.server import Reply, Server, reply, serving
@@ -111,13 +113,16 @@ def certificate(directory: Path) -> tuple[Path, Path]:
     return made, key
 
 
-def configuration(directory: Path, server: Server, port: int, plain_port: int) -> Path:
+def configuration(
+    directory: Path, server: Server, port: int, plain_port: int, events_port: int
+) -> Path:
     """deploy/nginx.conf with the addresses and paths of this test."""
     made, key = certificate(directory)
     text = CONFIGURATION.read_text()
     for old, new in {
         "/tmp/": f"{directory}/",
         "server app:8000": f"server {server.host}:{server.port}",
+        "server events:8002": f"server {server.host}:{events_port}",
         "listen 8080": f"listen 127.0.0.1:{plain_port}",
         "listen 8443": f"listen 127.0.0.1:{port}",
         "/run/secrets/tls_certificate": str(made),
@@ -134,13 +139,20 @@ def configuration(directory: Path, server: Server, port: int, plain_port: int) -
 
 
 @contextlib.contextmanager
-def fronted(database_url: str, directory: Path, **settings: str) -> Iterator[Front]:
-    """nginx in front of gunicorn on that database; `settings` are the service's."""
+def fronted(
+    database_url: str, directory: Path, events_port: int | None = None, /, **settings: str
+) -> Iterator[Front]:
+    """nginx in front of gunicorn on that database; `settings` are the service's.
+
+    `events_port` is where `flask events` listens; without one nothing does.
+    """
     nginx = services.program("nginx")
     port, plain_port = services.free_port(), services.free_port()
     settings = {"FORWARDED_ALLOW_IPS": "127.0.0.1/32", **settings}
     with serving(database_url, directory, **settings) as server:
-        file = configuration(directory, server, port, plain_port)
+        file = configuration(
+            directory, server, port, plain_port, events_port or services.free_port()
+        )
         # If root starts it, workers run as nobody, who cannot enter the test's directory.
         directives = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
         command = [nginx, "-c", str(file), "-e", "stderr", "-g", directives]
@@ -572,3 +584,36 @@ def test_without_the_service_the_response_is_503_with_retry_after(
         answer = front.request("GET", "/livez")
         assert refusal(answer) == (503, "UNAVAILABLE")
         assert answer.headers["Retry-After"] == "1"
+
+
+@pytest.mark.slow
+@pytest.mark.proves("EVENT-12", "EVENT-4")
+def test_nginx_passes_each_event_on_at_once_and_keeps_a_silent_stream(
+    config: Config, database_url: str, tmp_path: Path
+) -> None:
+    with (
+        streaming(tmp_path, config, FORWARDED_ALLOW_IPS="127.0.0.1/32") as events,
+        fronted(database_url, tmp_path, events.port) as front,
+    ):
+        user = sign_up(front.server)
+        connection = front.connect()
+        connection.sendall(head("GET", "/api/me/events", user.authorization))
+        response = http.client.HTTPResponse(connection, method="GET")
+        response.begin()
+        connection.settimeout(None)
+        with EventStream(connection, response) as stream:
+            assert (stream.status, stream.headers["Content-Type"]) == (200, "text/event-stream")
+            for version in (0, 1, 2, 3):
+                event = stream.next()
+                assert event is not None
+                assert event.id == version
+                user.create("one more")
+            event = stream.next()
+            assert event is not None
+            assert stream.is_silent(45), "longer than nginx waits for an upstream that is silent"
+            assert stream.comments >= 2
+            events.end()
+            assert stream.next() is None
+        refused = front.request("GET", "/api/me/events", headers=user.authorization)
+        assert (refused.status, refused.json["error"]["code"]) == (503, "UNAVAILABLE")
+        assert refused.headers["Retry-After"] == "1"

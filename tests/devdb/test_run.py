@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support.events import open_stream
 from tests.support.processes import processes_using, until, without_coverage
 from tests.support.services import cluster_directory, copy_cluster, free_port
 
@@ -67,6 +68,16 @@ class Launcher:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code
+
+    def log_in(self) -> str:
+        """The access token of the registered account."""
+        request = urllib.request.Request(
+            f"{self.url}/api/auth/login",
+            json.dumps(CREDENTIALS).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(json.load(answer)["data"]["access_token"])
 
     def pid_of(self, program: str) -> int:
         """The first process with `program` in its command line: the parent of the others."""
@@ -208,6 +219,32 @@ def test_if_gunicorn_or_postgresql_dies_the_rest_ends_with_a_reason(
     until(lambda: not processes_using(data_dir))
 
 
+@pytest.mark.proves("EVENT-13", "EVENT-12", "EVENT-10")
+@pytest.mark.usefixtures("used")
+def test_event_streams_are_at_the_address_and_their_process_is_started_again(
+    launch: Launch, data_dir: Path
+) -> None:
+    launcher = launch(measured=False).ready()
+    until(lambda: "events: started" in launcher.output())
+    until(lambda: launcher.post("/api/auth/register", CREDENTIALS) in (201, 409))
+    token = launcher.log_in()
+    with open_stream(launcher.port, token) as stream:
+        event = stream.next()
+        assert event is not None
+        assert event.data == {"version": 0}
+        os.kill(launcher.pid_of("wsgi events"), signal.SIGKILL)
+        until(lambda: launcher.output().count("events: started") == 2)
+        assert "flask events ended by itself" in launcher.output()
+    with open_stream(launcher.port, token, 0) as again:
+        assert again.is_silent(0.5)
+        launcher.process.terminate()
+        assert again.next() is None
+    assert launcher.ended() == 0, launcher.output()
+    assert "events: ended" in launcher.output()
+    assert not (data_dir / "events.sock").exists()
+    assert not processes_using(data_dir)
+
+
 @pytest.mark.proves("WORKER-7")
 @pytest.mark.usefixtures("used")
 def test_a_worker_runs_and_is_started_again_when_it_is_killed(
@@ -218,7 +255,7 @@ def test_a_worker_runs_and_is_started_again_when_it_is_killed(
     first = launcher.pid_of("wsgi worker")
     os.kill(first, signal.SIGKILL)
     until(lambda: launcher.output().count("worker: started") == 2)
-    assert "The worker ended by itself" in launcher.output()
+    assert "flask worker ended by itself" in launcher.output()
     assert launcher.pid_of("wsgi worker") != first
     assert launcher.post("/api/auth/register", CREDENTIALS) == 201
     launcher.process.terminate()

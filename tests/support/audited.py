@@ -22,8 +22,7 @@ TEXTS = {
 # They list accounts, ids of what is due, and what an operator sees.
 OF_ALL_OWNERS = (
     "auth/list_users", "mail/list_due", "webhooks/list_due", "webhooks/list_all",
-    "imports/list_due",
-    "system/count_troubled_webhooks",
+    "imports/list_due", "system/count_troubled_webhooks", "events/list_versions",
 )  # fmt: skip
 # The statements that touch owned rows of one owner.
 TOUCHING = [

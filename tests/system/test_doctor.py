@@ -16,6 +16,7 @@ from app.config import Config
 from app.db import migrations
 from tests.support import services
 from tests.support.database_copies import DatabaseCopy
+from tests.support.events import streaming
 from tests.support.mail import mail_server
 from tests.support.processes import minimal_environment
 from tests.support.roles import as_role, needs_logins
@@ -224,6 +225,24 @@ def test_a_command_has_a_longer_statement_timeout_than_a_request(
     assert config.db_statement_timeout_ms == 2000
     result = app.test_cli_runner().invoke(args=["wait"])
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.proves("EVENT-16")
+def test_the_state_of_event_streams_is_reported(
+    database_url: str, config: Config, tmp_path: Path
+) -> None:
+    path = tmp_path / "events.sock"
+    settings = {"DATABASE_URL": database_url, "EVENTS_SOCKET": str(path)}
+    _, output = examine(tmp_path, **settings)
+    assert "note  event streams: flask events is not running here" in output
+    _, output = examine(tmp_path, **production(database_url))
+    assert "note  event streams: are not configured here" in output
+    with streaming(tmp_path, config, EVENTS_SOCKET=str(path)) as events:
+        _, output = examine(tmp_path, **settings)
+        assert f"ok    event streams: flask events takes them over at {path}" in output
+        elsewhere = {**settings, "EVENTS_SOCKET": "/nowhere", "EVENTS_PORT": str(events.port)}
+        _, output = examine(tmp_path, **elsewhere)
+        assert f"ok    event streams: flask events listens on port {events.port}" in output
 
 
 @pytest.mark.proves("MAIL-8")
