@@ -3,6 +3,7 @@
 import hashlib
 import re
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -278,12 +279,13 @@ def test_the_tag_changes_with_the_calendar_and_the_calendar_with_the_tag(alice: 
         return answer.headers["ETag"], answer.data
 
     seen = [read()]
-    for step in (
+    steps: Sequence[Callable[[], object]] = (
         lambda: change(alice, task, title="another"),
         lambda: change(alice, label, "labels", name="work"),
         lambda: data(alice.call("PATCH", "/api/auth/me", json={"reminder_time": "07:30"})),
         lambda: delete(alice, task),
-    ):
+    )
+    for step in steps:
         step()
         seen.append(read())
     assert len({tag for tag, _ in seen}) == len({body for _, body in seen}) == len(seen)
