@@ -3,7 +3,7 @@
 import hashlib
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from app import create_app, db
 from app.config import Config
 from app.feeds.secret import is_well_formed, new_secret
+from app.observability import sentry
 from app.ratelimit.limits import RateLimits
 from app.ratelimit.shared_counters import SharedCounters
 from tests.support.api_user import ApiUser, broken_fields, data, error, register
@@ -23,6 +24,7 @@ from tests.support.auth_rows import dump
 from tests.support.feeds import calendar_of, events, fetch, make_feed, path_of, todos
 from tests.support.planning import change, delete, make, make_task
 from tests.support.remote_user import peak_memory, reset_peak_memory, sign_up, workers
+from tests.support.sentry_sink import Sink
 from tests.support.server import Server
 from tests.support.services import FlaskCommand, free_port
 from tests.support.task_rows import add_tasks
@@ -279,12 +281,12 @@ def test_the_tag_changes_with_the_calendar_and_the_calendar_with_the_tag(alice: 
         return answer.headers["ETag"], answer.data
 
     seen = [read()]
-    steps: Sequence[Callable[[], object]] = (
+    steps: list[Callable[[], Any]] = [
         lambda: change(alice, task, title="another"),
         lambda: change(alice, label, "labels", name="work"),
         lambda: data(alice.call("PATCH", "/api/auth/me", json={"reminder_time": "07:30"})),
         lambda: delete(alice, task),
-    )
+    ]
     for step in steps:
         step()
         seen.append(read())
@@ -394,6 +396,22 @@ def test_the_secret_is_in_no_log_and_no_metric(
     assert "route=/feeds/<secret>.ics" in err
     assert secret not in err
     assert secret not in app.extensions["metrics"].text().decode()
+
+
+@pytest.mark.proves("FEED-15")
+def test_a_report_of_an_error_has_the_route_alone(
+    config: Config, sink: Sink, superuser: psycopg.Connection
+) -> None:
+    app = create_app(replace(config, sentry_dsn=sink.dsn))
+    user = register(app.test_client())
+    feed = make_feed(user)
+    superuser.execute("ALTER TABLE feeds RENAME TO gone")
+    assert fetch(user.client, feed).status_code == 500
+    sentry.flush(app)
+    db.close_pool()
+    (report,) = sink.received
+    assert "/feeds/<secret>.ics" in report
+    assert secret_of(feed) not in report
 
 
 @pytest.mark.proves("FEED-10")
