@@ -170,18 +170,18 @@ def create(
     Without a time zone in the options it is the owner's. The oldest imports that have ended are
     deleted beyond MOST_KEPT.
     """
+    zone_name = options.get("time_zone") or get_clock(owner_id).time_zone
     params = {
         "owner_id": owner_id,
         "id": import_id,
         "source": source,
+        "options": orjson.dumps({**options, "time_zone": zone_name}).decode(),
         "is_dry_run": is_dry_run,
         "file": file,
         **origin._asdict(),
     }
     with db.transaction():
         lock(owner_id)
-        zone_name = options.get("time_zone") or get_clock(owner_id).time_zone
-        params["options"] = orjson.dumps({**options, "time_zone": zone_name}).decode()
         (unfinished,) = db.fetch_all(COUNT_UNFINISHED, {"owner_id": owner_id})
         if unfinished.number >= MOST_UNFINISHED:
             raise ValidationFailed(details=[TOO_MANY])

@@ -40,7 +40,7 @@ def create_import() -> JsonResponse:
     file = raw_body(FILE_LIMIT)
     query = read_query(NEW_IMPORT)
     options = {name: query[name] for name in ("time_zone", "date_order", "list_title")}
-    options["columns"] = query["column"]
+    options["columns"] = list(query["column"])
     check(query["source"], file, options)
     owner, by, path = owner_id(), origin(), current_request().path
 

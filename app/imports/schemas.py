@@ -36,7 +36,7 @@ class NewImport(StrictSchema):
     time_zone = Zone(load_default=None)
     date_order = Choice(*DATE_ORDERS, load_default=None)
     list_title = title(load_default=None)
-    column = Repeated(Column(), load_default=list)
+    column = Repeated(Column(), load_default=())
 
     @validates_schema
     def maps_csv_only(self, data: dict[str, Any], **kwargs: Any) -> None:
