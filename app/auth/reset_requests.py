@@ -20,7 +20,7 @@ class ResetRequests:
     def __init__(self, links: MailedLinks) -> None:
         self._links = links
 
-    def run(self) -> Outcome:
+    def run_once(self) -> Outcome:
         """See Job; counts requests as answered and unknown."""
         requests = repository.list_reset_requests(BATCH)
         lag = requests[0].lag.total_seconds() if requests else 0.0

@@ -89,7 +89,7 @@ def run(config: Config, work: Sequence[Job], state: State, *, once: bool) -> Non
             if once:
                 loop.run_until_idle()
             else:
-                loop.run()
+                loop.run_forever()
             log.info("worker: ended")
     finally:
         db.close_pool()

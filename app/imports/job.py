@@ -38,7 +38,7 @@ class Importing:
     def __init__(self) -> None:
         self._plan: tuple[Uuid, Plan] | None = None  # of the import whose turn was last
 
-    def run(self) -> Outcome:
+    def run_once(self) -> Outcome:
         """See Job; counts the imports that ended as done and failed."""
         for due in repository.list_due(1):
             ended = self.take_turn(due)

@@ -42,7 +42,7 @@ class Delivery:
         self._links = links
         self._resume_at = 0.0  # monotonic seconds
 
-    def run(self) -> Outcome:
+    def run_once(self) -> Outcome:
         """See Job; counts mails as sent, dropped, postponed, failed and deleted."""
         due = repository.list_due(BATCH)
         lag = due[0].lag.total_seconds() if due else 0.0

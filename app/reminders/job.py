@@ -22,7 +22,7 @@ class Reminding:
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
 
-    def run(self) -> Outcome:
+    def run_once(self) -> Outcome:
         """See Job; counts reminders as fired and missed."""
         found = repository.fire_due(BATCH, self._mail)
         counts = {"fired": found.fired, "missed": found.missed}

@@ -57,7 +57,7 @@ class Delivering:
         self._failure: Exception | None = None
         self._is_ending = False
 
-    def run(self) -> Outcome:
+    def run_once(self) -> Outcome:
         """See Job; counts attempts as delivered and failed, and webhooks as disabled.
 
         It begins a turn of each webhook that is due, as far as there are threads, and leaves the

@@ -21,7 +21,7 @@ class Heartbeat:
         self._worker_id = new_uuid()
         self._written_at = -math.inf
 
-    def run(self) -> Outcome:
+    def run_once(self) -> Outcome:
         """Writes the row where it is time to."""
         if monotonic() - self._written_at >= INTERVAL:
             repository.beat(self._worker_id, self._state.worst_lag)

@@ -25,7 +25,7 @@ class Job(Protocol):
     def name(self) -> str:
         """What logs and metrics call it."""
 
-    def run(self) -> Outcome:
+    def run_once(self) -> Outcome:
         """Does some of what is due, for a few seconds at most; the worker calls it again."""
 
 

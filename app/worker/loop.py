@@ -36,7 +36,7 @@ class Loop:
         self._resume_at = dict.fromkeys((job.name for job in jobs), 0.0)  # monotonic seconds
         self._stopping = threading.Event()
 
-    def run(self) -> None:
+    def run_forever(self) -> None:
         """Goes round until SIGTERM or SIGINT; the main thread only.
 
         What is in hand after STOP_TIMEOUT is given up, as by a kill.
@@ -58,17 +58,17 @@ class Loop:
 
     def run_until_idle(self) -> None:
         """Calls the jobs in turn until nothing is due any more."""
-        while sum(self.call(job) for job in self._jobs):
+        while sum(self.call_once(job) for job in self._jobs):
             pass
 
     def _repeat(self, job: Job) -> None:
         while not self._stopping.is_set():
-            if not self.call(job):
+            if not self.call_once(job):
                 self._stopping.wait(IDLE_PAUSE)
         if isinstance(job, EndingJob):
             job.end()
 
-    def call(self, job: Job) -> bool:
+    def call_once(self, job: Job) -> bool:
         """Calls a job, unless it rests after a failure; whether it had something to do."""
         had_work = False
         if time.monotonic() >= self._resume_at[job.name]:
@@ -78,7 +78,7 @@ class Loop:
 
     def _run(self, job: Job) -> bool:
         try:
-            outcome = job.run()
+            outcome = job.run_once()
         except Exception as error:  # noqa: BLE001  # a failing job must not end the others
             self._note_failure(job.name, error)
             return False

@@ -1,7 +1,7 @@
 -- Deletes the owner's imports that have ended, but for the newest ones up to kept, with their reports.
 -- @writes
 -- @param owner_id uuid
--- @param kept integer
+-- @param kept bigint
 DELETE FROM imports
 WHERE
     owner_id = %(owner_id)s

@@ -6,12 +6,12 @@
 -- @writes
 -- @param owner_id uuid
 -- @param if_versions bigint[]
+-- @param id uuid
 -- @param title text
 -- @param title_folded text
--- @param description text
 -- @param description_folded text
+-- @param description text
 -- @param priority smallint
--- @param id uuid
 -- @param request_id text
 -- @param session_id uuid
 -- @returns is_expected boolean, id uuid null, version bigint null, document json null

@@ -116,7 +116,7 @@ def test_progress_is_told_while_it_runs(alice: ApiUser, monkeypatch: pytest.Monk
     monkeypatch.setattr("app.imports.job.TURN", 0.0)
     job = Importing()
     for _ in range(100):
-        job.run()
+        job.run_once()
         report = read(alice, location)
         told.append(report["percent"])
         if report["finished_at"]:

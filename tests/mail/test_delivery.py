@@ -36,9 +36,9 @@ def test_a_mail_is_sent_once_and_its_content_is_removed(
 ) -> None:
     url, inbox = smtp
     sent = enqueue(alice.id, reminder(alice.email))
-    outcome = delivery(url).run()
+    outcome = delivery(url).run_once()
     assert (outcome.done, outcome.counts) == (1, {"sent": 1})
-    assert delivery(url).run().done == 0
+    assert delivery(url).run_once().done == 0
     assert inbox.ids() == [sent.message_id]
     assert inbox.envelopes[0].mail_from == "todo@example.com"
     assert inbox.envelopes[0].rcpt_tos == [alice.email]
@@ -58,7 +58,7 @@ def test_mail_of_a_transaction_that_is_rolled_back_is_not_sent(alice: ApiUser, s
 
     with pytest.raises(ZeroDivisionError):
         interrupted()
-    assert delivery(url).run().done == 0
+    assert delivery(url).run_once().done == 0
     assert inbox.messages == []
 
 
@@ -70,14 +70,14 @@ def test_a_mail_that_is_refused_for_now_is_sent_later(
     url, inbox = smtp
     setattr(inbox, refusing, "451 Come back later")
     sent = enqueue(alice.id, reminder(alice.email))
-    assert delivery(url).run().counts == {"postponed": 1}
+    assert delivery(url).run_once().counts == {"postponed": 1}
     (mail,) = outbox()
     assert (mail.attempts, mail.last_error) == (1, "451 Come back later")
     assert timedelta(seconds=55) < mail.pause <= timedelta(minutes=1)
     setattr(inbox, refusing, "")
-    assert delivery(url).run().done == 0, "it is tried again only after the pause"
+    assert delivery(url).run_once().done == 0, "it is tried again only after the pause"
     make_due(superuser)
-    assert delivery(url).run().counts == {"sent": 1}
+    assert delivery(url).run_once().counts == {"sent": 1}
     assert inbox.ids() == [sent.message_id]
 
 
@@ -88,14 +88,14 @@ def test_mail_waits_for_a_mail_server_that_is_away(
     port = free_port()
     first, second = (enqueue(alice.id, reminder(alice.email)) for _ in range(2))
     job = delivery(f"smtp://127.0.0.1:{port}")
-    assert job.run().counts == {"postponed": 1}
-    assert job.run().counts == {}, "a server that is away is left alone for a while"
+    assert job.run_once().counts == {"postponed": 1}
+    assert job.run_once().counts == {}, "a server that is away is left alone for a while"
     assert [mail.attempts for mail in outbox()] == [1, 0]
     assert "the connection is refused" in caplog.text
     assert str(port) not in caplog.text
     make_due(superuser)
     with mail_server(port) as (url, inbox):
-        assert delivery(url).run().counts == {"sent": 2}
+        assert delivery(url).run_once().counts == {"sent": 2}
     assert sorted(inbox.ids()) == sorted([first.message_id, second.message_id])
 
 
@@ -112,7 +112,7 @@ def test_a_mail_fails_after_the_last_of_its_attempts(
     enqueue(alice.id, reminder(alice.email, "A secret title"))
     pauses = []
     for _ in PAUSES:
-        assert delivery(url).run().counts == {"postponed": 1}
+        assert delivery(url).run_once().counts == {"postponed": 1}
         pauses.append(outbox()[0].pause)
         make_due(superuser)
     assert [round(pause.total_seconds() / 60) for pause in pauses] == [
@@ -125,7 +125,7 @@ def test_a_mail_fails_after_the_last_of_its_attempts(
         1440,
     ]
     with caplog.at_level(logging.ERROR):
-        assert delivery(url).run().counts == {"failed": 1}
+        assert delivery(url).run_once().counts == {"failed": 1}
     (mail,) = outbox()
     assert (mail.is_finished, mail.sent_at, mail.attempts) == (True, None, 8)
     assert mail.failed_at is not None
@@ -143,12 +143,12 @@ def test_a_mail_that_is_refused_for_good_is_not_tried_again(
     url, inbox = smtp
     setattr(inbox, refusing, "550 There is no such person")
     enqueue(alice.id, reminder(alice.email))
-    assert delivery(url).run().counts == {"failed": 1}
+    assert delivery(url).run_once().counts == {"failed": 1}
     (mail,) = outbox()
     assert (mail.is_finished, mail.attempts) == (True, 1)
     assert mail.last_error == "550 There is no such person"
     setattr(inbox, refusing, "")
-    assert delivery(url).run().done == 0
+    assert delivery(url).run_once().done == 0
     assert inbox.messages == []
 
 
@@ -160,7 +160,7 @@ def test_an_address_that_the_server_cannot_take_does_not_keep_other_mail(
     special = enqueue(alice.id, reminder("zo\u00eb@b\u00fccher.example"))
     plain = enqueue(bob.id, reminder(bob.email))
     with mail_server(takes_utf8=takes_utf8) as (url, inbox):
-        counts = delivery(url).run().counts
+        counts = delivery(url).run_once().counts
     if takes_utf8:
         assert counts == {"sent": 2}
         assert inbox.ids() == [special.message_id, plain.message_id]
@@ -178,10 +178,10 @@ def test_an_attempt_whose_worker_ended_is_repeated_with_the_same_message_id(
     sent = enqueue(alice.id, reminder(alice.email))
     (due,) = repository.list_due(9)
     assert repository.claim(due.owner_id, due.id, LEASE) is not None  # and then it is killed
-    assert delivery(url).run().done == 0, "another worker may be sending it"
+    assert delivery(url).run_once().done == 0, "another worker may be sending it"
     assert LEASE - timedelta(seconds=5) < outbox()[0].pause <= LEASE
     make_due(superuser)
-    assert delivery(url).run().counts == {"sent": 1}
+    assert delivery(url).run_once().counts == {"sent": 1}
     assert inbox.ids() == [sent.message_id]
 
 
@@ -192,7 +192,7 @@ def test_a_mail_that_ends_every_worker_is_given_up(
     url, inbox = smtp
     enqueue(alice.id, reminder(alice.email))
     superuser.execute("UPDATE outgoing_mail SET attempts = 8")
-    assert delivery(url).run().counts == {"failed": 1}
+    assert delivery(url).run_once().counts == {"failed": 1}
     assert inbox.messages == []
 
 
@@ -223,10 +223,10 @@ def test_what_is_finished_is_deleted_after_30_days(
 ) -> None:
     url, _ = smtp
     enqueue(alice.id, reminder(alice.email))
-    assert delivery(url).run().counts == {"sent": 1}
+    assert delivery(url).run_once().counts == {"sent": 1}
     assert timedelta(days=29) < outbox()[0].pause <= timedelta(days=30)
     make_due(superuser)
-    assert delivery(url).run().counts == {"deleted": 1}
+    assert delivery(url).run_once().counts == {"deleted": 1}
     assert outbox() == []
 
 
@@ -241,8 +241,8 @@ def test_lag_is_how_long_the_oldest_mail_has_waited(
             "interval '1 minute'",
             (timedelta(minutes=minutes),),
         )
-    assert 300 <= delivery(url).run().lag < 330
-    assert delivery(url).run().lag == 0
+    assert 300 <= delivery(url).run_once().lag < 330
+    assert delivery(url).run_once().lag == 0
 
 
 # --- encryption ---------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def login(url: str, password: str = PASSWORD) -> str:
 def test_starttls_and_login_are_used(alice: ApiUser, certificate: ssl.SSLContext) -> None:
     enqueue(alice.id, reminder(alice.email))
     with mail_server(tls=certificate, asks_login=True) as (url, inbox):
-        assert delivery(login(url)).run().counts == {"sent": 1}
+        assert delivery(login(url)).run_once().counts == {"sent": 1}
     assert inbox.encrypted == [True]
 
 
@@ -284,10 +284,10 @@ def test_smtps_is_tls_from_the_start(
 ) -> None:
     with mail_server(tls=certificate, begins_with_tls=True) as (url, inbox):
         sent = enqueue(alice.id, reminder(alice.email))
-        assert delivery(url).run().counts == {"sent": 1}
+        assert delivery(url).run_once().counts == {"sent": 1}
         monkeypatch.delenv("SSL_CERT_FILE")
         enqueue(alice.id, reminder(alice.email))
-        assert delivery(url).run().counts == {"postponed": 1}
+        assert delivery(url).run_once().counts == {"postponed": 1}
     assert inbox.ids() == [sent.message_id]
     assert outbox()[1].last_error == "its certificate is not accepted"
 
@@ -298,7 +298,7 @@ def test_a_wrong_password_is_no_failure_of_the_mail(
 ) -> None:
     enqueue(alice.id, reminder(alice.email))
     with mail_server(tls=certificate, asks_login=True) as (url, inbox):
-        assert delivery(login(url, "canary")).run().counts == {"postponed": 1}
+        assert delivery(login(url, "canary")).run_once().counts == {"postponed": 1}
     assert inbox.messages == []
     assert "does not accept the user name and the password" in caplog.text
     assert "canary" not in caplog.text
@@ -311,7 +311,7 @@ def test_nothing_is_sent_without_the_starttls_that_is_required(
 ) -> None:
     url, inbox = smtp
     enqueue(alice.id, reminder(alice.email))
-    assert delivery(f"{url}?starttls=required").run().counts == {"postponed": 1}
+    assert delivery(f"{url}?starttls=required").run_once().counts == {"postponed": 1}
     assert inbox.messages == []
     assert outbox()[0].last_error == "it does not offer what SMTP_URL asks for"
 
@@ -323,7 +323,7 @@ def test_a_certificate_that_nobody_trusts_is_not_accepted(
     monkeypatch.delenv("SSL_CERT_FILE")
     enqueue(alice.id, reminder(alice.email))
     with mail_server(tls=certificate) as (url, inbox):
-        assert delivery(f"{url}?starttls=required").run().counts == {"postponed": 1}
+        assert delivery(f"{url}?starttls=required").run_once().counts == {"postponed": 1}
     assert inbox.messages == []
     assert outbox()[0].last_error == "its certificate is not accepted"
 
@@ -338,6 +338,6 @@ def test_a_password_does_not_go_to_another_host_without_encryption(
     with mail_server(port, asks_login=True, host="127.0.0.2") as (url, inbox):
         assert "127.0.0.2" in url
         address = login(url).partition("?")[0]
-        assert delivery(address).run().counts == {"postponed": 1}
+        assert delivery(address).run_once().counts == {"postponed": 1}
     assert (inbox.logins, inbox.messages) == ([], [])
     assert outbox()[0].last_error == "it does not offer what SMTP_URL asks for"

@@ -19,7 +19,7 @@ def received(smtp: Smtp, user: ApiUser, title: str, due: str | None = None) -> E
     """The mail about a task of that title, as the server gets it."""
     url, inbox = smtp
     enqueue(user.id, reminder(user.email, title, due))
-    assert delivery(url).run().counts == {"sent": 1}
+    assert delivery(url).run_once().counts == {"sent": 1}
     return inbox.messages[-1]
 
 
@@ -61,7 +61,7 @@ def test_mail_that_can_be_switched_off_says_where(alice: ApiUser, smtp: Smtp) ->
 def test_other_mail_does_not_say_so(alice: ApiUser, smtp: Smtp) -> None:
     url, inbox = smtp
     enqueue(alice.id, MESSAGES.render("reminder", alice.email, title="T", due=None))
-    assert delivery(url).run().counts == {"sent": 1}
+    assert delivery(url).run_once().counts == {"sent": 1}
     assert inbox.messages[0]["List-Unsubscribe"] is None
     assert "settings" not in part(inbox.messages[0], "plain")
 

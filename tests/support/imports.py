@@ -24,7 +24,7 @@ def work(*, turns: int = 1000) -> None:
     """Goes on with all imports until none is due, or for that many turns."""
     job = Importing()
     for _ in range(turns):
-        if not job.run().done:
+        if not job.run_once().done:
             return
 
 

@@ -19,10 +19,10 @@ class Postbox:
     def collect(self) -> list[EmailMessage]:
         """Runs the jobs until nothing is due; returns what has arrived since the last time."""
         begun = len(self.inbox.messages)
-        while ResetRequests(self._made_by).run().done:
+        while ResetRequests(self._made_by).run_once().done:
             pass
         job = delivery(self.url, self._made_by)
-        while job.run().done:
+        while job.run_once().done:
             pass
         return self.inbox.messages[begun:]
 

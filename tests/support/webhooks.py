@@ -151,7 +151,7 @@ def deliver(job: Delivering) -> dict[str, int]:
     """Runs the job until nothing is due; what came of it."""
     counts: dict[str, int] = {}
     while True:
-        outcome = job.run()
+        outcome = job.run_once()
         for name, number in outcome.counts.items():
             counts[name] = counts.get(name, 0) + number
         if not outcome.done:

@@ -235,6 +235,6 @@ def _time_of_sound(receiver: Receiver, job: Delivering) -> float:
     """The seconds until the 900 receivers that do not hang have been told."""
     began = time.monotonic()
     while sum(each.path.endswith("/sound") for each in list(receiver.requests)) < 900:
-        job.run()
+        job.run_once()
         assert time.monotonic() - began < 60
     return time.monotonic() - began

@@ -21,7 +21,7 @@ class Countdown:
         self.name, self.left, self.lag = name, left, lag
         self.runs = 0
 
-    def run(self) -> Outcome:
+    def run_once(self) -> Outcome:
         self.runs += 1
         if not self.left:
             return Outcome()
@@ -34,11 +34,11 @@ class Failing(Countdown):
 
     error: Exception | None = RuntimeError("it is broken, says ann@example.com")
 
-    def run(self) -> Outcome:
+    def run_once(self) -> Outcome:
         if self.error is not None:
             self.runs += 1
             raise self.error
-        return super().run()
+        return super().run_once()
 
 
 def loop_of(*jobs: Countdown) -> tuple[Loop, State]:
@@ -78,13 +78,13 @@ def test_a_job_that_goes_on_failing_rests_for_longer_each_time(
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for _ in range(8):
-        loop.call(failing)
+        loop.call_once(failing)
         now += 31
     pauses = [record.args[-1] for record in caplog.records if isinstance(record.args, tuple)]
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
     failing.error = None
     caplog.set_level("INFO")
-    assert loop.call(failing)
+    assert loop.call_once(failing)
     assert "failing: goes on after 8 failures" in caplog.text
     assert state.lag("failing") == 0
 
@@ -99,7 +99,7 @@ def test_a_job_whose_database_is_away_is_called_each_second_and_logged_less_and_
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for _ in range(60):
-        loop.call(failing)
+        loop.call_once(failing)
         now += 1
     assert failing.runs == 60
     assert len(caplog.records) == 6
@@ -113,7 +113,7 @@ def test_the_lag_of_a_failing_job_grows(monkeypatch: pytest.MonkeyPatch) -> None
     late = Countdown("late", 1, lag=7.5)
     loop, state = loop_of(failing, late)
     for job in (failing, late):
-        loop.call(job)
+        loop.call_once(job)
     assert state.lag("late") == 7.5
     later = time.monotonic() + 100
     monkeypatch.setattr("app.worker.state.monotonic", lambda: later)
@@ -144,7 +144,7 @@ class Stuck(Countdown):
         super().__init__("stuck", 1)
         self.has_begun, self.is_released = threading.Event(), threading.Event()
 
-    def run(self) -> Outcome:
+    def run_once(self) -> Outcome:
         self.has_begun.set()
         self.is_released.wait(60)
         return Outcome()
@@ -166,7 +166,7 @@ def test_a_step_that_does_not_end_holds_up_no_other_job_and_not_the_end(
 
     thread = threading.Thread(target=terminate)
     thread.start()
-    loop.run()
+    loop.run_forever()
     thread.join()
     stuck.is_released.set()
     assert other.left == 0
