@@ -36,6 +36,7 @@ from app.ratelimit import limits
 from app.system.docs import blueprint as docs
 from app.system.routes import blueprint as system
 from app.tasks.routes import blueprint as tasks
+from app.web.routes import blueprint as web
 from app.webhooks.receivers import Receivers, networks
 from app.webhooks.routes import blueprint as webhooks
 from app.webhooks.secrets import Secrets
@@ -75,7 +76,7 @@ def create_app(config: Config) -> Flask:
     sentry.register(app, config, __version__)
     hooks.register(app, config)
     for blueprint in (
-        *ACCOUNTS, tasks, lists, labels, filters, webhooks, kinds, mcp, system, docs,
+        *ACCOUNTS, tasks, lists, labels, filters, webhooks, kinds, mcp, system, docs, web,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     limits.register(app, config)
