@@ -40,10 +40,10 @@ class File:
 
 @dataclass(frozen=True)
 class Client:
-    """All files by their paths below /app/, and their Content-Security-Policy."""
+    """All files by their paths below /app/, where the page has none, and their policy."""
 
     files: Mapping[str, File]
-    policy: str
+    policy: str  # Content-Security-Policy
 
 
 def client() -> Client:
@@ -58,8 +58,9 @@ def _read(stamps: tuple[tuple[Path, int], ...]) -> Client:
         path.relative_to(STATIC).as_posix(): _file(path.read_bytes(), path.suffix)
         for path, _ in stamps
     }
+    files[""] = files.pop(PAGE)
     files[LISTING] = _file(_listing(files), ".js")
-    return Client(files, _policy(files[PAGE].body))
+    return Client(files, _policy(files[""].body))
 
 
 def _file(body: bytes, suffix: str) -> File:
@@ -74,7 +75,7 @@ def _listing(files: Mapping[str, File]) -> bytes:
     A change of any file changes this script, so that browsers install the service worker anew.
     """
     hashes = {
-        "" if name == PAGE else name: _integrity(file.digest)
+        name: _integrity(file.digest)
         for name, file in files.items()
         if name != SERVICE_WORKER and not name.endswith(NOT_LISTED)
     }

@@ -7,7 +7,7 @@ from app.http.dispatch import DirectBlueprint
 from app.http.etags import is_not_modified
 from app.http.headers import POLICY
 from app.http.request import current_request
-from app.web.files import PAGE, client
+from app.web.files import client
 
 # Copies may be kept, and are asked for again by their tag: a service worker decides what is used.
 CACHED = "no-cache, no-transform"
@@ -24,7 +24,7 @@ def without_slash() -> flask.Response:
 @blueprint.get("/app/")
 def page() -> flask.Response:
     """The page of the web client."""
-    return _response(PAGE)
+    return _response("")
 
 
 @blueprint.get("/app/<file>")

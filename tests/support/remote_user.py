@@ -18,6 +18,7 @@ class RemoteUser:
 
     server: Server
     id: str
+    email: str
     access_token: str
 
     @property
@@ -56,7 +57,7 @@ def sign_up(server: Server) -> RemoteUser:
     credentials = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD}
     user = server.request("POST", "/api/auth/register", credentials).json["data"]
     session = server.request("POST", "/api/auth/login", credentials).json["data"]
-    return RemoteUser(server, user["id"], session["access_token"])
+    return RemoteUser(server, user["id"], user["email"], session["access_token"])
 
 
 def workers(server: Server) -> list[int]:

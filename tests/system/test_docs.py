@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 from uuid import uuid4
 
 import orjson
@@ -11,16 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 import app as service
 from app.system.docs import FILES
-from tests.support.browser import chromium, needs_chromium
+from tests.support.browser import PHONE, Page, chromium, needs_chromium
 from tests.support.server import Server
-
-TIMEOUT = 60  # seconds
-PHONE = (390, 844)  # CSS pixels
 
 
 @pytest.fixture
@@ -30,34 +24,12 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
         yield driver
 
 
-class Page:
+class Docs(Page):
     """The docs page and what a user does on it."""
 
     def __init__(self, browser: webdriver.Chrome, url: str) -> None:
-        self.browser = browser
-        browser.get(f"{url}/docs")
+        super().__init__(browser, f"{url}/docs")
         self.find("#operations-Accounts-register")
-
-    def find(self, selector: str) -> WebElement:
-        """The element, once it is visible."""
-
-        def visible(browser: webdriver.Chrome) -> WebElement | None:
-            found = browser.find_elements(By.CSS_SELECTOR, selector)
-            return found[0] if found and found[0].is_displayed() else None
-
-        waiting = WebDriverWait(self.browser, TIMEOUT)
-        return cast("WebElement", waiting.until(visible, f"{selector} is not visible"))
-
-    def click(self, selector: str) -> None:
-        element = self.find(selector)
-        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
-
-    def write(self, selector: str, text: str) -> None:
-        """Replaces the field's text."""
-        field = self.find(selector)
-        field.clear()
-        field.send_keys(text)
 
     def open(self, operation: str) -> str:
         """Opens an operation of `Tag-operationId`; returns its selector."""
@@ -73,9 +45,8 @@ class Page:
 
     def errors(self) -> list[str]:
         """The errors in the console and on the page."""
-        logged = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
         shown = self.browser.find_elements(By.CSS_SELECTOR, ".errors-wrapper, .version-pragma")
-        return [entry["message"] for entry in logged] + [box.text for box in shown]
+        return [*super().errors(), *(box.text for box in shown)]
 
 
 @pytest.mark.proves("DOC-10")
@@ -84,7 +55,7 @@ class Page:
 def test_a_user_can_register_authorise_create_and_read_on_the_page(
     browser: webdriver.Chrome, server: Server
 ) -> None:
-    page = Page(browser, server.url)
+    page = Docs(browser, server.url)
     credentials = {"email": f"{uuid4().hex}@example.com", "password": "seven quiet rivers"}
 
     block = page.open("Accounts-register")
@@ -117,17 +88,11 @@ def test_a_user_can_register_authorise_create_and_read_on_the_page(
 @pytest.mark.proves("DOC-11")
 @needs_chromium
 def test_the_page_fits_a_phone(browser: webdriver.Chrome, server: Server) -> None:
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True},
-    )
-    page = Page(browser, server.url)
+    page = Docs(browser, server.url)
+    page.be_a_phone()
     page.open("Tasks-listTasks")
     page.find("#operations-Tasks-listTasks .execute")
-    widths = browser.execute_script(
-        "return [document.documentElement.scrollWidth, window.innerWidth]"
-    )
-    assert widths == [PHONE[0], PHONE[0]]
+    assert page.widths() == (PHONE[0], PHONE[0])
     assert page.errors() == []
 
 

@@ -1,4 +1,4 @@
-"""`make vendor`: copies the web client's libraries out of npm's packages, and records what they are.
+"""`make vendor`: copies the web client's libraries out of npm's packages, and records them.
 
 The packages' versions are in package.json, and the hashes that npm checks in package-lock.json. The
 copies are served as they came, with their licences beside them.
