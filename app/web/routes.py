@@ -3,10 +3,10 @@
 import flask
 
 from app.errors import NotFound
+from app.http.accepting import accepts_gzip
 from app.http.dispatch import DirectBlueprint
 from app.http.etags import is_not_modified
 from app.http.headers import POLICY
-from app.http.request import current_request
 from app.web.files import client
 
 # Copies may be kept, and are asked for again by their tag: a service worker decides what is used.
@@ -45,19 +45,14 @@ def _response(name: str) -> flask.Response:
     file = web.files.get(name)
     if file is None:
         raise NotFound
-    body, tag, coding = file.body, file.digest.hex(), {}
-    if file.gzipped is not None and _takes_gzip():
-        body, tag, coding = file.gzipped, f"{tag}-gzip", {"Content-Encoding": "gzip"}
-    response = flask.Response(status=304) if is_not_modified(tag) else flask.Response(body)
-    if response.status_code == 200:
-        response.headers.update({"Content-Type": file.media_type, **coding})
-    else:
-        del response.headers["Content-Type"]
-    response.headers.update({"ETag": f'"{tag}"', "Cache-Control": CACHED, POLICY: web.policy})
+    response = flask.Response(file.body, content_type=file.media_type)
+    tag = file.digest.hex()
     if file.gzipped is not None:
         response.headers["Vary"] = "Accept-Encoding"
+        if accepts_gzip():
+            response.data, tag = file.gzipped, f"{tag}-gzip"
+            response.headers["Content-Encoding"] = "gzip"
+    response.headers.update({"ETag": f'"{tag}"', "Cache-Control": CACHED, POLICY: web.policy})
+    if is_not_modified(tag):
+        response.status_code = 304
     return response
-
-
-def _takes_gzip() -> bool:
-    return flask.Request(current_request().environ).accept_encodings["gzip"] > 0

@@ -130,3 +130,27 @@ def test_every_link_of_the_index_works(client: FlaskClient) -> None:
     assert (index["name"], index["version"]) == ("Ownrow", service.__version__)
     assert index["links"].keys() >= {"docs", "openapi", "register", "login", "tasks"}
     assert all(client.options(path).status_code == 200 for path in index["links"].values())
+
+
+BROWSERS = [
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "text/html",
+    "application/json;q=0.5, text/html",
+]
+PROGRAMS = [None, "", "*/*", "application/json", "application/json, text/html;q=0.9", "text/plain"]
+
+
+@pytest.mark.proves("WEB-6")
+@pytest.mark.parametrize("accepted", BROWSERS)
+def test_the_index_leads_a_browser_to_the_web_client(client: FlaskClient, accepted: str) -> None:
+    answer = client.get("/", headers={"Accept": accepted})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/app/")
+    assert (answer.data, answer.headers["Vary"]) == (b"", "Accept")
+
+
+@pytest.mark.proves("WEB-6")
+@pytest.mark.parametrize("accepted", PROGRAMS)
+def test_the_index_is_json_for_a_program(client: FlaskClient, accepted: str | None) -> None:
+    answer = client.get("/", headers={} if accepted is None else {"Accept": accepted})
+    assert (answer.status_code, answer.headers["Vary"]) == (200, "Accept")
+    assert answer.get_json()["data"]["links"]["app"] == "/app/"
