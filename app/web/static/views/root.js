@@ -1,0 +1,27 @@
+/** The whole page: signing in, or the pages of a user. */
+
+import { account, onAccount } from "../data/account.js";
+import { AppContext, useChanges } from "../ui/context.js";
+import { html } from "../ui/html.js";
+import { useRoute } from "../ui/router.js";
+import { LinkPage, isLinkPage } from "./links.js";
+import { Notices } from "./notices.js";
+import { Shell } from "./shell.js";
+import { SignIn } from "./signin.js";
+import { SignUp } from "./signup.js";
+
+export function Root() {
+  useChanges(onAccount);
+  const route = useRoute();
+  const { user, store, isSessionOver } = account();
+  return html`
+    ${isLinkPage(route.page)
+      ? html`<${LinkPage} route=${route} />`
+      : user && store && !isSessionOver
+        ? html`<${AppContext.Provider} value=${{ store, user, route }}><${Shell} /><//>`
+        : route.page === "signup"
+          ? html`<${SignUp} />`
+          : html`<${SignIn} isSessionOver=${isSessionOver} email=${user?.email ?? ""} />`}
+    <${Notices} />
+  `;
+}
