@@ -83,6 +83,8 @@ def test_a_user_can_register_authorise_create_and_read_on_the_page(
     assert (status, read["data"]) == (200, made["data"])
 
     assert page.errors() == []
+    page.click("header a[href='app/']")
+    page.until(lambda: browser.current_url.startswith(f"{server.url}/app/") or None, "no client")
 
 
 @pytest.mark.proves("DOC-11")
@@ -109,7 +111,9 @@ def test_the_page_has_no_inline_script_or_style(client: FlaskClient) -> None:
 def test_the_page_loads_only_files_of_the_service(client: FlaskClient) -> None:
     page = client.get("/docs").text
     loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert {path.removeprefix("docs/") for path in loaded} == {*FILES, "openapi.json"}
+    client_files = {"app/", "app/icon.svg"}
+    linked = {"docs", "openapi.json"}
+    assert {path.removeprefix("docs/") for path in loaded} == {*FILES, *linked, *client_files}
     assert all(client.get(f"/{path}").status_code == 200 for path in loaded)
 
 
