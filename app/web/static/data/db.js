@@ -5,12 +5,16 @@ import { deleteDB, openDB } from "idb";
 /** @import {Conflict, Kind, Label, List, Filter, Operation, Task} from "./types.js" */
 
 /**
+ * @template T
+ * @typedef {{key: string, value: T & {load?: number}}} StoreOf `load`: the full load that it came with
+ */
+
+/**
  * A task, with keys for the two lists that a start shows first. Completed tasks have none of them.
  * @typedef {Task & {open_list?: string, open_due?: string}} StoredTask
- *
- * @typedef {{key: string, value: T & {load?: number}}} StoreOf
- * @template T
- *
+ */
+
+/**
  * @typedef {object} Schema
  * @property {StoreOf<StoredTask> & {indexes: {open_list: string, open_due: string}}} task
  * @property {StoreOf<List>} list
@@ -20,7 +24,9 @@ import { deleteDB, openDB } from "idb";
  * @property {{key: string, value: {local: string, id: string}}} alias ids that the server gave
  * @property {{key: string, value: Conflict}} conflict
  * @property {{key: string, value: unknown}} meta
- *
+ */
+
+/**
  * @typedef {import("idb").IDBPDatabase<Schema>} Database
  */
 
@@ -37,17 +43,17 @@ const PREFIX = "ownrow-";
 export async function openDatabase(userId, onGone) {
   /** @type {Database} */
   const db = await openDB(PREFIX + userId, 1, {
-    upgrade(db) {
-      const tasks = db.createObjectStore("task", { keyPath: "id" });
+    upgrade(made) {
+      const tasks = made.createObjectStore("task", { keyPath: "id" });
       tasks.createIndex("open_list", "open_list");
       tasks.createIndex("open_due", "open_due");
       for (const kind of /** @type {const} */ (["list", "label", "filter"])) {
-        db.createObjectStore(kind, { keyPath: "id" });
+        made.createObjectStore(kind, { keyPath: "id" });
       }
-      db.createObjectStore("outbox", { keyPath: "seq", autoIncrement: true });
-      db.createObjectStore("alias", { keyPath: "local" });
-      db.createObjectStore("conflict", { keyPath: "key" });
-      db.createObjectStore("meta");
+      made.createObjectStore("outbox", { keyPath: "seq", autoIncrement: true });
+      made.createObjectStore("alias", { keyPath: "local" });
+      made.createObjectStore("conflict", { keyPath: "key" });
+      made.createObjectStore("meta");
     },
     blocking() {
       db.close();

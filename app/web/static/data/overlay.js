@@ -37,32 +37,41 @@ export function overlayOf(operations, base) {
  * @param {Base} base
  */
 function apply(operation, overlay, base) {
-  const { kind, op, id, at } = operation;
+  const { kind, op, id } = operation;
   const items = overlay[kind];
   const item = items.has(id) ? items.get(id) : base.read(kind, id);
-  if (op === "create") {
-    items.set(id, made(operation));
-  } else if (op === "restore") {
-    for (const each of operation.snapshots) items.set(each.id, each);
-  } else if (!item) {
-    return; // deleted elsewhere: the server's answer will say so
-  } else if (op === "update") {
-    items.set(id, changed(item, operation.fields));
-    if ("list_id" in operation.fields) moveDescendants(/** @type {Task} */ (items.get(id)), overlay, base);
-  } else if (op === "move") {
-    const { after: _after, before: _before, ...place } = operation.fields;
-    const moved = { ...item, ...place, position: operation.position ?? item.position };
-    items.set(id, /** @type {Item} */ (moved));
-    if (kind === "task") moveDescendants(/** @type {Task} */ (moved), overlay, base);
-  } else if (op === "complete") {
-    complete(/** @type {Task} */ (item), operation.fields["is_completed"] === true, at, overlay, base);
-  } else if (op === "delete") {
-    items.set(id, null);
-    if (kind === "task") for (const task of descendants(id, overlay, base)) items.set(task.id, null);
-  } else if (op === "archive" || op === "unarchive") {
-    items.set(id, /** @type {List} */ ({ ...item, archived_at: op === "archive" ? at : null }));
-  }
+  if (op === "create") items.set(id, made(operation));
+  else if (op === "restore") for (const each of operation.snapshots) items.set(each.id, each);
+  else if (item) APPLY[op]?.(operation, item, overlay, base); // else it was deleted elsewhere: the server will say so
 }
+
+/** @type {Partial<Record<import("./types.js").Verb, (operation: Operation, item: Item, overlay: Overlay, base: Base) => void>>} */
+const APPLY = {
+  update({ kind, id, fields }, item, overlay, base) {
+    const next = changed(item, fields);
+    overlay[kind].set(id, next);
+    if ("list_id" in fields) moveDescendants(/** @type {Task} */ (next), overlay, base);
+  },
+  move({ kind, id, fields, position }, item, overlay, base) {
+    const { after: _after, before: _before, ...place } = fields;
+    const moved = /** @type {Item} */ ({ ...item, ...place, position: position ?? item.position });
+    overlay[kind].set(id, moved);
+    if (kind === "task") moveDescendants(/** @type {Task} */ (moved), overlay, base);
+  },
+  complete({ fields, at }, item, overlay, base) {
+    complete(/** @type {Task} */ (item), fields["is_completed"] === true, at, overlay, base);
+  },
+  delete({ kind, id }, _item, overlay, base) {
+    overlay[kind].set(id, null);
+    if (kind === "task") for (const task of descendants(id, overlay, base)) overlay.task.set(task.id, null);
+  },
+  archive({ id, at }, item, overlay) {
+    overlay.list.set(id, /** @type {List} */ ({ ...item, archived_at: at }));
+  },
+  unarchive({ id }, item, overlay) {
+    overlay.list.set(id, /** @type {List} */ ({ ...item, archived_at: null }));
+  },
+};
 
 /**
  * @param {Operation} operation
@@ -70,7 +79,7 @@ function apply(operation, overlay, base) {
  */
 function made({ kind, id, at, fields, position }) {
   const common = { id, created_at: at, updated_at: at, position: position ?? "zz", ...fields };
-  if (kind === "task") return /** @type {Task} */ ({ ...NEW_TASK, ...common });
+  if (kind === "task") return /** @type {Task} */ (/** @type {unknown} */ ({ ...NEW_TASK, ...common }));
   if (kind === "list") return /** @type {List} */ (/** @type {unknown} */ ({ ...NEW_LIST, ...common }));
   if (kind === "label") return /** @type {Label} */ (/** @type {unknown} */ ({ ...NEW_LABEL, ...common }));
   return /** @type {Filter} */ (/** @type {unknown} */ ({ ...NEW_FILTER, ...common }));

@@ -7,7 +7,7 @@ import { byPosition } from "./order.js";
  * @import {Store} from "./store.js"
  * @import {Filter, Label, List, Task} from "./types.js"
  *
- * @typedef {{type: "task", key: string, task: Task, depth: number}} TaskRow
+ * @typedef {{type: "task", key: string, task: Task, depth: number, hidesDay: boolean}} TaskRow `hidesDay`: its heading names the day
  * @typedef {{type: "heading", key: string, day: string | null, count: number}} HeadingRow `day` null: overdue
  * @typedef {TaskRow | HeadingRow} Row
  *
@@ -112,7 +112,9 @@ function byPriority(a, b) {
  */
 export function todayRows(store, zone) {
   const now = today(zone);
-  return groups(store, zone, (due) => due <= now, (due) => (due < now ? null : due));
+  const rows = groups(store, zone, (due) => due <= now, (due) => (due < now ? null : due));
+  const isOnlyToday = rows[0]?.type === "heading" && rows[0].day !== null;
+  return isOnlyToday ? rows.slice(1) : rows; // the page has the same heading
 }
 
 /**
@@ -145,7 +147,7 @@ function groups(store, zone, isIn, dayOf) {
   }
   return [...days].flatMap(([day, group]) => [
     /** @type {Row} */ ({ type: "heading", key: `day ${day ?? "overdue"}`, day, count: group.length }),
-    ...flat(store, group),
+    ...flat(store, group, day !== null),
   ]);
 }
 
@@ -167,7 +169,7 @@ export function listRows(store, listId, withCompleted) {
   /** @param {Task[]} tasks @param {number} depth */
   const add = (tasks, depth) => {
     for (const task of tasks) {
-      rows.push({ type: "task", key: store.keyOf(task.id), task, depth });
+      rows.push({ type: "task", key: store.keyOf(task.id), task, depth, hidesDay: false });
       if (depth < 5) add((children.get(task.id) ?? []).filter(isShown), depth + 1);
     }
   };
@@ -222,10 +224,11 @@ function folded(text) {
 /**
  * @param {Store} store
  * @param {Task[]} tasks
+ * @param {boolean} [hidesDay]
  * @returns {TaskRow[]}
  */
-function flat(store, tasks) {
-  return tasks.map((task) => ({ type: "task", key: store.keyOf(task.id), task, depth: 0 }));
+function flat(store, tasks, hidesDay = false) {
+  return tasks.map((task) => ({ type: "task", key: store.keyOf(task.id), task, depth: 0, hidesDay }));
 }
 
 /**

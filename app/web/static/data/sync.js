@@ -190,15 +190,7 @@ export class Sync {
     const [load = 0, isLoaded] = /** @type {[number | undefined, boolean | undefined]} */ (
       await Promise.all([metaStore.get(LOAD), metaStore.get(LOADED)])
     );
-    /** @type {Partial<Record<Kind, string[]>>} */
-    const ids = {};
-    for (const { kind, id, deleted, item } of entries) {
-      if (!isStored(kind)) continue;
-      (ids[kind] ??= []).push(id);
-      const store = /** @type {any} */ (tx.objectStore(kind));
-      if (deleted) void store.delete(id);
-      else void store.put({ ...(kind === "task" ? withIndexKeys(/** @type {Task} */ (item)) : item), load });
-    }
+    const ids = put(tx, entries, load);
     let isAnew = false;
     if (!meta.has_more && !isLoaded) {
       isAnew = await removeOlder(tx, load);
@@ -224,6 +216,24 @@ export class Sync {
     this.store.channel.postMessage(changes);
     await this.store.refresh(changes);
   }
+}
+
+/**
+ * @param {any} tx
+ * @param {any[]} entries
+ * @param {number} load
+ * @returns {Partial<Record<Kind, string[]>>} what has changed
+ */
+function put(tx, entries, load) {
+  /** @type {Partial<Record<Kind, string[]>>} */
+  const ids = {};
+  for (const { kind, id, deleted, item } of entries) {
+    if (!isStored(kind)) continue;
+    (ids[kind] ??= []).push(id);
+    if (deleted) tx.objectStore(kind).delete(id);
+    else tx.objectStore(kind).put({ ...(kind === "task" ? withIndexKeys(/** @type {Task} */ (item)) : item), load });
+  }
+  return ids;
 }
 
 /**

@@ -144,6 +144,18 @@ export function dayName(date, now) {
     : format("date and year", () => dayFormat({ day: "numeric", month: "short", year: "numeric" })).format(utc(date));
 }
 
+/**
+ * What the day's name leaves open: its date or its weekday.
+ * @param {string} date
+ * @param {string} now today
+ */
+export function dayNote(date, now) {
+  const days = daysBetween(now, date);
+  if (Math.abs(days) <= 1) return longDay(date);
+  if (days > 1 && days < 7) return format("day", () => dayFormat({ day: "numeric", month: "long" })).format(utc(date));
+  return format("weekday", () => dayFormat({ weekday: "long" })).format(utc(date));
+}
+
 /** @param {string} date */
 export function longDay(date) {
   return format("long", () => dayFormat({ weekday: "long", day: "numeric", month: "long" })).format(utc(date));

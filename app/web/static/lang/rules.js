@@ -62,7 +62,7 @@ export function parseRule(text) {
   const groups = found?.groups;
   if (!found || !groups) return null;
   const recurrence = recurrenceOf(groups);
-  return recurrence && { recurrence, basis: groups["after"] ? "completion" : "due", length: found[0].length };
+  return recurrence === null ? null : { recurrence, basis: groups["after"] ? "completion" : "due", length: found[0].length };
 }
 
 /**

@@ -65,6 +65,7 @@ export const strings = {
     submit: "Sign in",
     toSignUp: "Create an account",
     toReset: "Forgot your password?",
+    insecure: "This page came over plain http: the browser will not keep you signed in, nor work offline. Use https.",
     sessionOver: "Your session is over. Sign in again: what you changed is still here.",
   },
   signUp: {

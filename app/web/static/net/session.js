@@ -63,7 +63,7 @@ export async function signUp(email, password, timeZone) {
   await signIn(email, password);
 }
 
-/** Ends the session here at once, and on the server as soon as it can be reached. */
+/** Ends the session here at once, and on the server, cookie included, as soon as it can be reached. */
 export async function signOut() {
   localStorage.setItem(SIGNED_OUT_KEY, "1");
   forget();

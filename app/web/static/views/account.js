@@ -1,7 +1,7 @@
 /** Settings of the account: address, zone, reminders, keyboard, signing out, deletion. */
 
 import { useState } from "preact/hooks";
-import { leave, signOut, waiting } from "../data/account.js";
+import { signOut, waiting } from "../data/account.js";
 import { strings } from "../lang/strings.js";
 import { request, setUser } from "../net/session.js";
 import { useApp } from "../ui/context.js";
@@ -11,7 +11,7 @@ import { say } from "../ui/notices.js";
 import { useRequest } from "../ui/remote.js";
 import { go, href } from "../ui/router.js";
 import { FormError } from "./entry.js";
-import { SelectField, TextField } from "./fields.js";
+import { PasswordField, SelectField, TextField } from "./fields.js";
 
 const texts = strings.settings.account;
 
@@ -25,11 +25,6 @@ export function AccountSettings() {
       setUser(data);
       say(strings.saved);
     });
-  const leaveAll = async () => {
-    if (waiting() > 0 && !confirm(texts.signOutWaiting(waiting()))) return;
-    go(href("signin"));
-    await signOut();
-  };
   return html`
     <section>
       <h2>${texts.email}</h2>
@@ -48,9 +43,23 @@ export function AccountSettings() {
     </section>
     <section>
       <h2>${texts.signOut}</h2>
-      <button type="button" onClick=${() => void leaveAll()}>${texts.signOut}</button>
+      <${SignOut} />
     </section>
     <${Deletion} />
+  `;
+}
+
+/** Signs out at once, or says first what would be lost. */
+function SignOut() {
+  const [isAsked, setAsked] = useState(false);
+  const submit = async () => {
+    if (waiting() > 0 && !isAsked) return setAsked(true);
+    go(href("signin"));
+    await signOut();
+  };
+  return html`
+    <div role="alert">${isAsked && html`<p class="error">${texts.signOutWaiting(waiting())}</p>`}</div>
+    <button type="button" class=${isAsked ? "danger" : ""} onClick=${() => void submit()}>${texts.signOut}</button>
   `;
 }
 
@@ -86,7 +95,7 @@ function Address() {
       <summary>${texts.change}</summary>
       <form onSubmit=${change}>
         <${TextField} label=${texts.newEmail} type="email" autocomplete="email" required value=${email} onInput=${setEmail} />
-        <${TextField} label=${strings.settings.security.current} type="password" autocomplete="current-password" required value=${password} onInput=${setPassword} />
+        <${PasswordField} label=${strings.settings.security.current} email=${user.email} value=${password} onInput=${setPassword} />
         <button type="submit" disabled=${isBusy}>${texts.change}</button>
       </form>
     </details>
@@ -95,6 +104,7 @@ function Address() {
 }
 
 function Deletion() {
+  const { user } = useApp();
   const [password, setPassword] = useState("");
   const { isBusy, error, run } = useRequest();
   const submit = async (/** @type {Event} */ event) => {
@@ -102,7 +112,7 @@ function Deletion() {
     const isDone = await run(() => request("DELETE", "/api/auth/me", { body: { password }, signal: AbortSignal.timeout(130_000) }));
     if (!isDone) return;
     go(href("signin"));
-    await leave();
+    await signOut();
   };
   return html`
     <section>
@@ -111,7 +121,7 @@ function Deletion() {
         <summary>${strings.settings.danger.title}</summary>
         <p>${strings.settings.danger.lead}</p>
         <form onSubmit=${submit}>
-          <${TextField} label=${strings.settings.danger.password} type="password" autocomplete="current-password" required value=${password} onInput=${setPassword} />
+          <${PasswordField} label=${strings.settings.danger.password} email=${user.email} value=${password} onInput=${setPassword} />
           <${FormError} error=${error} />
           <button type="submit" class="danger" disabled=${isBusy}>${strings.settings.danger.submit}</button>
         </form>

@@ -58,6 +58,7 @@ function ImportSection() {
     return run(async () => {
       if (!file) throw new ApiError(422, "", texts.noFile, [], 0);
       setJob(null);
+      /** @type {Record<string, string>} */
       const headers = file.type ? {} : { "Content-Type": "application/octet-stream" };
       const response = await authorized("POST", `/api/me/imports?source=${source}&dry_run=${isDry}`, { file, headers, signal: AbortSignal.timeout(EXPORT_MS) });
       let found = (await response.json()).data;

@@ -16,6 +16,7 @@ export function Entry({ title, lead, children }) {
       <p class="brand"><img src="icon.svg" alt="" width="32" height="32" /> ${strings.name}</p>
       <h1>${title}</h1>
       ${lead && html`<p class="lead">${lead}</p>`}
+      ${!isSecureContext && html`<p class="error">${strings.signIn.insecure}</p>`}
       ${children}
     </main>
   `;

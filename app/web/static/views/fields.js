@@ -104,3 +104,14 @@ export function DraftField({ label, value, onSave, multiline = false, maxLength,
     </div>
   `;
 }
+
+/**
+ * The current password. Password managers want to see whose it is.
+ * @param {{label: string, value: string, email: string, onInput: (value: string) => void}} props
+ */
+export function PasswordField({ label, value, email, onInput }) {
+  return html`
+    <input type="text" class="hidden" value=${email} autocomplete="username" readonly tabindex="-1" aria-hidden="true" />
+    <${TextField} label=${label} type="password" autocomplete="current-password" required value=${value} onInput=${onInput} />
+  `;
+}

@@ -9,7 +9,7 @@ import { html } from "../ui/html.js";
 import { say } from "../ui/notices.js";
 import { useRemote, useRequest } from "../ui/remote.js";
 import { FormError } from "./entry.js";
-import { TextField } from "./fields.js";
+import { PasswordField, TextField } from "./fields.js";
 
 const texts = strings.settings.security;
 
@@ -18,6 +18,7 @@ export function SecuritySettings() {
 }
 
 function PasswordSection() {
+  const { user } = useApp();
   const [current, setCurrent] = useState("");
   const [next, setNext] = useState("");
   const { isBusy, error, run } = useRequest();
@@ -33,7 +34,7 @@ function PasswordSection() {
     <section>
       <h2>${texts.password}</h2>
       <form onSubmit=${submit}>
-        <${TextField} label=${texts.current} type="password" autocomplete="current-password" required value=${current} onInput=${setCurrent} />
+        <${PasswordField} label=${texts.current} email=${user.email} value=${current} onInput=${setCurrent} />
         <${TextField} label=${texts.new} type="password" autocomplete="new-password" required hint=${strings.signUp.passwordHint} value=${next} onInput=${setNext} />
         <${FormError} error=${error} />
         <button type="submit" disabled=${isBusy}>${texts.change}</button>
@@ -70,7 +71,7 @@ function FactorSection() {
       clear();
     });
   };
-  const passwordField = html`<${TextField} label=${texts.current} type="password" autocomplete="current-password" required value=${password} onInput=${setPassword} />`;
+  const passwordField = html`<${PasswordField} label=${texts.current} email=${user.email} value=${password} onInput=${setPassword} />`;
   const codeField = html`<${TextField} label=${texts.confirmCode} autocomplete="one-time-code" required value=${code} onInput=${setCode} />`;
   return html`
     <section>

@@ -14,9 +14,7 @@ export function TaskDates({ task, onSave }) {
   const save = (/** @type {"due" | "start"} */ field, /** @type {string | null} */ value) => {
     /** @type {Record<string, unknown>} */
     const fields = { [field]: value };
-    const { due, start } = { ...task, ...fields };
-    if (due && start && start.slice(0, 10) > due.slice(0, 10)) return setError(strings.task.startAfterDue);
-    if (due && start && start.length > 10 && due.length > 10 && start > due) return setError(strings.task.startAfterDue);
+    if (startsAfterDue({ ...task, ...fields })) return setError(strings.task.startAfterDue);
     if (field === "due" && (value === null || value.length === 10) && task.time_zone) fields["time_zone"] = null;
     if (field === "due" && value === null && task.recurrence) fields["recurrence"] = null;
     setError("");
@@ -34,6 +32,16 @@ export function TaskDates({ task, onSave }) {
         onChange=${(/** @type {string} */ value) => onSave({ time_zone: value || null })} />`}
     </details>
   `;
+}
+
+/**
+ * A whole day covers every time in it.
+ * @param {{due: string | null, start: string | null}} dates
+ */
+function startsAfterDue({ due, start }) {
+  if (!due || !start) return false;
+  const length = Math.min(due.length, start.length);
+  return start.slice(0, length) > due.slice(0, length);
 }
 
 /**

@@ -35,7 +35,7 @@ export function TaskList({ rows, isOrdered = false, showsList = true, empty }) {
   const [line, setLine] = useState(/** @type {number | null} */ (null));
   const rem = useMemo(() => Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16, []);
   const heightOf = useCallback(
-    (/** @type {Row} */ row) => rem * (row.type === "heading" ? HEADING : hasMeta(store, row.task, showsList) ? WITH_META : PLAIN),
+    (/** @type {Row} */ row) => rem * (row.type === "heading" ? HEADING : hasMeta(store, row, showsList) ? WITH_META : PLAIN),
     [rem, store, showsList],
   );
 
@@ -67,21 +67,29 @@ export function TaskList({ rows, isOrdered = false, showsList = true, empty }) {
     const key = event.target instanceof HTMLElement ? event.target.closest("li")?.dataset["key"] : undefined;
     const at = rows.findIndex((row) => row.key === key);
     const row = rows[at];
-    if (row?.type !== "task" || event.ctrlKey || event.metaKey) return;
-    const letter = areShortcutsOn() && !event.altKey ? event.key.toLowerCase() : "";
-    if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-      if (isOrdered) {
-        wanted.current = { key: row.key, unless: null };
-        void step(store, "task", row.task, event.key === "ArrowUp" ? -1 : 1);
-      }
-    } else if (event.key === "ArrowDown" || letter === "j") focusRow(at, 1);
-    else if (event.key === "ArrowUp" || letter === "k") focusRow(at, -1);
-    else if (letter === "x") toggle(row, at);
-    else if (event.key === "Delete") {
+    const action = row?.type === "task" ? keyActions(row, at)[keyName(event)] : undefined;
+    if (!action) return;
+    event.preventDefault();
+    action();
+  };
+  /**
+   * @param {TaskRowType} row
+   * @param {number} at
+   * @returns {Record<string, () => unknown>}
+   */
+  const keyActions = (row, at) => {
+    const stepBy = (/** @type {number} */ by) => {
+      wanted.current = { key: row.key, unless: null };
+      void step(store, "task", row.task, by);
+    };
+    /** @type {Record<string, () => unknown>} */
+    const order = isOrdered ? { "Alt+ArrowUp": () => stepBy(-1), "Alt+ArrowDown": () => stepBy(1) } : {};
+    const discard = () => {
       leave(at);
       void remove(store, "task", row.task);
-    } else return;
-    event.preventDefault();
+    };
+    const [next, previous] = [() => focusRow(at, 1), () => focusRow(at, -1)];
+    return { ArrowDown: next, j: next, ArrowUp: previous, k: previous, x: () => toggle(row, at), Delete: discard, ...order };
   };
   const toggle = (/** @type {TaskRowType} */ row, /** @type {number} */ at) => {
     leave(at);
@@ -115,6 +123,16 @@ export function TaskList({ rows, isOrdered = false, showsList = true, empty }) {
           : html`<${TaskRow} row=${row} showsList=${showsList} isOrdered=${isOrdered} onToggle=${() => toggle(row, at)}
               onFocus=${() => setFocused(row.key)} onDrag=${(/** @type {PointerEvent} */ event) => startDrag(event, row)} />`} />
   `;
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @returns {string} empty for a letter where shortcuts are switched off
+ */
+function keyName(event) {
+  if (event.ctrlKey || event.metaKey) return "";
+  if (event.key.length === 1) return areShortcutsOn() && !event.altKey ? event.key.toLowerCase() : "";
+  return event.altKey ? `Alt+${event.key}` : event.key;
 }
 
 /**
