@@ -10,33 +10,42 @@ const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (
 const files = /** @type {any} */ (self).FILES;
 const PREFIX = "ownrow-files-";
 
+/** The addresses of the files, and their hashes. */
+const hashes = new Map(Object.entries(files).map(([path, hash]) => [new URL(path, worker.registration.scope).href, hash]));
+
 /** The name of the cache of this version: a hash of the hashes. */
-async function cacheName() {
+const cacheName = name();
+/** @type {Promise<Cache> | null} */
+let opened = null;
+
+async function name() {
   const bytes = new TextEncoder().encode(JSON.stringify(files));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return PREFIX + Array.from(digest.slice(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** @param {string} path */
-function addressOf(path) {
-  return new URL(path, worker.registration.scope).href;
+function openCache() {
+  opened ??= cacheName.then((each) => caches.open(each));
+  return opened;
 }
 
 async function fill() {
-  const cache = await caches.open(await cacheName());
-  await cache.addAll(Object.entries(files).map(([path, integrity]) => new Request(addressOf(path), { integrity, cache: "no-cache" })));
+  const cache = await openCache();
+  await cache.addAll([...hashes].map(([address, integrity]) => new Request(address, { integrity, cache: "no-cache" })));
 }
 
 async function removeOthers() {
-  const name = await cacheName();
-  const others = (await caches.keys()).filter((each) => each.startsWith(PREFIX) && each !== name);
+  const current = await cacheName;
+  const others = (await caches.keys()).filter((each) => each.startsWith(PREFIX) && each !== current);
   await Promise.all(others.map((each) => caches.delete(each)));
 }
 
-/** @param {Request} request */
-async function respond(request) {
-  const cache = await caches.open(await cacheName());
-  const cached = await cache.match(request, { ignoreSearch: true });
+/**
+ * @param {Request} request
+ * @param {string} address
+ */
+async function respond(request, address) {
+  const cached = await (await openCache()).match(address);
   return cached ?? fetch(request);
 }
 
@@ -49,8 +58,6 @@ worker.addEventListener("activate", (event) => {
 });
 
 worker.addEventListener("fetch", (event) => {
-  const url = new URL(event.request.url);
-  url.hash = url.search = "";
-  const isFile = Object.keys(files).some((path) => addressOf(path) === url.href);
-  if (event.request.method === "GET" && isFile) event.respondWith(respond(event.request));
+  const [address = ""] = event.request.url.split(/[?#]/, 1);
+  if (event.request.method === "GET" && hashes.has(address)) event.respondWith(respond(event.request, address));
 });

@@ -8,7 +8,7 @@ import { InboxPage } from "./inbox.js";
 import { LabelPage, NewLabelPage } from "./label.js";
 import { ListPage, NewListPage } from "./list.js";
 import { SearchPage } from "./search.js";
-import { SettingsPage } from "./settings.js";
+import { lazy } from "../ui/lazy.js";
 import { TodayPage } from "./today.js";
 import { TrashPage } from "./trash.js";
 import { UpcomingPage } from "./upcoming.js";
@@ -27,7 +27,7 @@ const PAGES = {
   "new-filter": NewFilterPage,
   search: SearchPage,
   trash: TrashPage,
-  settings: SettingsPage,
+  settings: lazy(() => import("./settings.js").then((module) => module.SettingsPage)),
 };
 
 export function Page() {

@@ -114,7 +114,8 @@ function useFocusOnPage(pageKey) {
     before.current = pageKey;
     scrollTo(0, 0);
     const target = document.querySelector("main [data-autofocus]") ?? document.querySelector("main h1");
-    if (target instanceof HTMLElement) target.focus({ preventScroll: true });
+    const main = document.getElementById("main");
+    (target instanceof HTMLElement ? target : main)?.focus({ preventScroll: true });
   }, [pageKey]);
 }
 
