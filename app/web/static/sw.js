@@ -14,11 +14,11 @@ const PREFIX = "ownrow-files-";
 const hashes = new Map(Object.entries(files).map(([path, hash]) => [new URL(path, worker.registration.scope).href, hash]));
 
 /** The name of the cache of this version: a hash of the hashes. */
-const cacheName = name();
+const cacheName = nameOfVersion();
 /** @type {Promise<Cache> | null} */
 let opened = null;
 
-async function name() {
+async function nameOfVersion() {
   const bytes = new TextEncoder().encode(JSON.stringify(files));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return PREFIX + Array.from(digest.slice(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -61,6 +61,12 @@ class Client(Page):
                 lambda: self.find("#quick-add").get_attribute("value") == "", "the field is full"
             )
 
+    def be_offline(self, *, is_offline: bool = True) -> None:
+        """Cuts the page off from the network; requests do not pass the service worker any more."""
+        self.browser.execute_cdp_cmd("Network.enable", {})
+        self.browser.execute_cdp_cmd("Network.setBypassServiceWorker", {"bypass": True})
+        super().be_offline(is_offline=is_offline)
+
     def press(self, keys: str, element: WebElement | None = None) -> None:
         """Presses keys where the focus is, or on an element."""
         (element or self.browser.switch_to.active_element).send_keys(keys)
