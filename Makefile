@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run backup restore test image faults soak check check-web vendor contract specs mutants attacks trace fuzz format requirements
+.PHONY: help run backup restore test image faults soak check check-web vendor screenshots contract specs mutants attacks trace fuzz format requirements
 .PHONY: bench bench-growth bench-duties bench-layers clean rebuild
 
 help: ## list the targets
@@ -88,6 +88,9 @@ check-web: $(WEB_TOOLS)/node_modules/.package-lock.json ## lint and type-check t
 
 vendor: $(DEVELOPING) $(WEB_TOOLS)/node_modules/.package-lock.json ## copy the web client's libraries out of npm's packages
 	$(PY) -m tests.web.tools.vendor
+
+screenshots: $(DEVELOPING) ## take the README's pictures of the web client; needs Chromium
+	$(PY) -m tests.web.tools.screenshots
 
 contract: $(DEVELOPING) $(CONTRACT_TOOLS)/node_modules/.package-lock.json ## install npm's linters, then test specs/
 	$(PY) -m pytest tests/contract $(ARGS)

@@ -9,9 +9,9 @@ import re
 from typing import cast
 
 from app.auth.refresh_tokens import RefreshToken
+from app.auth.schemas import COOKIE_QUERY
 from app.config import Config
 from app.errors import Forbidden
-from app.http.fields import QueryFlag, StrictSchema
 from app.http.query import query_fields
 from app.http.request import Request, current_request
 
@@ -22,15 +22,6 @@ COOKIE = re.compile(rf"(?:^|;)\s*{NAME}=([^;]*)")
 ATTRIBUTES = "Path=/api/auth; Secure; HttpOnly; SameSite=Strict"
 LIFETIME = 30 * 24 * 60 * 60  # seconds; of a token that is not used
 CLEARED: Header = ("Set-Cookie", f"{NAME}=; Max-Age=0; {ATTRIBUTES}")
-
-
-class CookieQuery(StrictSchema):
-    """The query of /auth/login, /auth/refresh and /auth/logout."""
-
-    cookie = QueryFlag()
-
-
-COOKIE_QUERY = CookieQuery()
 
 
 def uses_cookie() -> bool:

@@ -9,7 +9,6 @@ from app.auth import cookies, repository
 from app.auth.access import access_tokens, identify
 from app.auth.access_tokens import LIFETIME
 from app.auth.api_tokens import new_token, token_hash
-from app.auth.cookies import COOKIE_QUERY
 from app.auth.credentials import (
     address_hashes,
     check_first_code,
@@ -26,6 +25,7 @@ from app.auth.mailed_links import Purpose
 from app.auth.refresh_tokens import RefreshToken, RefreshTokens, parse
 from app.auth.repository import TokenState, User
 from app.auth.schemas import (
+    COOKIE_QUERY,
     ERASURE,
     LOGIN,
     NEW_TOKEN,

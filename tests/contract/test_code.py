@@ -97,6 +97,9 @@ BODIES: Mapping[str, Schema] = {
     "applyBatch": kinds.BATCH,
 }
 QUERIES: Mapping[str, Schema] = {
+    "logIn": auth.COOKIE_QUERY,
+    "refreshSession": auth.COOKIE_QUERY,
+    "logOut": auth.COOKIE_QUERY,
     "listTasks": search.LIST_QUERY,
     "listLists": lists.LIST_QUERY,
     "listLabels": ledger.PAGE_QUERY,

@@ -27,6 +27,13 @@ ARGUMENTS = (
     "no-first-run",
 )
 
+STILL = """
+const done = arguments[arguments.length - 1];
+const observer = new MutationObserver(() => { observer.disconnect(); done(false); });
+observer.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+setTimeout(() => { observer.disconnect(); done(true); }, 250);
+"""
+
 Found = TypeVar("Found")
 
 needs_chromium = pytest.mark.skipif(
@@ -95,10 +102,21 @@ class Page:
 
     def be_a_phone(self) -> None:
         """Gives the page the size and the properties of a phone's screen."""
+        self.be_sized(*PHONE, scale=2, is_mobile=True)
+
+    def be_sized(
+        self, width: int, height: int, *, scale: float = 1, is_mobile: bool = False
+    ) -> None:
+        """Gives the page a size in CSS pixels, each of `scale` pixels of the screen."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": scale}
         self.browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True},
+            "Emulation.setDeviceMetricsOverride", {**metrics, "mobile": is_mobile}
         )
+
+    def is_still(self) -> bool:
+        """Whether the document stays as it is for a quarter of a second."""
+        found: bool = self.browser.execute_async_script(STILL)
+        return found
 
     def be_offline(self, *, is_offline: bool = True) -> None:
         """Cuts the page off from the network, not its service worker: for that stop the server."""
