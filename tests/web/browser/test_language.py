@@ -51,11 +51,23 @@ QUICK_ADDS: list[tuple[str, dict[str, Any]]] = [
     ("trip 2027-02-28", {"title": "trip", "due": "2027-02-28"}),
     ("trip 2027-02-30", {"title": "trip 2027-02-30", "due": None}),
     ("water every! 3 days", {"recurrence": "FREQ=DAILY;INTERVAL=3", "basis": "completion"}),
-    ("run every mon, wed and friday", {"recurrence": "FREQ=WEEKLY;BYDAY=MO,WE,FR", "due": "2026-12-02"}),
-    ("stand-up every weekday 9:30", {"recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "due": "2026-12-02T09:30:00"}),
+    (
+        "run every mon, wed and friday",
+        {"recurrence": "FREQ=WEEKLY;BYDAY=MO,WE,FR", "due": "2026-12-02"},
+    ),
+    (
+        "stand-up every weekday 9:30",
+        {"recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "due": "2026-12-02T09:30:00"},
+    ),
     ("pay every last friday", {"recurrence": "FREQ=MONTHLY;BYDAY=-1FR", "due": "2026-12-25"}),
-    ("pay every month on the last day", {"recurrence": "FREQ=MONTHLY;BYMONTHDAY=-1", "due": "2026-12-31"}),
-    ("party every year on 5 jan", {"recurrence": "FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=5", "due": "2027-01-05"}),
+    (
+        "pay every month on the last day",
+        {"recurrence": "FREQ=MONTHLY;BYMONTHDAY=-1", "due": "2026-12-31"},
+    ),
+    (
+        "party every year on 5 jan",
+        {"recurrence": "FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=5", "due": "2027-01-05"},
+    ),
     ("mail every other week", {"recurrence": "FREQ=WEEKLY;INTERVAL=2", "due": "2026-12-01"}),
     ("review everything", {"title": "review everything", "recurrence": None}),
     ("desk #Home office", {"list": {"id": "w", "name": "Home office"}, "title": "desk"}),
@@ -64,8 +76,15 @@ QUICK_ADDS: list[tuple[str, dict[str, Any]]] = [
     ("call @Phone @new", {"labels": [{"id": "p", "name": "phone"}, {"id": None, "name": "new"}]}),
     ("mail a@b.example p10", {"title": "mail a@b.example p10", "labels": [], "priority": 0}),
     ('read "today at 9:00" p2', {"title": "read today at 9:00", "priority": 2, "due": None}),
-    ("call 15:00 !30m !1d", {"reminders": [
-        {"offset": "-PT30M", "relative_to": "due"}, {"offset": "-P1D", "relative_to": "due"}]}),
+    (
+        "call 15:00 !30m !1d",
+        {
+            "reminders": [
+                {"offset": "-PT30M", "relative_to": "due"},
+                {"offset": "-P1D", "relative_to": "due"},
+            ]
+        },
+    ),
     ("<b>today</b> &amp;", {"title": "<b>today</b> &amp;"}),
     ("", {"title": ""}),
     ("tomorrow", {"title": "", "due": "2026-12-02"}),
@@ -97,9 +116,7 @@ INSTANTS = [
 
 
 @pytest.fixture(scope="module")
-def page(
-    shared_service: Service, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Page]:
+def page(shared_service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with chromium(tmp_path_factory.mktemp("profile"), "lang=en-US") as browser:
         yield Page(browser, f"{shared_service.url}/app/")
 

@@ -63,13 +63,17 @@ def test_a_conflict_keeps_the_newer_text_and_offers_the_other(
     client.fill("Description", "by train")
     client.phase("offline")
     task = task_of(person, "plan the trip")
-    change(person, {"op": "update", "id": task["id"], "title": "plan the trip to Oslo", "priority": 3})
+    change(
+        person, {"op": "update", "id": task["id"], "title": "plan the trip to Oslo", "priority": 3}
+    )
     client.be_offline(is_offline=False)
     client.saved()
 
     # the newer title stays, what did not collide is merged, and the other text is offered
     field = client.labelled("Title")
-    client.until(lambda: field.get_attribute("value") == "plan the trip to Oslo", "not the newer one")
+    client.until(
+        lambda: field.get_attribute("value") == "plan the trip to Oslo", "not the newer one"
+    )
     merged = task_of(person, "plan the trip to Oslo")
     assert (merged["description"], merged["priority"]) == ("by train", 3)
     assert texts(client.find_all(".panel .conflict blockquote")) == ["plan the trip to Rome"]
