@@ -23,7 +23,7 @@ pytestmark = [needs_tools, pytest.mark.slow]
 def lint(source: str) -> subprocess.CompletedProcess[str]:
     """Lints the source of a module of the client."""
     name = "app/web/static/ui/example.js"
-    options = ["--config", CONFIGURATION, "--stdin", "--stdin-filename", name]
+    options = ["--config", str(CONFIGURATION), "--stdin", "--stdin-filename", name]
     return subprocess.run(
         [MODULES / ".bin" / "eslint", *options],
         cwd=ROOT,

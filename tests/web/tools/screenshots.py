@@ -15,11 +15,10 @@ from app.db import migrations
 from tests.support.api_user import PASSWORD
 from tests.support.browser import Page, chromium
 from tests.support.remote_user import RemoteUser, sign_up
-from tests.support.server import ROOT
 from tests.support.services import cluster_directory
 from tests.support.web import Service
 
-FOLDER = ROOT / "specs" / "screenshots"
+FOLDER = Path(__file__).resolve().parent.parent / "screenshots"
 DESK, PHONE = (1100, 760), (390, 760)  # CSS pixels
 LOOKS: Mapping[str, tuple[tuple[int, int], str]] = {
     "light": (DESK, "light"),
@@ -27,6 +26,7 @@ LOOKS: Mapping[str, tuple[tuple[int, int], str]] = {
     "phone": (PHONE, "light"),
 }
 QUALITY = 80  # of WebP, in percent
+PAGES = ("today", "upcoming", "list", "task", "filter", "settings")
 LISTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "Home": {
         "Pay the rent": {"day": 0, "priority": 1, "recurrence": "FREQ=MONTHLY"},
@@ -89,14 +89,15 @@ def fill(user: RemoteUser) -> dict[str, str]:
     made = user.call("POST", "/batch", {"operations": [*operations, *steps, saved]})
     assert made.status == 200, made.body
     ids = {each["title"]: each["id"] for each in made.json["data"]["results"]}
-    return {
-        "today": "#/today",
-        "upcoming": "#/upcoming",
-        "list": f"#/list/{ids['Home']}",
-        "task": f"#/list/{ids['Work']}?task={ids[OPEN_TASK]}",
-        "filter": f"#/filter/{ids['Matters now']}",
-        "settings": "#/settings",
-    }
+    addresses = (
+        "#/today",
+        "#/upcoming",
+        f"#/list/{ids['Home']}",
+        f"#/list/{ids['Work']}?task={ids[OPEN_TASK]}",
+        f"#/filter/{ids['Matters now']}",
+        "#/settings",
+    )
+    return dict(zip(PAGES, addresses, strict=True))
 
 
 def fields(about: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def pictures(
     page.write("input[type=email]", user.email)
     page.write("input[type=password]", PASSWORD)
     page.click("button.primary")
-    page.find("main h1")
+    page.find("main .title")  # of a task
     browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
     ActionChains(browser).move_to_element(page.find("main h1")).perform()  # nothing is hovered over
     for name, address in pages.items():
