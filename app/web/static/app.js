@@ -2,12 +2,18 @@
 
 import { render } from "preact";
 import { startAccount } from "./data/account.js";
+import { strings } from "./lang/strings.js";
 import { html } from "./ui/html.js";
 import { Root } from "./views/root.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 
-await startAccount();
 root.replaceChildren();
-render(html`<${Root} />`, root);
+try {
+  await startAccount();
+  render(html`<${Root} />`, root);
+} catch (error) {
+  root.textContent = strings.errors.storage;
+  throw error;
+}
 if ("serviceWorker" in navigator) await navigator.serviceWorker.register("sw.js");

@@ -67,6 +67,7 @@ def test_a_task_is_planned_in_all_its_fields(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:
     today = datetime.now(UTC).date()
+    weekday = f"{today + timedelta(days=1):%a}"[:2].upper()
     person.create("write the report")
     client = Client(browser, shared_service, "#/inbox")
     client.sign_in(person.email)
@@ -88,7 +89,7 @@ def test_a_task_is_planned_in_all_its_fields(
         "description": "with figures",
         "due": f"{today + timedelta(days=1)}T09:30:00",
         "priority": 2,
-        "recurrence": "FREQ=WEEKLY",
+        "recurrence": f"FREQ=WEEKLY;BYDAY={weekday}",
         "reminders": [{"offset": "-PT30M", "relative_to": "due"}],
     }
     assert {name: task[name] for name in wanted} == wanted
@@ -102,14 +103,31 @@ def test_a_task_is_planned_in_all_its_fields(
     assert task_of(person, "write the report")["due"] == due
     client.until(lambda: client.labelled("Due").get_attribute("value") == due[:10], "not moved")
     client.press_button("History", ".panel")
-    client.until(lambda: "Done before" in texts(client.find_all(".history h4")), "no completions")
+    client.until(lambda: "Done before" in texts(client.find_all(".history h3")), "no completions")
     client.press_button("Skip this date")
     client.saved()
     assert task_of(person, "write the report")["due"][:10] == str(today + timedelta(days=15))
 
-    # the pages of its label, a filter and a search
-    client.press_button("Close", ".panel")
-    client.until(lambda: client.focused() == "write the report", "the row has no focus")
+
+def test_a_task_is_found_by_label_filter_and_search_and_restored_from_the_trash(
+    browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
+) -> None:
+    change(
+        person,
+        {"kind": "label", "op": "create", "ref": "a", "name": "office"},
+        {
+            "op": "create",
+            "ref": "b",
+            "title": "write the report",
+            "description": "with figures",
+            "label_ids": ["#a"],
+            "priority": 2,
+        },
+        {"op": "create", "title": "collect", "parent_id": "#b"},
+        {"op": "create", "title": "draw", "parent_id": "#b"},
+    )
+    client = Client(browser, shared_service)
+    client.sign_in(person.email)
     client.click(".nav-label")
     client.shows("write the report")
     client.go("#/new-filter")

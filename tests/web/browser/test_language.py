@@ -1,4 +1,4 @@
-"""The grammar of the quick add, rules in words, and dates: the client's own modules, run in the browser."""
+"""Quick add, rules in words, and dates: the client's own modules, run in the browser."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -57,7 +57,7 @@ QUICK_ADDS: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         "stand-up every weekday 9:30",
-        {"recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "due": "2026-12-02T09:30:00"},
+        {"recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"},
     ),
     ("pay every last friday", {"recurrence": "FREQ=MONTHLY;BYDAY=-1FR", "due": "2026-12-25"}),
     (

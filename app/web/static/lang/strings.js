@@ -27,6 +27,7 @@ export const strings = {
   titleOf: (/** @type {string} */ page) => `${page} · Ownrow`,
   errors: {
     unreachable: "The server can’t be reached.",
+    storage: "This browser keeps no data for this page: private windows and full disks can be the reason.",
     unexpected: (/** @type {number} */ status) => `The server answered with an unexpected error (${status}).`,
     otherUser: "Another account is signed in in this browser.",
   },
@@ -394,11 +395,11 @@ export const strings = {
       file: "File (10 MB at most)",
       dryRun: "Only try it",
       start: "Import",
-      running: "The import is running …",
+      running: (/** @type {number} */ percent) => `The import is running: ${percent} %`,
       report: "Report",
       /** @type {Record<string, string>} */
-      counts: { read: "Read", created: "Created", skipped: "Skipped", errors: "Errors", warnings: "Warnings" },
-      row: (/** @type {number | string} */ row) => `Row ${row}`,
+      counts: { read: "Read", created: "Created", skipped: "Skipped", failed: "Failed", lists: "Lists", labels: "Labels", filters: "Filters" },
+      row: (/** @type {number} */ line) => `Line ${line}`,
       noFile: "Choose a file first.",
       failed: "The import failed.",
     },

@@ -6,6 +6,8 @@
 import { ApiError } from "./api.js";
 import { authorized } from "./session.js";
 
+/** Refusals of a server without streams, or with too many of this account. */
+const WITHOUT_STREAM = [404, 405, 429, 501];
 const POLL_MS = 2_000;
 const SLOWEST_MS = 60_000;
 /** The server sends something each 15 s; a stream that is silent for longer is dead. */
@@ -70,7 +72,7 @@ async function stream(userId, onChange, signal) {
     }
   } catch (error) {
     if (stop.signal.aborted) return "ended";
-    return error instanceof ApiError && [404, 405, 501].includes(error.status) ? "missing" : "failed";
+    return error instanceof ApiError && WITHOUT_STREAM.includes(error.status) ? "missing" : "failed";
   } finally {
     clearTimeout(silence);
     stop.abort();

@@ -45,7 +45,17 @@ function ExportSection() {
   `;
 }
 
-/** @typedef {{state?: string, status?: string, report?: any, [name: string]: any}} Job */
+/**
+ * @typedef {object} Job
+ * @property {string} id
+ * @property {"queued" | "running" | "done" | "failed"} state
+ * @property {string | null} message
+ * @property {number} percent
+ * @property {Note[]} errors
+ * @property {Note[]} warnings
+ *
+ * @typedef {{line: number | null, field: string, message: string}} Note
+ */
 
 function ImportSection() {
   const [source, setSource] = useState("ownrow");
@@ -61,13 +71,13 @@ function ImportSection() {
       /** @type {Record<string, string>} */
       const headers = file.type ? {} : { "Content-Type": "application/octet-stream" };
       const response = await authorized("POST", `/api/me/imports?source=${source}&dry_run=${isDry}`, { file, headers, signal: AbortSignal.timeout(EXPORT_MS) });
-      let found = (await response.json()).data;
-      const path = response.headers.get("Location") ?? `/api/me/imports/${found.id}`;
+      let found = /** @type {Job} */ ((await response.json()).data);
+      setJob(found);
       while (isRunning(found)) {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-        found = (await request("GET", path)).data;
+        found = (await request("GET", `/api/me/imports/${found.id}`)).data;
+        setJob(found);
       }
-      setJob(found);
     });
   };
   return html`
@@ -83,29 +93,29 @@ function ImportSection() {
         <${FormError} error=${error} />
         <button type="submit" class="primary" disabled=${isBusy}>${texts.start}</button>
       </form>
-      <div role="status">${isBusy && html`<p>${texts.running}</p>`}${job && html`<${Report} job=${job} />`}</div>
+      <div role="status">${job && (isRunning(job) ? html`<p>${texts.running(job.percent)}</p>` : html`<${Report} job=${job} />`)}</div>
     </section>
   `;
 }
 
 /** @param {Job} job */
-function isRunning(job) {
-  return ["queued", "pending", "waiting", "running"].includes(job.status ?? job.state ?? "");
+function isRunning({ state }) {
+  return state === "queued" || state === "running";
 }
 
 /** @param {{job: Job}} props */
 function Report({ job }) {
-  const report = job.report ?? job;
-  const listed = (/** @type {unknown} */ value) => (Array.isArray(value) ? value : []);
-  const rows = [...listed(report.errors), ...listed(report.warnings)];
-  const countOf = (/** @type {unknown} */ value) => (Array.isArray(value) ? value.length : Number(value ?? 0));
+  const counts = /** @type {Record<string, number>} */ (/** @type {unknown} */ (job));
   return html`
     <h3>${texts.report}</h3>
+    ${job.state === "failed" && html`<p class="error">${job.message ?? texts.failed}</p>`}
     <dl class="counts">
-      ${Object.entries(texts.counts).map(([name, text]) => html`<div key=${name}><dt>${text}</dt><dd>${countOf(report[name])}</dd></div>`)}
+      ${Object.entries(texts.counts).map(([name, text]) => html`<div key=${name}><dt>${text}</dt><dd>${counts[name] ?? 0}</dd></div>`)}
     </dl>
     <ul role="list" class="entries">
-      ${rows.map((/** @type {any} */ row, place) => html`<li key=${place}><span dir="auto">${row.row === undefined ? "" : `${texts.row(row.row)}: `}${row.message ?? String(row)}</span></li>`)}
+      ${[...job.errors, ...job.warnings].map(
+        (note, place) => html`<li key=${place}><span dir="auto">${[note.line && texts.row(note.line), note.field, note.message].filter(Boolean).join(": ")}</span></li>`,
+      )}
     </ul>
   `;
 }

@@ -6,7 +6,7 @@ import { useApp, useChanges } from "../ui/context.js";
 import { html } from "../ui/html.js";
 import { bindKeys } from "../ui/keyboard.js";
 import { undoLast } from "../ui/notices.js";
-import { go, href, withTask } from "../ui/router.js";
+import { current, go, href, withTask } from "../ui/router.js";
 import { Conflicts } from "./conflicts.js";
 import { HelpDialog } from "./help.js";
 import { Page } from "./page.js";
@@ -113,7 +113,7 @@ function useFocusOnPage(pageKey) {
     if (before.current === pageKey) return;
     before.current = pageKey;
     scrollTo(0, 0);
-    const target = document.querySelector("main [data-autofocus]") ?? document.querySelector("main h1");
+    const target = document.querySelector("main [data-autofocus]") ?? (current().query.has("add") ? document.getElementById("quick-add") : null) ?? document.querySelector("main h1");
     const main = document.getElementById("main");
     (target instanceof HTMLElement ? target : main)?.focus({ preventScroll: true });
   }, [pageKey]);

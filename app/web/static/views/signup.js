@@ -7,7 +7,7 @@ import { strings } from "../lang/strings.js";
 import { signUp } from "../net/session.js";
 import { html } from "../ui/html.js";
 import { useRequest } from "../ui/remote.js";
-import { START, go, href } from "../ui/router.js";
+import { href } from "../ui/router.js";
 import { Entry, FormError } from "./entry.js";
 import { TextField } from "./fields.js";
 
@@ -17,11 +17,10 @@ export function SignUp() {
   const { isBusy, error, run } = useRequest();
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    const isDone = await run(async () => {
+    await run(async () => {
       await leave();
       await signUp(email, password, browserZone());
     });
-    if (isDone) go(href(START));
   };
   return html`
     <${Entry} title=${strings.signUp.title} lead=${strings.signIn.lead}>

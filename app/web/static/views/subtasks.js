@@ -34,7 +34,7 @@ export function Subtasks({ task }) {
   };
   return html`
     <section class="subtasks" aria-label=${strings.task.subtasks}>
-      <h3>${strings.task.subtasks}</h3>
+      <h2>${strings.task.subtasks}</h2>
       <ul role="list">
         ${subtasks.map(
           (subtask) => html`

@@ -33,7 +33,7 @@ function Entries({ task }) {
   return html`
     ${completions.data?.length > 0 &&
     html`
-      <h4>${strings.task.completions}</h4>
+      <h3>${strings.task.completions}</h3>
       <ul role="list" class="entries">
         ${completions.data.map(
           (/** @type {any} */ each) => html`
@@ -44,7 +44,7 @@ function Entries({ task }) {
           `,
         )}
       </ul>
-      <h4>${strings.task.history}</h4>
+      <h3>${strings.task.history}</h3>
     `}
     <ul role="list" class="entries">
       ${entries.map(
