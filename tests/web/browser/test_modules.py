@@ -6,7 +6,7 @@ from posixpath import dirname, join, normpath
 
 from app.web.files import STATIC
 
-IMPORT = re.compile(r'^(?:import|export)\s[^"]*?"([^"]+)";', re.MULTILINE)
+IMPORT = re.compile(r'^(?:import|export)\b[^;"]*?from "([^"]+)";', re.MULTILINE)
 PAGE = (STATIC / "index.html").read_text()
 
 

@@ -101,7 +101,7 @@ def test_two_devices_see_each_other_and_race_for_one_task(
     phone.phase("offline")
     desk.open_task("wash the car")
     desk.press_button("Delete", ".panel")
-    desk.saved()
+    desk.until(lambda: titles_of(person) == [], "not deleted")
     phone.be_offline(is_offline=False)
     phone.saved()
     assert titles_of(person) == []
