@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,15 +48,20 @@ class Client:
 
 
 def client() -> Client:
-    """The web client, read at first use; after a change of its files, read anew."""
-    paths = sorted(path for path in STATIC.rglob("*") if path.suffix in MEDIA_TYPES)
-    return _read(tuple((path, path.stat().st_mtime_ns) for path in paths))
+    """The web client, read at first use; within a second of a change of its files, read anew."""
+    return _look(STATIC, int(time.monotonic()))
 
 
 @lru_cache(1)
-def _read(stamps: tuple[tuple[Path, int], ...]) -> Client:
+def _look(folder: Path, _second: int) -> Client:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in MEDIA_TYPES)
+    return _read(folder, tuple((path, path.stat().st_mtime_ns) for path in paths))
+
+
+@lru_cache(1)
+def _read(folder: Path, stamps: tuple[tuple[Path, int], ...]) -> Client:
     files = {
-        path.relative_to(STATIC).as_posix(): _file(path.read_bytes(), path.suffix)
+        path.relative_to(folder).as_posix(): _file(path.read_bytes(), path.suffix)
         for path, _ in stamps
     }
     files[""] = files.pop(PAGE)

@@ -153,17 +153,17 @@ def serving(
     database_url: str,
     directory: Path,
     *arguments: str,
-    port: int = 0,
     **environment: str,
 ) -> Iterator[Server]:
     """gunicorn on that database, as ownrow_app; it is ready within the block.
 
-    It listens on `port`; without one, on a free port. `arguments` are gunicorn's, `environment` has
-    the service's settings, and logs are written to `directory`. Coverage is measured only with
+    `arguments` are gunicorn's, `environment` has the service's settings, without PORT on a free
+    port, and logs are written to `directory`. Coverage is measured only with
     `**coverage_settings()`. The socket is bound here and inherited, so that no other process can
     take the port.
     """
-    with socket.create_server(("127.0.0.1", port), backlog=1024) as listener:
+    wanted = int(environment.get("PORT", "0"))
+    with socket.create_server(("127.0.0.1", wanted), backlog=1024) as listener:
         host, port = listener.getsockname()
         inherited = without_coverage()
         settings = {

@@ -17,7 +17,7 @@ class Service:
     def __init__(self, database_url: str, directory: Path, **settings: str) -> None:
         self._database_url, self._directory, self._settings = database_url, directory, settings
         self._parts = ExitStack()
-        self._port = self._starts = 0
+        self._starts = 0
         self.server: Server
 
     @property
@@ -31,10 +31,8 @@ class Service:
         logs = self._directory / f"start-{self._starts}"
         logs.mkdir()
         settings = {**coverage_settings(), **self._settings}
-        self.server = self._parts.enter_context(
-            serving(self._database_url, logs, port=self._port, **settings)
-        )
-        self._port = self.server.port
+        self.server = self._parts.enter_context(serving(self._database_url, logs, **settings))
+        self._settings["PORT"] = str(self.server.port)
         self._parts.enter_context(worker.working(logs, self._config()))
 
     def kill(self) -> None:

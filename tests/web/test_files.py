@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.web import files
+from tests.support.processes import until
 
 FILES = sorted(
     path.relative_to(files.STATIC).as_posix()
@@ -32,21 +33,17 @@ def integrity(body: bytes) -> str:
 
 
 @pytest.mark.proves("WEB-1")
-@pytest.mark.parametrize("file", SERVED)
-def test_every_file_is_served_with_its_type_and_never_without_asking(
-    client: FlaskClient, file: str
-) -> None:
-    answer = client.get(f"/app/{file}")
-    assert answer.status_code == 200
-    assert answer.content_type == files.MEDIA_TYPES[Path(file or "x.html").suffix][0]
-    assert answer.headers["Cache-Control"] == "no-cache, no-transform"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    if file != files.LISTING:
-        assert answer.data == (files.STATIC / (file or files.PAGE)).read_bytes()
-    head = client.head(f"/app/{file}")
-    assert (head.status_code, head.data) == (200, b"")
-    assert head.headers["ETag"] == answer.headers["ETag"]
-    assert head.headers["Content-Length"] == str(len(answer.data))
+def test_every_file_is_served_with_its_type_and_never_without_asking(client: FlaskClient) -> None:
+    for file in SERVED:
+        answer, head = client.get(f"/app/{file}"), client.head(f"/app/{file}")
+        assert answer.status_code == head.status_code == 200, file
+        assert answer.content_type == files.MEDIA_TYPES[Path(file or files.PAGE).suffix][0]
+        assert answer.headers["Cache-Control"] == "no-cache, no-transform"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        if file != files.LISTING:
+            assert answer.data == (files.STATIC / (file or files.PAGE)).read_bytes()
+        assert (head.data, head.headers["ETag"]) == (b"", answer.headers["ETag"])
+        assert head.headers["Content-Length"] == str(len(answer.data))
 
 
 @pytest.mark.proves("WEB-1")
@@ -116,11 +113,10 @@ def test_text_is_sent_as_it_is_to_others(client: FlaskClient, refused: str) -> N
 
 
 @pytest.mark.proves("WEB-3")
-@pytest.mark.parametrize("file", SERVED)
-def test_only_files_of_this_server_and_the_import_map_run(client: FlaskClient, file: str) -> None:
+def test_only_files_of_this_server_and_the_import_map_run(client: FlaskClient) -> None:
     page = client.get("/app/").text
     (import_map,) = re.findall(r'<script type="importmap">(.*?)</script>', page, re.DOTALL)
-    assert directives(client.get(f"/app/{file}")) == {
+    expected = {
         "default-src": ["'none'"],
         "script-src": ["'self'", f"'{integrity(import_map.encode())}'"],
         "style-src": ["'self'"],
@@ -132,6 +128,8 @@ def test_only_files_of_this_server_and_the_import_map_run(client: FlaskClient, f
         "form-action": ["'none'"],
         "frame-ancestors": ["'none'"],
     }
+    for file in SERVED:
+        assert directives(client.get(f"/app/{file}")) == expected, file
 
 
 @pytest.mark.proves("WEB-3")
@@ -166,11 +164,12 @@ def test_the_service_worker_is_told_the_hash_of_every_file_that_the_page_needs(
 def test_a_changed_file_is_served_and_listed_anew(
     client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "index.html").write_text("<p>first</p>")
+    def shows(text: str) -> tuple[str, str]:
+        """Waits until the page is that text; its entity tag, and the listing of all files."""
+        (tmp_path / "index.html").write_text(text)
+        until(lambda: client.get("/app/").text == text)
+        return client.get("/app/").headers["ETag"], client.get("/app/files.js").text
+
     monkeypatch.setattr(files, "STATIC", tmp_path)
-    before = client.get("/app/").headers["ETag"], client.get("/app/files.js").text
-    assert client.get("/app/").text == "<p>first</p>"
-    (tmp_path / "index.html").write_text("<p>second</p>")
-    after = client.get("/app/").headers["ETag"], client.get("/app/files.js").text
-    assert client.get("/app/").text == "<p>second</p>"
+    before, after = shows("<p>first</p>"), shows("<p>second</p>")
     assert (before[0] != after[0], before[1] != after[1]) == (True, True)

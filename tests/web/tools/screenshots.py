@@ -118,6 +118,7 @@ def pictures(
     scheme: str,
 ) -> Iterator[tuple[str, bytes]]:
     """The name and the picture of each page, as that user sees it."""
+    browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
     page = Page(browser, f"{service.url}/app/")
     page.be_sized(*size)
     page.prefer(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
@@ -125,7 +126,6 @@ def pictures(
     page.write("input[type=password]", PASSWORD)
     page.click("button.primary")
     page.find("main .title")  # of a task
-    browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
     ActionChains(browser).move_to_element(page.find("main h1")).perform()  # nothing is hovered over
     for name, address in pages.items():
         browser.execute_script("location.hash = arguments[0]", address)
