@@ -26,7 +26,7 @@ from tests.support import services
 from tests.support.api_user import PASSWORD
 from tests.support.processes import children, until
 from tests.support.remote_user import sign_up
-from tests.support.server import Reply, Server, reply, serving
+from tests.support.server import Reply, Server, replies, reply, serving
 
 CONFIGURATION = services.ROOT / "deploy" / "nginx.conf"
 ATTACKERS = 10  # client addresses, each within the limit on connections
@@ -229,6 +229,18 @@ def test_the_web_client_passes_nginx_as_it_is(front: Front) -> None:
     assert not answer.headers["ETag"].startswith("W/")
     known = {"Accept-Encoding": "gzip", "If-None-Match": answer.headers["ETag"]}
     assert front.request("GET", "/app/", headers=known).status == 304
+
+
+@pytest.mark.proves("OPS-61")
+def test_browsers_of_one_address_get_all_files_of_the_web_client_at_once(front: Front) -> None:
+    def visit(_: int) -> list[int]:
+        with front.connect("127.0.0.9") as connection:
+            connection.sendall(b"GET /app/icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40)
+            return [each.status for each in replies(connection, 40)]
+
+    with ThreadPoolExecutor(20) as browsers:
+        statuses = list(browsers.map(visit, range(20)))
+    assert statuses == [[200] * 40] * 20
 
 
 @pytest.mark.proves("OPS-86")
