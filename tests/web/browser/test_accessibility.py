@@ -60,6 +60,7 @@ def check(client: Client, address: str) -> list[str]:
     return found
 
 
+@pytest.mark.proves("WEB-29")
 @needs_tools
 def test_no_page_breaks_a_rule_of_axe_in_light_or_dark(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
@@ -93,6 +94,7 @@ def test_no_page_breaks_a_rule_of_axe_in_light_or_dark(
     assert found == []
 
 
+@pytest.mark.proves("WEB-29")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_page_is_wider_than_its_window(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser, width: int
@@ -112,6 +114,7 @@ def test_no_page_is_wider_than_its_window(
         assert document <= window, address
 
 
+@pytest.mark.proves("WEB-29")
 def test_the_keyboard_alone_is_enough_and_the_focus_is_never_lost(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:
@@ -157,6 +160,7 @@ def focus_class(client: Client) -> str:
     return str(client.browser.execute_script("return document.activeElement.className"))
 
 
+@pytest.mark.proves("WEB-22")
 def test_dates_are_in_the_language_of_the_browser(
     open_browser: Any, shared_service: Service, person: RemoteUser
 ) -> None:

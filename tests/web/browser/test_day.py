@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -15,6 +16,7 @@ from tests.web.browser.client import Client, change, task_of, texts, titles_of
 pytestmark = needs_chromium
 
 
+@pytest.mark.proves("WEB-23")
 def test_tasks_are_ordered_by_keyboard_and_by_dragging(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:
@@ -63,6 +65,7 @@ def test_tasks_are_ordered_by_keyboard_and_by_dragging(
     client.shows("e", "a")
 
 
+@pytest.mark.proves("WEB-24")
 def test_a_task_is_planned_in_all_its_fields(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:
@@ -112,6 +115,7 @@ def test_a_task_is_planned_in_all_its_fields(
     client.until(lambda: task_of(person, "write the report")["due"][:10] == later, "not skipped")
 
 
+@pytest.mark.proves("WEB-24")
 def test_a_task_is_found_by_label_filter_and_search_and_restored_from_the_trash(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:
@@ -155,6 +159,7 @@ def test_a_task_is_found_by_label_filter_and_search_and_restored_from_the_trash(
     client.until(lambda: sorted(titles_of(person)) == wanted, "not restored")
 
 
+@pytest.mark.proves("WEB-24")
 def test_a_list_is_made_changed_archived_and_deleted(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pyotp
+import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -18,6 +19,7 @@ DATABASES = "const done = arguments[0]; indexedDB.databases().then((found) => do
 RENT = "pay rent every month on the 1st #Home p1 tomorrow 9:00"
 
 
+@pytest.mark.proves("WEB-20", "WEB-21")
 def test_a_new_user_signs_up_plans_the_day_and_signs_out(
     browser: webdriver.Chrome, shared_service: Service
 ) -> None:
@@ -73,6 +75,7 @@ def test_a_new_user_signs_up_plans_the_day_and_signs_out(
     assert [each for each in client.errors() if "Failed to load resource" not in each] == []
 
 
+@pytest.mark.proves("WEB-20")
 def test_a_second_factor_is_set_up_and_asked_for(
     browser: webdriver.Chrome, shared_service: Service
 ) -> None:

@@ -128,6 +128,7 @@ def run(page: Page, module: str, code: str, cases: list[Any]) -> list[Any]:
     return list(found["values"])
 
 
+@pytest.mark.proves("WEB-21")
 def test_the_quick_add_understands_what_it_should_and_nothing_else(page: Page) -> None:
     texts = [text for text, _ in QUICK_ADDS]
     found = run(page, "lang/quickadd.js", f"m.parseQuickAdd(c, {KNOWN})", texts)
@@ -135,17 +136,20 @@ def test_the_quick_add_understands_what_it_should_and_nothing_else(page: Page) -
         assert {name: understood[name] for name in wanted} == wanted, text
 
 
+@pytest.mark.proves("WEB-22")
 def test_rules_are_read_out_in_words(page: Page) -> None:
     found = run(page, "lang/rules.js", "m.describe(c)", [rule for rule, _ in RULES])
     assert found == [words for _, words in RULES]
 
 
+@pytest.mark.proves("WEB-22")
 def test_local_times_are_the_instants_that_the_server_computes(page: Page) -> None:
     cases = [case for case, _ in INSTANTS]
     found = run(page, "lang/dates.js", "m.instantOf(...c).toISOString()", cases)
     assert found == [instant for _, instant in INSTANTS]
 
 
+@pytest.mark.proves("WEB-23")
 def test_places_between_others_sort_between_them(page: Page) -> None:
     cases = [["", ""], ["a", "b"], ["a", "a1"], ["az", "b"], ["", "1"], ["zz", ""], ["a", "a01"]]
     for (low, high), place in zip(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from selenium import webdriver
 
 from tests.support.browser import needs_chromium
@@ -26,6 +27,7 @@ look();
 """
 
 
+@pytest.mark.proves("WEB-28")
 def test_ten_thousand_tasks_load_while_the_first_are_used_and_are_there_at_once_later(
     browser: webdriver.Chrome,
     shared_service: Service,

@@ -1,5 +1,6 @@
 """Text is text: markup in every field stays what was written, on every page."""
 
+import pytest
 from selenium import webdriver
 
 from tests.support.browser import needs_chromium
@@ -16,6 +17,7 @@ MARKUP = (
 PAGES = ("today", "inbox", "upcoming", "search?q=onerror", "archived", "trash", "trash/list")
 
 
+@pytest.mark.proves("WEB-30")
 def test_markup_in_every_field_is_shown_as_text_and_never_run(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:

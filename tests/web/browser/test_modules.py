@@ -4,6 +4,8 @@ import json
 import re
 from posixpath import dirname, join, normpath
 
+import pytest
+
 from app.web.files import STATIC
 
 IMPORT = re.compile(r'^(?:import|export)\b[^;"]*?from "([^"]+)";', re.MULTILINE)
@@ -26,11 +28,13 @@ def imported() -> set[str]:
     return found
 
 
+@pytest.mark.proves("WEB-4")
 def test_the_page_preloads_exactly_the_modules_that_a_start_imports() -> None:
     preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)">', PAGE)
     assert preloaded == sorted(imported())
 
 
+@pytest.mark.proves("WEB-30")
 def test_no_page_writes_html_that_is_made_of_text() -> None:
     for path in STATIC.glob("*/*.js"):
         if path.parent.name != "vendor":

@@ -1,5 +1,6 @@
 """Offline and back, and a server that is killed in between."""
 
+import pytest
 from selenium import webdriver
 
 from tests.support.browser import needs_chromium
@@ -12,6 +13,7 @@ pytestmark = needs_chromium
 CONTROLLED = "return navigator.serviceWorker.controller !== null"
 
 
+@pytest.mark.proves("WEB-25")
 def test_a_day_without_the_server_is_there_after_it_is_back(
     browser: webdriver.Chrome, own_service: Service
 ) -> None:
@@ -50,6 +52,7 @@ def test_a_day_without_the_server_is_there_after_it_is_back(
     client.shows("second, changed", "written offline")
 
 
+@pytest.mark.proves("WEB-25")
 def test_changes_are_applied_once_whenever_the_server_is_killed(
     browser: webdriver.Chrome, own_service: Service
 ) -> None:
@@ -70,6 +73,7 @@ def test_changes_are_applied_once_whenever_the_server_is_killed(
     client.until(lambda: client.titles() == wanted, "the page lacks tasks")
 
 
+@pytest.mark.proves("WEB-25")
 def test_a_pruned_ledger_is_read_anew(browser: webdriver.Chrome, own_service: Service) -> None:
     person = sign_up(own_service.server)
     client = Client(browser, own_service, "#/inbox")

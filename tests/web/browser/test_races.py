@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
@@ -15,6 +16,7 @@ pytestmark = needs_chromium
 OpenBrowser = Callable[..., webdriver.Chrome]
 
 
+@pytest.mark.proves("WEB-26")
 def test_two_tabs_show_and_send_each_change_once(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:
@@ -48,6 +50,7 @@ def test_two_tabs_show_and_send_each_change_once(
     assert client.titles() == []
 
 
+@pytest.mark.proves("WEB-27")
 def test_a_conflict_keeps_the_newer_text_and_offers_the_other(
     open_browser: OpenBrowser, shared_service: Service, person: RemoteUser
 ) -> None:
@@ -82,6 +85,7 @@ def test_a_conflict_keeps_the_newer_text_and_offers_the_other(
     client.until(lambda: not client.find_all(".conflict"), "the conflict is still there")
 
 
+@pytest.mark.proves("WEB-26", "WEB-27")
 def test_two_devices_see_each_other_and_race_for_one_task(
     open_browser: OpenBrowser, shared_service: Service, person: RemoteUser
 ) -> None:

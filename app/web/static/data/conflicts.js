@@ -13,6 +13,8 @@ import { replaceByExisting, unsend } from "./queue.js";
 
 /** Operations that carry what the user has written. */
 const WRITTEN = ["create", "update"];
+/** Operations that mean nothing any more when their item is gone. */
+const MOOT = ["complete", "skip", "move", "delete", "archive", "unarchive"];
 
 /**
  * The operation that broke the batch.
@@ -43,7 +45,8 @@ export async function resolve(db, sent, index, error) {
   } else {
     const label = error.code === "NAME_TAKEN" && operation.op === "create" ? await labelNamed(db, operation) : null;
     if (label) return replaceByExisting(db, sent, operation, label.id);
-    await keepConflicts(db, refusedTexts(operation, error.text));
+    const isMoot = error.status === 404 && MOOT.includes(operation.op);
+    if (!isMoot) await keepConflicts(db, refusedTexts(operation, error.status === 404 ? "" : error.text));
     await unsend(db, sent, operation.seq);
   }
 }

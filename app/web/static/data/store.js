@@ -229,8 +229,10 @@ export class Store {
 
   /** @param {Partial<Status>} status */
   setStatus(status) {
-    this.status = { ...this.status, ...status };
-    this.tell();
+    const next = { ...this.status, ...status };
+    const isChanged = next.phase !== this.status.phase || next.loaded !== this.status.loaded;
+    this.status = next;
+    if (isChanged) this.tell();
   }
 
   /**

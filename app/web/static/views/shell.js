@@ -16,6 +16,8 @@ import { TaskPanel } from "./taskpanel.js";
 
 /** Below this width the navigation and the task cover the page. */
 const NARROW = "(max-width: 56rem)";
+/** Time passes: what is due becomes overdue, and tomorrow becomes today. */
+const CLOCK_MS = 30_000;
 
 export function Shell() {
   const { store, route } = useApp();
@@ -56,6 +58,11 @@ export function Shell() {
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, [isMenuOpen, taskId, route]);
+
+  useEffect(() => {
+    const timer = setInterval(() => store.tell(), CLOCK_MS);
+    return () => clearInterval(timer);
+  }, [store]);
 
   const isCovered = isNarrow && (isMenuOpen || taskId !== null);
   return html`
