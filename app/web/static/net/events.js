@@ -3,17 +3,12 @@
  * asking again and again. Only a visible page listens.
  */
 
-import { ApiError } from "./api.js";
 import { authorized } from "./session.js";
 
-/** Refusals of a server without streams, or with too many of this account. */
-const WITHOUT_STREAM = [404, 405, 429, 501];
 const POLL_MS = 2_000;
 const SLOWEST_MS = 60_000;
 /** The server sends something each 15 s; a stream that is silent for longer is dead. */
 const SILENCE_MS = 40_000;
-/** How long to ask again and again before the stream is tried once more. */
-const WITHOUT_STREAM_MS = 120_000;
 
 /**
  * @param {string} userId
@@ -22,21 +17,31 @@ const WITHOUT_STREAM_MS = 120_000;
  * @param {AbortSignal} signal ends it
  */
 export async function listen(userId, onChange, signal) {
-  let failures = 0;
-  let streamAgain = 0;
+  const [feed, events] = [new Backoff(), new Backoff()];
   while (!signal.aborted) {
     await visible(signal);
     if (signal.aborted) return;
     const isReached = await onChange(null);
-    if (isReached && Date.now() >= streamAgain) {
-      const outcome = await stream(userId, onChange, signal);
-      if (outcome === "missing") streamAgain = Date.now() + WITHOUT_STREAM_MS;
-      if (outcome === "ended") failures = 0;
-      else failures += outcome === "failed" ? 1 : 0;
-    } else {
-      failures = isReached ? 0 : failures + 1;
-    }
-    await pause(Math.min(SLOWEST_MS, POLL_MS * 2 ** Math.min(failures, 5)), signal);
+    feed.count(isReached);
+    if (isReached && events.isOver()) events.count((await stream(userId, onChange, signal)) === "ended");
+    // without a stream the feed is asked each 2 s for as long as it answers
+    await pause(feed.ms, signal);
+  }
+}
+
+/** How long to wait before the next attempt: twice as long after each failure. */
+class Backoff {
+  ms = POLL_MS;
+  #until = 0;
+
+  /** @param {boolean} isSuccess */
+  count(isSuccess) {
+    this.ms = isSuccess ? POLL_MS : Math.min(SLOWEST_MS, this.ms * 2);
+    this.#until = isSuccess ? 0 : Date.now() + this.ms;
+  }
+
+  isOver() {
+    return Date.now() >= this.#until;
   }
 }
 
@@ -45,7 +50,7 @@ export async function listen(userId, onChange, signal) {
  * @param {string} userId
  * @param {(version: number | null) => Promise<boolean>} onChange
  * @param {AbortSignal} signal
- * @returns {Promise<"ended" | "failed" | "missing">}
+ * @returns {Promise<"ended" | "failed">} failed: it did not begin, or broke
  */
 async function stream(userId, onChange, signal) {
   const stop = new AbortController();
@@ -57,7 +62,7 @@ async function stream(userId, onChange, signal) {
   try {
     const headers = { Accept: "text/event-stream" };
     const response = await authorized("GET", `/api/${userId}/events`, { headers, signal: stop.signal });
-    if (!response.body || !(response.headers.get("Content-Type") ?? "").startsWith("text/event-stream")) return "missing";
+    if (!response.body || !(response.headers.get("Content-Type") ?? "").startsWith("text/event-stream")) return "failed";
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
@@ -70,9 +75,9 @@ async function stream(userId, onChange, signal) {
       const versions = events.map(versionOf).filter((version) => version !== null);
       if (versions.length > 0) await onChange(Math.max(...versions));
     }
-  } catch (error) {
-    if (stop.signal.aborted) return "ended";
-    return error instanceof ApiError && WITHOUT_STREAM.includes(error.status) ? "missing" : "failed";
+  } catch {
+    // why, the next reading of the feed says
+    return signal.aborted || document.hidden ? "ended" : "failed";
   } finally {
     clearTimeout(silence);
     stop.abort();
