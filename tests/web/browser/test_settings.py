@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from selenium import webdriver
 
 from tests.support.api_user import PASSWORD
@@ -17,6 +18,7 @@ pytestmark = needs_chromium
 OpenBrowser = Callable[..., webdriver.Chrome]
 
 
+@pytest.mark.proves("WEB-31")
 def test_the_zone_the_sessions_and_the_password_are_changed(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:
@@ -47,6 +49,7 @@ def test_the_zone_the_sessions_and_the_password_are_changed(
     client.sign_in(person.email, "nine loud mountains")
 
 
+@pytest.mark.proves("WEB-31")
 def test_tokens_and_webhooks_are_made_shown_once_and_ended(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:
@@ -72,6 +75,7 @@ def test_tokens_and_webhooks_are_made_shown_once_and_ended(
     client.find("section:last-of-type .error")
 
 
+@pytest.mark.proves("WEB-31")
 def test_an_export_is_downloaded_and_the_account_deleted(
     open_browser: OpenBrowser, shared_service: Service, person: RemoteUser, tmp_path: Path
 ) -> None:
@@ -99,6 +103,7 @@ def test_an_export_is_downloaded_and_the_account_deleted(
     assert texts([client.find(".entry [role=alert] .error")]) != [""]
 
 
+@pytest.mark.proves("WEB-31")
 def test_a_link_for_a_new_password_is_asked_for(
     browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:
