@@ -44,6 +44,8 @@ def test_tasks_are_ordered_by_keyboard_and_by_dragging(
     client.shows("a", "b", "d")
     client.press("z")
     client.shows("a", "c", "b", "d")
+    client.press("z")
+    client.shows("a", "b", "c", "d")
 
     # by its handle, also onto another list
     handle = client.row("d").find_element(By.CSS_SELECTOR, ".handle")
@@ -51,8 +53,8 @@ def test_tasks_are_ordered_by_keyboard_and_by_dragging(
     ActionChains(browser).click_and_hold(handle).move_to_element_with_offset(
         target, 0, -20
     ).move_by_offset(1, 1).pause(0.2).release().perform()
-    client.shows("d", "a", "c", "b")
-    wanted = ["d", "a", "c", "b"]
+    client.shows("d", "a", "b", "c")
+    wanted = ["d", "a", "b", "c"]
     client.until(lambda: titles_of(person, "&list_id=none") == wanted, "not sent")
     client.add("e #Home")
     client.saved()
@@ -60,7 +62,7 @@ def test_tasks_are_ordered_by_keyboard_and_by_dragging(
     ActionChains(browser).click_and_hold(handle).move_to_element(client.find(".nav-list")).pause(
         0.2
     ).release().perform()
-    client.shows("d", "c", "b")
+    client.shows("d", "b", "c")
     client.click(".nav-list")
     client.shows("e", "a")
 

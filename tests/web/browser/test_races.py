@@ -122,5 +122,5 @@ def test_two_devices_see_each_other_and_race_for_one_task(
     change(person, {"op": "delete", "id": task["id"]})
     phone.be_offline(is_offline=False)
     phone.saved()
-    offered = phone.browser.find_elements(By.CSS_SELECTOR, "main .conflict blockquote")
+    offered = phone.browser.find_elements(By.CSS_SELECTOR, ".conflict blockquote")
     assert texts(offered) == ["paint the blue door"]

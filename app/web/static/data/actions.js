@@ -190,11 +190,26 @@ export async function archive(store, id, isArchived) {
  * @param {number} place how many of them are before it
  */
 export async function move(store, kind, item, siblings, place) {
+  const before = siblingsOf(store, kind, item).findIndex((each) => each.id === item.id);
+  await putAt(store, kind, item, siblings, place);
+  offerUndo(strings.notices.moved(nameOf(item), place + 1, siblings.length + 1), async () => {
+    const now = store.get(kind, item.id);
+    if (now) await putAt(store, kind, now, siblingsOf(store, kind, now).filter((each) => each.id !== now.id), before);
+  });
+}
+
+/**
+ * @param {Store} store
+ * @param {Kind} kind
+ * @param {Item} item
+ * @param {Item[]} siblings
+ * @param {number} place
+ */
+async function putAt(store, kind, item, siblings, place) {
   const [previous, next] = [siblings[place - 1], siblings[place]];
   const position = between(previous?.position ?? "", next?.position ?? "");
   const fields = next ? { before: next.id } : { after: previous?.id ?? null };
   await store.queue([intent(kind, "move", item.id, { fields, position, was: { title: nameOf(item) } })]);
-  say(strings.notices.moved(nameOf(item), place + 1, siblings.length + 1));
 }
 
 /**
@@ -238,6 +253,11 @@ export function siblingsOf(store, kind, item) {
  */
 export async function moveToList(store, task, listId) {
   if (task.list_id === listId) return;
-  const fields = { list_id: listId, parent_id: null, before: null };
-  await store.queue([intent("task", "move", task.id, { fields, position: last(), was: { title: task.title } })]);
+  const to = (/** @type {string | null} */ list_id, /** @type {string | null} */ parent_id) => {
+    const fields = { list_id, parent_id, before: null };
+    return [intent("task", "move", task.id, { fields, position: last(), was: { title: task.title } })];
+  };
+  await store.queue(to(listId, null));
+  const list = listId ? store.get("list", listId)?.title : null;
+  offerUndo(strings.notices.movedTo(task.title, list ?? strings.nav.inbox), () => store.queue(to(task.list_id, task.parent_id)));
 }

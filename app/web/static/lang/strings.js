@@ -248,6 +248,7 @@ export const strings = {
     archived: (/** @type {string} */ title) => `Archived ${quoted(title)}`,
     skipped: (/** @type {string} */ title) => `Skipped this date of ${quoted(title)}`,
     moved: (/** @type {string} */ title, /** @type {number} */ place, /** @type {number} */ count) => `Moved ${quoted(title)} to place ${place} of ${count}`,
+    movedTo: (/** @type {string} */ title, /** @type {string} */ list) => `Moved ${quoted(title)} to ${quoted(list)}`,
     undone: "Undone",
     nothingToUndo: "Nothing to undo",
     reminder: (/** @type {string} */ title) => `Reminder: ${title}`,

@@ -7,16 +7,24 @@ import { html } from "../ui/html.js";
 
 /** @import {Conflict} from "../data/types.js" */
 
-/** @param {{itemId?: string}} props of one item; of all without one */
-export function Conflicts({ itemId }) {
+/**
+ * @param {object} props
+ * @param {string} [props.itemId] only those of this item
+ * @param {string} [props.exceptId] all but those of this one
+ */
+export function Conflicts({ itemId, exceptId }) {
   const { store } = useApp();
-  const conflicts = store.conflicts.filter((each) => !itemId || each.id === itemId);
-  if (conflicts.length === 0) return null;
+  const conflicts = store.conflicts.filter((each) => (itemId ? each.id === itemId : each.id !== exceptId));
   return html`
-    <section class="conflicts" aria-label=${strings.conflict.label}>
-      <h2>${strings.conflict.label}</h2>
-      ${conflicts.map((each) => html`<${OneConflict} key=${each.key} conflict=${each} />`)}
-    </section>
+    <div role="status">
+      ${conflicts.length > 0 &&
+      html`
+        <div class="conflicts">
+          <h2>${strings.conflict.label}</h2>
+          ${conflicts.map((each) => html`<${OneConflict} key=${each.key} conflict=${each} />`)}
+        </div>
+      `}
+    </div>
   `;
 }
 

@@ -75,7 +75,7 @@ export function Shell() {
       <${Sidebar} isHidden=${isNarrow && !isMenuOpen} onHelp=${() => setHelpOpen(true)} />
       ${isNarrow && isMenuOpen && html`<div class="backdrop" onClick=${() => setMenuOpen(false)}></div>`}
       <main id="main" class="main" tabindex="-1" inert=${isCovered}>
-        <${Conflicts} />
+        <${Conflicts} exceptId=${store.serverId(taskId ?? "")} />
         <${Page} key=${pageKey} />
       </main>
       ${taskId && html`<${TaskPanel} key=${taskId} id=${taskId} onClose=${() => closeTask(taskName, withTask(route, null))} />`}

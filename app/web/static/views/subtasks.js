@@ -30,7 +30,9 @@ export function Subtasks({ task }) {
   const onKeyDown = (/** @type {KeyboardEvent} */ event, /** @type {Task} */ subtask) => {
     if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
     event.preventDefault();
-    void step(store, "task", subtask, event.key === "ArrowUp" ? -1 : 1);
+    const focused = /** @type {HTMLElement} */ (event.target);
+    // an element that is put elsewhere loses the focus
+    void step(store, "task", subtask, event.key === "ArrowUp" ? -1 : 1).then(() => requestAnimationFrame(() => focused.focus()));
   };
   return html`
     <section class="subtasks" aria-label=${strings.task.subtasks}>

@@ -35,7 +35,9 @@ export function TaskPanel({ id, onClose }) {
       <div class="panel-top">
         <button type="button" class="icon close" aria-label=${strings.close} onClick=${onClose}></button>
       </div>
-      ${task ? html`<${TaskForm} task=${task} onClose=${onClose} />` : html`<p class="empty">${store.isComplete ? strings.task.missing : strings.loading}</p>`}
+      ${task
+        ? html`<${TaskForm} task=${task} onClose=${onClose} />`
+        : html`<${Conflicts} itemId=${store.serverId(id)} /><p class="empty">${store.isComplete ? strings.task.missing : strings.loading}</p>`}
     </aside>
   `;
 }
