@@ -66,7 +66,9 @@ def test_a_new_user_signs_up_plans_the_day_and_signs_out(
     client.press_button("Sign out")
     client.find("input[type=password]")
     client.until(lambda: browser.execute_async_script(DATABASES) == 0, "rows are left")
-    assert browser.execute_script("return localStorage.length") == 0
+    client.until(
+        lambda: browser.execute_script("return localStorage.length") == 0, "something is left"
+    )
     browser.refresh()
     client.sign_in(email)
     client.go("#/today")
