@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from tests.support.browser import needs_chromium
 from tests.support.remote_user import RemoteUser
@@ -85,6 +86,35 @@ def test_a_conflict_keeps_the_newer_text_and_offers_the_other(
     client.until(lambda: not client.find_all(".conflict"), "the conflict is still there")
 
 
+@pytest.mark.proves("WEB-27")
+def test_what_is_being_written_never_replaces_a_newer_text_in_silence(
+    browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
+) -> None:
+    task = person.create("plan the trip")
+    client = Client(browser, shared_service, "#/inbox")
+    client.sign_in(person.email)
+    client.open_task("plan the trip")
+
+    # a pause has saved it, the field still has the focus, and it is changed elsewhere
+    description = client.labelled("Description")
+    description.send_keys("by train")
+    client.until(lambda: task_of(person, "plan the trip")["description"] == "by train", "not saved")
+    change(person, {"op": "update", "id": task["id"], "description": "by ship"})
+    client.until(lambda: description.get_attribute("value") == "by ship", "not the newer one")
+
+    # the title is changed elsewhere while it is written here
+    title = client.labelled("Title")
+    title.send_keys(" to Rome")
+    change(person, {"op": "update", "id": task["id"], "title": "plan the trip to Oslo"})
+    client.until(lambda: client.titles() == ["plan the trip to Oslo"], "not seen")
+    assert title.get_attribute("value") == "plan the trip to Rome"
+    title.send_keys(Keys.TAB)
+    client.until(lambda: client.find_all(".conflict blockquote"), "no conflict is shown")
+    assert texts(client.find_all(".conflict blockquote")) == ["plan the trip to Rome"]
+    kept = task_of(person, "plan the trip to Oslo")
+    assert kept["description"] == "by ship"
+
+
 @pytest.mark.proves("WEB-26", "WEB-27")
 def test_two_devices_see_each_other_and_race_for_one_task(
     open_browser: OpenBrowser, shared_service: Service, person: RemoteUser
@@ -98,6 +128,26 @@ def test_two_devices_see_each_other_and_race_for_one_task(
     phone, desk = devices
     phone.add("wash the car")
     desk.until(lambda: desk.titles() == ["wash the car"], "the other device does not see it")
+
+    # a change behind one without a condition, both made offline, meets a newer text as well
+    phone.open_task("wash the car")
+    phone.be_offline()
+    phone.check("wash the car")
+    phone.fill("Title", "wash the bike")
+    phone.phase("offline")
+    task = task_of(person, "wash the car")
+    change(person, {"op": "update", "id": task["id"], "title": "wash the bus"})
+    phone.be_offline(is_offline=False)
+    phone.saved()
+    assert task_of(person, "wash the bus")["is_completed"]
+    assert texts(phone.find_all(".conflict blockquote")) == ["wash the bike"]
+    phone.press_button("Dismiss", ".conflict")
+    change(
+        person, {"op": "update", "id": task["id"], "title": "wash the car", "is_completed": False}
+    )
+    phone.press_button("Close", ".panel")
+    desk.until(lambda: desk.titles() == ["wash the car"], "the other device does not see it")
+    phone.until(lambda: phone.titles() == ["wash the car"], "not seen")
 
     # both complete it, one of them after the other has deleted it
     phone.be_offline()

@@ -96,16 +96,19 @@ function fitting(waiting) {
   const operations = [];
   /** @type {Set<string>} */
   const made = new Set();
-  /** @type {Set<string>} */
-  const touched = new Set();
+  /** @type {Map<string, boolean>} items that the batch changes: whether it requires their versions */
+  const isGuarded = new Map();
   let bytes = 0;
   for (const operation of waiting) {
-    const text = JSON.stringify(asRequest(operation, made, touched.has(operation.id)));
+    const { id, op, if_version: version } = operation;
+    // behind a change without a condition its version is unknown: it waits for the next batch
+    if (op === "update" && version && isGuarded.get(id) === false) break;
+    const text = JSON.stringify(asRequest(operation, made, isGuarded.has(id)));
     bytes += new TextEncoder().encode(text).length + 1;
     if (operations.length > 0 && bytes > MAX_BYTES) break;
     operations.push(text);
-    touched.add(operation.id);
-    if (operation.op === "create") made.add(operation.id);
+    if (!isGuarded.has(id)) isGuarded.set(id, op === "create" || (op === "update" && version !== null));
+    if (op === "create") made.add(id);
   }
   return { operations, seqs: waiting.slice(0, operations.length).map((each) => each.seq) };
 }
@@ -153,7 +156,9 @@ export async function settle(db, sent, results) {
     if (!operation || !result) continue;
     if (operation.op === "create") known.set(operation.id, result.id);
     (ids[operation.kind] ??= []).push(result.id);
-    if (operation.if_version) versions.set(result.id, { from: operation.if_version, to: result.version });
+    const change = versions.get(result.id);
+    if (change) change.to = result.version;
+    else if (operation.if_version) versions.set(result.id, { from: operation.if_version, to: result.version });
     await keep(tx.objectStore(operation.kind), operation.kind, result, load);
     await outbox.delete(seq);
   }

@@ -73,10 +73,17 @@ export function DraftField({ label, value, onSave, multiline = false, maxLength,
   const timer = useRef(0);
   const latest = useRef({ draft, onSave, value });
   latest.current = { draft, onSave, value };
+  // `onSave` of when the writing began: what comes from elsewhere meanwhile is a conflict with it
+  const begun = useRef(/** @type {((text: string) => void) | null} */ (null));
+  const savedOver = useRef(/** @type {string | null} */ (null));
   const save = () => {
     clearTimeout(timer.current);
-    const { draft: text, onSave: keep, value: known } = latest.current;
-    if (text !== null && text !== known && !(required && !text.trim())) keep(text);
+    const { draft: text, value: known } = latest.current;
+    const keep = begun.current;
+    begun.current = null;
+    if (!keep || text === null || text === known || (required && !text.trim())) return;
+    savedOver.current = known;
+    keep(text);
   };
   useEffect(() => () => save(), []);
   const leave = () => {
@@ -84,10 +91,12 @@ export function DraftField({ label, value, onSave, multiline = false, maxLength,
     setDraft(null);
   };
   const write = (/** @type {InputEvent} */ event) => {
+    begun.current ??= latest.current.onSave;
     setDraft(/** @type {HTMLInputElement} */ (event.currentTarget).value);
     clearTimeout(timer.current);
     if (pause) timer.current = setTimeout(save, pause);
   };
+  const isDraftShown = draft !== null && (begun.current !== null || value === savedOver.current);
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Enter" && !multiline && !event.isComposing) {
       event.preventDefault();
@@ -95,7 +104,7 @@ export function DraftField({ label, value, onSave, multiline = false, maxLength,
     }
   };
   const common = {
-    id, dir: "auto", value: draft ?? value, maxlength: maxLength ?? null, onInput: write, onBlur: leave, onKeyDown, autocomplete: "off",
+    id, dir: "auto", value: isDraftShown ? draft : value, maxlength: maxLength ?? null, onInput: write, onBlur: leave, onKeyDown, autocomplete: "off",
   };
   return html`
     <div class="field ${className}">
