@@ -132,9 +132,10 @@ def test_two_devices_see_each_other_and_race_for_one_task(
     # a change behind one without a condition, both made offline, meets a newer text as well
     phone.open_task("wash the car")
     phone.be_offline()
+    phone.fill("Description", "and dry it")  # tried at once: what follows is the next batch
+    phone.phase("offline")
     phone.check("wash the car")
     phone.fill("Title", "wash the bike")
-    phone.phase("offline")
     task = task_of(person, "wash the car")
     change(person, {"op": "update", "id": task["id"], "title": "wash the bus"})
     phone.be_offline(is_offline=False)

@@ -96,18 +96,18 @@ function fitting(waiting) {
   const operations = [];
   /** @type {Set<string>} */
   const made = new Set();
-  /** @type {Map<string, boolean>} items that the batch changes: whether it requires their versions */
-  const isGuarded = new Map();
+  /** @type {Map<string, number | null>} the versions of items that the batch changes if they have these */
+  const required = new Map();
   let bytes = 0;
   for (const operation of waiting) {
     const { id, op, if_version: version } = operation;
-    // behind a change without a condition its version is unknown: it waits for the next batch
-    if (op === "update" && version && isGuarded.get(id) === false) break;
-    const text = JSON.stringify(asRequest(operation, made, isGuarded.has(id)));
+    // behind a change of another version, or of whatever there is, it waits for the next batch
+    if (op === "update" && version && required.has(id) && required.get(id) !== version) break;
+    const text = JSON.stringify(asRequest(operation, made, required.has(id)));
     bytes += new TextEncoder().encode(text).length + 1;
     if (operations.length > 0 && bytes > MAX_BYTES) break;
     operations.push(text);
-    if (!isGuarded.has(id)) isGuarded.set(id, op === "create" || (op === "update" && version !== null));
+    if (!required.has(id)) required.set(id, op === "update" ? version : null);
     if (op === "create") made.add(id);
   }
   return { operations, seqs: waiting.slice(0, operations.length).map((each) => each.seq) };
