@@ -21,6 +21,7 @@ DEVELOPING := $(VENV)/.installed/requirements-dev.txt
 BENCHMARKING := $(addprefix $(VENV)/.installed/,requirements.txt requirements-embedded.txt)
 
 CONTRACT_TOOLS := tests/contract/tools
+WEB_TOOLS := tests/web/tools
 MIGRATIONS = $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 
 # Tests start hundreds of processes; without bytecode each of them would compile the application.
@@ -29,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run backup restore test image faults soak check contract specs mutants attacks trace fuzz format requirements
+.PHONY: help run backup restore test image faults soak check check-web vendor screenshots contract specs mutants attacks trace fuzz format requirements
 .PHONY: bench bench-growth bench-duties bench-layers clean rebuild
 
 help: ## list the targets
@@ -71,13 +72,25 @@ bench-duties: $(BENCHMARKING) ## measure the cost of logs, limits, ledger and ot
 bench-layers: $(BENCHMARKING) ## measure the gain of each optimisation over a stock Flask on gthread; needs wrk
 	@$(PY) -m benchmarks.layers $(ARGS)
 
-check: $(DEVELOPING) ## lint and type-check Python and SQL
+check: $(DEVELOPING) ## lint and type-check Python, SQL and the web client's modules
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-cache --no-logo
 	$(PY) -m sqlfluff lint --disable-progress-bar sql migrations
 	$(VENV)/bin/squawk $(MIGRATIONS)
+	@$(MAKE) --no-print-directory check-web
+
+check-web: $(WEB_TOOLS)/node_modules/.package-lock.json ## lint and type-check the web client's modules alone
+	$(WEB_TOOLS)/node_modules/.bin/eslint --config $(WEB_TOOLS)/eslint.config.js app/web/static
+	$(WEB_TOOLS)/node_modules/.bin/tsc --project $(WEB_TOOLS)
+	$(WEB_TOOLS)/node_modules/.bin/tsc --project $(WEB_TOOLS)/tsconfig.worker.json
+
+vendor: $(DEVELOPING) $(WEB_TOOLS)/node_modules/.package-lock.json ## copy the web client's libraries out of npm's packages
+	$(PY) -m tests.web.tools.vendor
+
+screenshots: $(DEVELOPING) ## take the README's pictures of the web client; needs Chromium
+	$(PY) -m tests.web.tools.screenshots
 
 contract: $(DEVELOPING) $(CONTRACT_TOOLS)/node_modules/.package-lock.json ## install npm's linters, then test specs/
 	$(PY) -m pytest tests/contract $(ARGS)
@@ -117,8 +130,9 @@ $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-has
 	$(ARGS) $(1).in --output-file $(1).txt
 endef
 
-$(CONTRACT_TOOLS)/node_modules/.package-lock.json: $(CONTRACT_TOOLS)/package-lock.json
-	npm ci --prefix $(CONTRACT_TOOLS) --ignore-scripts --no-audit --no-fund
+tests/%/tools/node_modules/.package-lock.json: tests/%/tools/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing. On Debian and Ubuntu: apt-get install nodejs npm" >&2; exit 1; }
+	npm ci --prefix $(<D) --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(VENV)/.created: $(STALE)

@@ -41,6 +41,7 @@ from app.ratelimit import limits
 from app.system.docs import blueprint as docs
 from app.system.routes import blueprint as system
 from app.tasks.routes import blueprint as tasks
+from app.web.routes import blueprint as web
 from app.webhooks.receivers import Receivers, networks
 from app.webhooks.routes import blueprint as webhooks
 
@@ -81,7 +82,7 @@ def create_app(config: Config) -> Flask:
     hooks.register(app, config)
     for blueprint in (
         *ACCOUNTS, tasks, lists, labels, filters, webhooks, events, feeds, calendar, kinds, imports,
-        mcp, system, docs,
+        mcp, system, docs, web,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     limits.register(app, config)

@@ -5,7 +5,7 @@ from typing import cast
 
 import orjson
 
-from app.auth import repository
+from app.auth import cookies, repository
 from app.auth.access import access_tokens, identify
 from app.auth.access_tokens import LIFETIME
 from app.auth.api_tokens import new_token, token_hash
@@ -25,9 +25,11 @@ from app.auth.mailed_links import Purpose
 from app.auth.refresh_tokens import RefreshToken, RefreshTokens, parse
 from app.auth.repository import TokenState, User
 from app.auth.schemas import (
+    COOKIE_QUERY,
     ERASURE,
     LOGIN,
     NEW_TOKEN,
+    NOTHING,
     PASSWORD_CHANGE,
     REFRESH_TOKEN,
     REGISTRATION,
@@ -67,7 +69,8 @@ def register() -> JsonResponse:
 @blueprint.post("/login")
 def login() -> JsonResponse:
     """Starts a session."""
-    body = read_body(LOGIN)
+    is_kept = cookies.uses_cookie()
+    body = read_body(LOGIN, query=COOKIE_QUERY)
     found = check_login(email_key(body["email"]), body["password"], body.get("code"))
     token = _refresh_tokens().first(found.id, new_uuid())
     is_started = repository.start_session(
@@ -79,32 +82,32 @@ def login() -> JsonResponse:
     user = repository.get_user(found.id) if is_started else None
     if user is None:
         raise InvalidCredentials
-    return _session(token, user)
+    return _session(token, user, is_kept=is_kept)
 
 
 @blueprint.post("/refresh")
 def refresh_session() -> JsonResponse:
     """Replaces a refresh token, and issues an access token."""
-    token = parse(read_body(REFRESH_TOKEN)["refresh_token"])
-    if token is None:
-        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    successor = _refresh_tokens().successor(token)
-    user = repository.rotate_token(token, successor)
-    if user is None:
-        successor = _newest_in_grace(token)
-        user = repository.get_user(token.owner_id)
-    if user is None:
-        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    return _session(successor, user)
+    is_kept = cookies.uses_cookie()
+    token = _given_token(is_kept=is_kept)
+    renewed = None if token is None else _renewed(token)
+    if renewed is None:
+        error = Unauthenticated(LOG_IN_AGAIN, invalid=True)
+        error.headers.update([cookies.CLEARED] if is_kept else [])
+        raise error
+    return _session(*renewed, is_kept=is_kept)
 
 
 @blueprint.post("/logout")
 def logout() -> JsonResponse:
     """Ends the session of a refresh token; succeeds where it had ended already (RFC 7009)."""
-    token = parse(read_body(REFRESH_TOKEN)["refresh_token"])
+    is_kept = cookies.uses_cookie()
+    token = _given_token(is_kept=is_kept)
     if token is not None and _was_issued(token, repository.get_token_state(token)):
         repository.end_session(token.owner_id, token.session_id)
-    return success(b"null")
+    response = success(b"null")
+    response.headers.extend([cookies.CLEARED] if is_kept else [])
+    return response
 
 
 @account.get("/me")
@@ -240,21 +243,37 @@ def _existing_user() -> User:
     return user
 
 
-def _newest_in_grace(token: RefreshToken) -> RefreshToken:
+def _given_token(*, is_kept: bool) -> RefreshToken | None:
+    """The refresh token in the body or, with `is_kept`, in the cookie; None where it is none."""
+    if is_kept:
+        read_body(NOTHING, optional=True, query=COOKIE_QUERY)
+        return parse(cookies.kept_token())
+    return parse(read_body(REFRESH_TOKEN, query=COOKIE_QUERY)["refresh_token"])
+
+
+def _renewed(token: RefreshToken) -> tuple[RefreshToken, User] | None:
+    """The token that follows, and its user; None where the session has ended, or never was."""
+    successor = _refresh_tokens().successor(token)
+    user = repository.rotate_token(token, successor)
+    if user is not None:
+        return successor, user
+    newest = _newest_in_grace(token)
+    user = None if newest is None else repository.get_user(token.owner_id)
+    return None if newest is None or user is None else (newest, user)
+
+
+def _newest_in_grace(token: RefreshToken) -> RefreshToken | None:
     """The session's current token for one that was used within the grace time.
 
-    Raises Unauthenticated; for one that was used before it, after ending the session.
+    None for any other; one that was used before the grace time ends the session.
     """
     state = repository.get_token_state(token)
-    newest = None
-    if state is not None and token.number < state.number and _was_issued(token, state):
-        if token.number >= state.grace_number:
-            newest = _refresh_tokens().find(token, state.number, state.token_hash)
-        else:
-            repository.end_session(token.owner_id, token.session_id)
-    if newest is None:
-        raise Unauthenticated(LOG_IN_AGAIN, invalid=True)
-    return newest
+    if state is None or token.number >= state.number or not _was_issued(token, state):
+        return None
+    if token.number >= state.grace_number:
+        return _refresh_tokens().find(token, state.number, state.token_hash)
+    repository.end_session(token.owner_id, token.session_id)
+    return None
 
 
 def _was_issued(token: RefreshToken, state: TokenState | None) -> bool:
@@ -266,15 +285,18 @@ def _was_issued(token: RefreshToken, state: TokenState | None) -> bool:
     return token.hash in stored or _refresh_tokens().is_genuine(token)
 
 
-def _session(token: RefreshToken, user: User) -> JsonResponse:
+def _session(token: RefreshToken, user: User, *, is_kept: bool) -> JsonResponse:
+    """The session's tokens; the refresh token in the body or, with `is_kept`, in the cookie."""
     body = {
         "access_token": access_tokens().issue(token.owner_id, token.session_id),
         "token_type": "Bearer",
         "expires_in": LIFETIME,
-        "refresh_token": token.text,
+        **({} if is_kept else {"refresh_token": token.text}),
         "user": user._asdict(),
     }
-    return success(orjson.dumps(body))
+    response = success(orjson.dumps(body))
+    response.headers.extend([cookies.keep(token)] if is_kept else [])
+    return response
 
 
 def _user_agent() -> str | None:

@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from app.auth.passwords import LONGEST, SHORTEST, is_common
 from app.auth.scopes import SCOPES
-from app.http.fields import Flag, Instant, StrictSchema, Text, Zone
+from app.http.fields import Flag, Instant, QueryFlag, StrictSchema, Text, Zone
 from app.values import IGNORABLE, nfkc_casefold
 
 SHORTEST_EMAIL, LONGEST_EMAIL = 3, 254  # characters; RFC 5321's limit of a path
@@ -150,6 +150,12 @@ class RefreshToken(StrictSchema):
     refresh_token = Text(1, 1024, required=True)
 
 
+class CookieQuery(StrictSchema):
+    """The query of /auth/login, /auth/refresh and /auth/logout."""
+
+    cookie = QueryFlag(load_default=False)
+
+
 class PasswordChange(StrictSchema):
     """PUT /auth/password."""
 
@@ -238,6 +244,7 @@ REGISTRATION = Registration()
 USER_CHANGES = UserChanges()
 LOGIN = Login()
 REFRESH_TOKEN = RefreshToken()
+COOKIE_QUERY = CookieQuery()
 PASSWORD_CHANGE = PasswordChange()
 ERASURE = Erasure()
 SECOND_FACTOR_SETUP = SecondFactorSetup()

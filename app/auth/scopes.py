@@ -107,6 +107,10 @@ OPERATIONS: Mapping[str, str] = {
     "docs.openapi": PUBLIC,
     "docs.page": PUBLIC,
     "docs.page_file": PUBLIC,
+    "web.without_slash": PUBLIC,
+    "web.page": PUBLIC,
+    "web.page_file": PUBLIC,
+    "web.folder_file": PUBLIC,
 }
 
 

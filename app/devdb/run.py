@@ -235,7 +235,8 @@ def welcome(config: Config) -> None:
     url = address(config)
     data = "" if config.database_url else f"; the data stays in {config.data_dir}"
     say(
-        f"Ownrow answers at {url}, its documentation is at {url}/docs. A first request:",
+        f"Ownrow is at {url}/app/ in a browser. Its API is at {url}, described at {url}/docs.",
+        "A first request:",
         "",
         f"  curl -sS {url}/api/auth/register -H 'Content-Type: application/json' \\",
         """    -d '{"email": "you@example.com", "password": "seven quiet rivers"}'""",

@@ -17,7 +17,7 @@ from app.errors import (
     ValidationFailed,
 )
 from app.http.fields import StrictSchema, load
-from app.http.query import read_query, unknown_parameters
+from app.http.query import broken_parameters, read_query
 from app.http.request import Request, current_request
 
 BODY_LIMIT = 64 * 1024  # bytes
@@ -79,17 +79,24 @@ def _read_exactly(stream: Any, count: int) -> bytes:
     return b"".join(pieces)
 
 
-def read_body(schema: Schema, limit: int = BODY_LIMIT, *, optional: bool = False) -> dict[str, Any]:
+def read_body(
+    schema: Schema,
+    limit: int = BODY_LIMIT,
+    *,
+    optional: bool = False,
+    query: Schema = NOTHING,
+) -> dict[str, Any]:
     """The body as `schema` loads it; with `optional`, {} where there is none.
 
-    A route with a body takes no query parameters. Broken fields and parameters are one 422.
+    A route with a body takes no query parameters but those of `query`. Broken fields and parameters
+    are one 422.
     """
     body = raw_body(limit)
     if optional and not body:
-        read_query()
+        read_query(query)
         return {}
     fields, broken = load(schema, read_json(limit))
-    broken = [*unknown_parameters(), *broken]
+    broken = [*broken_parameters(query), *broken]
     if broken:
         raise ValidationFailed(details=broken)
     return fields

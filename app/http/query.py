@@ -51,9 +51,14 @@ def _read_cursor(text: str, query: Query) -> list[Any]:
     return read_cursor(text, query.others)
 
 
-def unknown_parameters() -> Sequence[Detail]:
-    """A detail for each parameter, for a route that takes none."""
-    return _query(NOTHING).broken
+def broken_parameters(schema: Schema = NOTHING) -> Sequence[Detail]:
+    """A detail for each parameter that `schema` refuses."""
+    return _query(schema).broken
+
+
+def query_fields(schema: Schema) -> Mapping[str, Any]:
+    """The parameters that `schema` accepts, for what comes before a 422."""
+    return _query(schema).fields
 
 
 def _query(schema: Schema) -> Query:

@@ -15,7 +15,7 @@ from app.values import Uuid, new_uuid
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_SUBJECT = 200  # characters
-SETTINGS = "/app/#settings"
+SETTINGS = "/app/#/settings"
 
 
 @dataclass(frozen=True)

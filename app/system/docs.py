@@ -14,7 +14,6 @@ CONTRACT = Path(__file__).resolve().parent.parent.parent / "specs" / "openapi.ya
 PAGE = Path(__file__).resolve().parent / "docs_page"
 SWAGGER_UI = Path(str(files("flask_swagger_ui"))) / "dist"
 FILES = {
-    "favicon-32x32.png": SWAGGER_UI,
     "page.css": PAGE,
     "page.js": PAGE,
     "swagger-ui.css": SWAGGER_UI,

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from app import __version__
 from app.config import Config
 from app.errors import NotFound, NotReady, Unauthenticated
+from app.http.accepting import prefers_html
 from app.http.authorization import bearer_token
 from app.http.dispatch import DirectBlueprint
 from app.http.request import current_request
@@ -22,8 +23,13 @@ blueprint = DirectBlueprint("system", __name__)
 
 @blueprint.get("/")
 def index() -> JsonResponse:
-    """The service's name, version and main addresses."""
+    """The service's name, version and main addresses; a browser is led to the web client."""
+    if prefers_html():
+        response = JsonResponse(None, 303)
+        response.headers += [("Location", "/app/"), ("Vary", "Accept")]
+        return response
     links = {
+        "app": "/app/",
         "docs": "/docs",
         "openapi": "/openapi.json",
         "register": "/api/auth/register",
@@ -32,7 +38,9 @@ def index() -> JsonResponse:
         "live": "/livez",
         "ready": "/readyz",
     }
-    return success(orjson.dumps({"name": "Ownrow", "version": __version__, "links": links}))
+    response = success(orjson.dumps({"name": "Ownrow", "version": __version__, "links": links}))
+    response.headers.append(("Vary", "Accept"))
+    return response
 
 
 @blueprint.get("/livez")

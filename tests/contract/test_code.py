@@ -100,6 +100,9 @@ BODIES: Mapping[str, Schema] = {
     "applyBatch": kinds.BATCH,
 }
 QUERIES: Mapping[str, Schema] = {
+    "logIn": auth.COOKIE_QUERY,
+    "refreshSession": auth.COOKIE_QUERY,
+    "logOut": auth.COOKIE_QUERY,
     "listTasks": search.LIST_QUERY,
     "getCalendar": feeds.CALENDAR,
     "listLists": lists.LIST_QUERY,

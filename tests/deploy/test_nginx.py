@@ -24,10 +24,11 @@ from app.config import Config
 from app.http.headers import CLOSED, NOT_STORED, READABLE, SECURITY
 from app.serving.worker import BUFFERED_BODY
 from tests.support import services
+from tests.support.api_user import PASSWORD
 from tests.support.events import EventStream, head, streaming
 from tests.support.processes import children, until
 from tests.support.remote_user import sign_up
-from tests.support.server import Reply, Server, reply, serving
+from tests.support.server import Reply, Server, replies, reply, serving
 
 CONFIGURATION = services.ROOT / "deploy" / "nginx.conf"
 ATTACKERS = 10  # client addresses, each within the limit on connections
@@ -214,6 +215,44 @@ def test_without_tls_a_request_is_redirected_to_the_configured_host(
     assert answer.headers.get_all("X-Request-Id") == ["mine"]
     sent = set(answer.headers.items())
     assert {*SECURITY, CLOSED, NOT_STORED} <= sent
+
+
+@pytest.mark.proves("AUTH-172")
+def test_the_origin_of_the_web_client_is_the_host_with_its_port(front: Front) -> None:
+    user = sign_up(front.server)
+    credentials = {"email": user.email, "password": PASSWORD}
+    host = f"localhost:{front.port}"
+    statuses = []
+    for origin in (f"https://{host}", "https://localhost", f"http://{host}"):
+        sent = {"Host": host, "Origin": origin}
+        answer = front.request("POST", "/api/auth/login?cookie=true", credentials, sent)
+        statuses.append(answer.status)
+    body = json.dumps(credentials).encode()
+    options = ["--header", f"Origin: https://{host}", "--json", "@-"]
+    path = "/api/auth/login?cookie=true"
+    statuses.append(front.http2(path, *options, body=body).status)
+    assert statuses == [200, 403, 403, 200]
+
+
+@pytest.mark.proves("WEB-1", "WEB-2")
+def test_the_web_client_passes_nginx_as_it_is(front: Front) -> None:
+    answer = front.request("GET", "/app/", headers={"Accept-Encoding": "gzip"})
+    assert (answer.status, answer.headers["Content-Encoding"]) == (200, "gzip")
+    assert not answer.headers["ETag"].startswith("W/")
+    known = {"Accept-Encoding": "gzip", "If-None-Match": answer.headers["ETag"]}
+    assert front.request("GET", "/app/", headers=known).status == 304
+
+
+@pytest.mark.proves("OPS-61")
+def test_browsers_of_one_address_get_all_files_of_the_web_client_at_once(front: Front) -> None:
+    def visit(_: int) -> list[int]:
+        with front.connect("127.0.0.9") as connection:
+            connection.sendall(b"GET /app/icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40)
+            return [each.status for each in replies(connection, 40)]
+
+    with ThreadPoolExecutor(20) as browsers:
+        statuses = list(browsers.map(visit, range(20)))
+    assert statuses == [[200] * 40] * 20
 
 
 @pytest.mark.proves("OPS-86")

@@ -159,6 +159,7 @@ def test_the_printed_first_request_works_and_the_next_run_has_its_data(
     # bcrypt has a low priority: on a busy machine the first requests may exceed their deadline.
     until(lambda: launcher.post("/api/auth/register", json.loads(body)) == 201)
     assert f"{launcher.url}/docs" in launcher.output()
+    assert f"{launcher.url}/app/" in launcher.output()
     launcher.process.terminate()
     assert launcher.ended() == 0
     again = launch(measured=False).ready()

@@ -52,9 +52,9 @@ def test_a_mail_has_text_and_html_and_says_where_it_is_from(alice: ApiUser, smtp
 @pytest.mark.proves("MAIL-6")
 def test_mail_that_can_be_switched_off_says_where(alice: ApiUser, smtp: Smtp) -> None:
     message = received(smtp, alice, "Water the plants")
-    assert message["List-Unsubscribe"] == "<https://todo.example.com/app/#settings>"
+    assert message["List-Unsubscribe"] == "<https://todo.example.com/app/#/settings>"
     for kind in ("plain", "html"):
-        assert "https://todo.example.com/app/#settings" in part(message, kind)
+        assert "https://todo.example.com/app/#/settings" in part(message, kind)
 
 
 @pytest.mark.proves("MAIL-6")

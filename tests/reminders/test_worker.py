@@ -92,7 +92,7 @@ def test_a_reminder_is_mailed_to_a_verified_address_of_a_user_who_wants_it(
     text = mail.get_body(("plain",))
     assert text is not None
     assert "Due: 2037-10-07 09:00 (Europe/Madrid)" in text.get_content()
-    assert mail["List-Unsubscribe"] == "<https://todo.example.com/app/#settings>"
+    assert mail["List-Unsubscribe"] == "<https://todo.example.com/app/#/settings>"
 
 
 @pytest.mark.proves("TASK-267")

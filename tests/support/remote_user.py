@@ -18,6 +18,7 @@ class RemoteUser:
 
     server: Server
     id: str
+    email: str
     access_token: str
 
     @property
@@ -51,12 +52,12 @@ class RemoteUser:
             assert answer.status == 200, answer.body
 
 
-def sign_up(server: Server) -> RemoteUser:
-    """Registers a user with a random address on that server, and logs in."""
-    credentials = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD}
+def sign_up(server: Server, email: str | None = None) -> RemoteUser:
+    """Registers a user on that server, without `email` with a random address, and logs in."""
+    credentials = {"email": email or f"{uuid4().hex}@example.com", "password": PASSWORD}
     user = server.request("POST", "/api/auth/register", credentials).json["data"]
     session = server.request("POST", "/api/auth/login", credentials).json["data"]
-    return RemoteUser(server, user["id"], session["access_token"])
+    return RemoteUser(server, user["id"], user["email"], session["access_token"])
 
 
 def workers(server: Server) -> list[int]:

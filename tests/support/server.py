@@ -157,11 +157,13 @@ def serving(
 ) -> Iterator[Server]:
     """gunicorn on that database, as ownrow_app; it is ready within the block.
 
-    `arguments` are gunicorn's, `environment` has the service's settings, and logs are written to
-    `directory`. Coverage is measured only with `**coverage_settings()`. The socket is bound here
-    and inherited, so that no other process can take the port.
+    `arguments` are gunicorn's, `environment` has the service's settings, without PORT on a free
+    port, and logs are written to `directory`. Coverage is measured only with
+    `**coverage_settings()`. The socket is bound here and inherited, so that no other process can
+    take the port.
     """
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+    wanted = int(environment.get("PORT", "0"))
+    with socket.create_server(("127.0.0.1", wanted), backlog=1024) as listener:
         host, port = listener.getsockname()
         inherited = without_coverage()
         settings = {

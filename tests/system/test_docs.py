@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 from uuid import uuid4
 
 import orjson
@@ -11,16 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 import app as service
 from app.system.docs import FILES
-from tests.support.browser import chromium, needs_chromium
+from tests.support.browser import PHONE, Page, chromium, needs_chromium
 from tests.support.server import Server
-
-TIMEOUT = 60  # seconds
-PHONE = (390, 844)  # CSS pixels
 
 
 @pytest.fixture
@@ -30,34 +24,12 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
         yield driver
 
 
-class Page:
+class Docs(Page):
     """The docs page and what a user does on it."""
 
     def __init__(self, browser: webdriver.Chrome, url: str) -> None:
-        self.browser = browser
-        browser.get(f"{url}/docs")
+        super().__init__(browser, f"{url}/docs")
         self.find("#operations-Accounts-register")
-
-    def find(self, selector: str) -> WebElement:
-        """The element, once it is visible."""
-
-        def visible(browser: webdriver.Chrome) -> WebElement | None:
-            found = browser.find_elements(By.CSS_SELECTOR, selector)
-            return found[0] if found and found[0].is_displayed() else None
-
-        waiting = WebDriverWait(self.browser, TIMEOUT)
-        return cast("WebElement", waiting.until(visible, f"{selector} is not visible"))
-
-    def click(self, selector: str) -> None:
-        element = self.find(selector)
-        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
-
-    def write(self, selector: str, text: str) -> None:
-        """Replaces the field's text."""
-        field = self.find(selector)
-        field.clear()
-        field.send_keys(text)
 
     def open(self, operation: str) -> str:
         """Opens an operation of `Tag-operationId`; returns its selector."""
@@ -73,9 +45,8 @@ class Page:
 
     def errors(self) -> list[str]:
         """The errors in the console and on the page."""
-        logged = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
         shown = self.browser.find_elements(By.CSS_SELECTOR, ".errors-wrapper, .version-pragma")
-        return [entry["message"] for entry in logged] + [box.text for box in shown]
+        return [*super().errors(), *(box.text for box in shown)]
 
 
 @pytest.mark.proves("DOC-10")
@@ -84,7 +55,7 @@ class Page:
 def test_a_user_can_register_authorise_create_and_read_on_the_page(
     browser: webdriver.Chrome, server: Server
 ) -> None:
-    page = Page(browser, server.url)
+    page = Docs(browser, server.url)
     credentials = {"email": f"{uuid4().hex}@example.com", "password": "seven quiet rivers"}
 
     block = page.open("Accounts-register")
@@ -112,22 +83,18 @@ def test_a_user_can_register_authorise_create_and_read_on_the_page(
     assert (status, read["data"]) == (200, made["data"])
 
     assert page.errors() == []
+    page.click("header a[href='app/']")
+    page.until(lambda: browser.current_url.startswith(f"{server.url}/app/") or None, "no client")
 
 
 @pytest.mark.proves("DOC-11")
 @needs_chromium
 def test_the_page_fits_a_phone(browser: webdriver.Chrome, server: Server) -> None:
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True},
-    )
-    page = Page(browser, server.url)
+    page = Docs(browser, server.url)
+    page.be_a_phone()
     page.open("Tasks-listTasks")
     page.find("#operations-Tasks-listTasks .execute")
-    widths = browser.execute_script(
-        "return [document.documentElement.scrollWidth, window.innerWidth]"
-    )
-    assert widths == [PHONE[0], PHONE[0]]
+    assert page.widths() == (PHONE[0], PHONE[0])
     assert page.errors() == []
 
 
@@ -144,7 +111,9 @@ def test_the_page_has_no_inline_script_or_style(client: FlaskClient) -> None:
 def test_the_page_loads_only_files_of_the_service(client: FlaskClient) -> None:
     page = client.get("/docs").text
     loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert {path.removeprefix("docs/") for path in loaded} == {*FILES, "openapi.json"}
+    client_files = {"app/", "app/icon.svg"}
+    linked = {"docs", "openapi.json"}
+    assert {path.removeprefix("docs/") for path in loaded} == {*FILES, *linked, *client_files}
     assert all(client.get(f"/{path}").status_code == 200 for path in loaded)
 
 
@@ -165,3 +134,27 @@ def test_every_link_of_the_index_works(client: FlaskClient) -> None:
     assert (index["name"], index["version"]) == ("Ownrow", service.__version__)
     assert index["links"].keys() >= {"docs", "openapi", "register", "login", "tasks"}
     assert all(client.options(path).status_code == 200 for path in index["links"].values())
+
+
+BROWSERS = [
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "text/html",
+    "application/json;q=0.5, text/html",
+]
+PROGRAMS = [None, "", "*/*", "application/json", "application/json, text/html;q=0.9", "text/plain"]
+
+
+@pytest.mark.proves("WEB-6")
+@pytest.mark.parametrize("accepted", BROWSERS)
+def test_the_index_leads_a_browser_to_the_web_client(client: FlaskClient, accepted: str) -> None:
+    answer = client.get("/", headers={"Accept": accepted})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/app/")
+    assert (answer.data, answer.headers["Vary"]) == (b"", "Accept")
+
+
+@pytest.mark.proves("WEB-6")
+@pytest.mark.parametrize("accepted", PROGRAMS)
+def test_the_index_is_json_for_a_program(client: FlaskClient, accepted: str | None) -> None:
+    answer = client.get("/", headers={} if accepted is None else {"Accept": accepted})
+    assert (answer.status_code, answer.headers["Vary"]) == (200, "Accept")
+    assert answer.get_json()["data"]["links"]["app"] == "/app/"

@@ -119,6 +119,7 @@ def tour(url: str, email: str) -> dict[str, object]:
         ),
     ).data
     feed = expect(ChangeFeed, list_changes.sync("me", client=client, since=known.sync_token))
+    assert session.refresh_token  # without cookie=true it is in the body
     expect(EmptyAnswer, log_out.sync(client=public, body=RefreshToken(session.refresh_token)))
     return {
         "listed": titles,

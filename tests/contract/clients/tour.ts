@@ -82,7 +82,7 @@ const completed = expect(
 const feed = expect(
   await client.GET("/api/{user_id}/changes", { params: { path: me, query: { since: known.sync_token } } }),
 );
-expect(await client.POST("/api/auth/logout", { body: { refresh_token: session.refresh_token } }));
+expect(await client.POST("/api/auth/logout", { body: { refresh_token: session.refresh_token! } }));
 
 console.log(
   JSON.stringify({

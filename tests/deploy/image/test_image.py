@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -123,6 +124,9 @@ def test_the_image_migrates_serves_and_is_healthy_as_an_unprivileged_user(
     log = tmp_path / "server.log"
     with services.running(serve, port, environment=environment, log=log, directory=image.home):
         until(lambda: is_healthy(check, environment, image), 20)
+        for path in ("/app/", "/app/vendor/preact.js"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
+                assert answer.status == 200
     assert not is_healthy(check, environment, image)
     assert {*image.home.rglob("*")} == before, "the root file system is read-only"
     lines = [json.loads(line) for line in log.read_text().splitlines()]

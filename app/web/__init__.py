@@ -1,0 +1,1 @@
+"""The web client: the files of /app/, which run in the browser."""

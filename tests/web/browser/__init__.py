@@ -1,0 +1,1 @@
+"""The web client as people use it: a real browser, server and database."""
