@@ -3,7 +3,8 @@
 Routes and commands come from the application object; from each of their functions the references
 are followed through the modules of app/, down to the constants made with `db.load("...")`. A
 method call on an object of unknown class counts for every class with a method of that name, and an
-attribute for every constant that was made with a keyword argument of that name.
+attribute for every constant that was made with a keyword argument of that name. What a job does
+counts for those who make one.
 """
 
 import ast
@@ -21,6 +22,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")  # in Werkzeug's rules
 CONNECTION_SETUP = "app.db._new_pool"
 LOADERS = ("db.load", "statements.load")
+JOBS = (".job", "run")  # modules of jobs, and the method that the worker that makes one calls
 CALLED_BY_MARSHMALLOW = "_deserialize"  # of a field, by the schema that has it
 
 
@@ -122,7 +124,11 @@ class _Graph:
         for member in node.body:
             if isinstance(member, ast.FunctionDef) and member.name != CALLED_BY_MARSHMALLOW:
                 full_name = self._define(module, f"{node.name}.{member.name}", member, names)
-                self._methods.setdefault(member.name, set()).add(full_name)
+                if module.endswith(JOBS[0]) and member.name == JOBS[1]:
+                    made = self._definitions.setdefault(f"{module}.{node.name}", _Definition())
+                    made.references.add(full_name)
+                else:
+                    self._methods.setdefault(member.name, set()).add(full_name)
             else:
                 self._define(module, node.name, member, names)
 

@@ -3,7 +3,7 @@
 -- @reads
 -- @param owner_id uuid
 -- @param import_id uuid
--- @param limit integer
+-- @param limit bigint
 -- @returns file text null, line integer null, notes json
 SELECT file, line, notes
 FROM import_rows

@@ -4,7 +4,7 @@
 -- @param owner_id uuid
 -- @param import_id uuid
 -- @param after_number integer
--- @param limit integer
+-- @param limit bigint
 -- @returns number integer, file text null, line integer null, kind text, outcome text
 -- @returns item_id uuid null, notes json null
 SELECT number, file, line, kind, outcome, item_id, notes

@@ -126,8 +126,8 @@ def test_a_security_definer_function_has_its_owner_and_callers(database_url: str
     definers = {each.function: each for each in after(database_url).definers}
     assert [*definers] == [
         "count_troubled_webhooks()",
-        "due_mail(integer)",
         "due_imports(integer)",
+        "due_mail(integer)",
         "due_webhooks(integer)",
         "erase_auth_events(uuid,bytea[])",
         "find_api_token(bytea)",

@@ -54,7 +54,9 @@ def test_an_endpoint_is_found_through_closures_and_constants(app: Flask) -> None
         "POST /api/{user_id}/batch",
         "POST /api/{user_id}/tasks",
         "POST /mcp",
+        "flask import",
         "flask seed",
+        "flask worker",
     ]
     assert found["tasks/export"] == ["GET /api/{user_id}/export"]
     assert found["tasks/empty_trash"] == ["flask ledger purge"]
