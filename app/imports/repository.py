@@ -513,7 +513,7 @@ def _label_ids(terms: Terms, named: Mapping[bytes, str]) -> dict[bytes, Uuid]:
 def _whole(entry: Entry, label_ids: Mapping[bytes, Uuid]) -> WholeTask:
     ids = {label_ids[key] for key in labels.by_key(entry.labels) if key in label_ids}
     fields = {**entry.fields, "label_ids": sorted(ids)}
-    return WholeTask(fields, entry.is_completed, entry.completions)
+    return WholeTask(fields, entry.is_completed, entry.completions, entry.series)
 
 
 def _placed(entry: Entry, whole: WholeTask, known: Known) -> WholeTask:
