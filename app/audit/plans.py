@@ -450,7 +450,6 @@ SAMPLES: Mapping[str, Any] = {
     "is_dry_run": False,
     "options": "{}",
     "file": b"title",
-    "kept": 19,
     "steps": 1,
     "created": 1,
     "skipped": 0,

@@ -59,6 +59,7 @@ class Entry:
     is_archived: bool = False
     is_named: bool = False  # a list that the source knows by its title alone
     completions: list[tuple[str, bool]] = field(default_factory=list)  # occurrence, undone
+    series: dict[str, Any] = field(default_factory=dict)  # recurrence_from, recurrence_left
     order: Any = None  # among its siblings; None: as in the file
     skipped: bool = False
     notes: list[Note] = field(default_factory=list)

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from app.filters.schemas import NEW_FILTER
-from app.http.fields import UNSTORABLE, LocalTime, StrictSchema, Zone, load
+from app.http.fields import UNSTORABLE, Integer, LocalTime, StrictSchema, Zone, load
 from app.imports.entries import Entry
 from app.labels.schemas import MOST_LABELS, NEW_LABEL
 from app.lists.schemas import NEW_LIST
@@ -21,6 +21,7 @@ from app.zones import has_time
 LONGEST_TITLE, LONGEST_DESCRIPTION, LONGEST_NAME = 255, 5000, 100
 CUT = "…"
 LOCAL, ZONE, REMINDERS = LocalTime(), Zone(), Reminders()
+LEFT = Integer(1, 9999, allow_none=True)
 SCHEMAS: dict[str, StrictSchema] = {
     "task": NEW_TASK,
     "list": NEW_LIST,
@@ -161,6 +162,20 @@ def _starts(reminder: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
     return reminder.get("relative_to") == "start" and bool(fields.get("start"))
 
 
+def _series(entry: Entry) -> None:
+    """Keeps where a series stands, as far as that is possible."""
+    given, entry.series = entry.series, {}
+    if not entry.fields.get("recurrence"):
+        return
+    try:
+        for name, form in (("recurrence_from", LOCAL), ("recurrence_left", LEFT)):
+            if name in given:
+                entry.series[name] = form.deserialize(given[name])
+    except ValidationError as error:
+        entry.series = {}
+        entry.warn("recurrence", f"{error.messages[0]} The series begins at the due.")
+
+
 def _completions(entry: Entry) -> None:
     """Keeps the completions of a task that still recurs."""
     given, entry.completions = entry.completions, []
@@ -174,4 +189,4 @@ def _completions(entry: Entry) -> None:
             entry.warn("completions", f"{occurrence[:50]} is no date: it is left out.")
 
 
-TASK_STEPS = (_labels, _dates, _recurrence, _reminders, _completions)
+TASK_STEPS = (_labels, _dates, _recurrence, _series, _reminders, _completions)

@@ -47,12 +47,6 @@ class Import(NamedTuple):
     finished_at: str | None
 
 
-class UnfinishedImports(NamedTuple):
-    """How many imports of an owner have not ended."""
-
-    number: int
-
-
 class DueImport(NamedTuple):
     """An import, of any owner, that a worker may go on with."""
 
@@ -122,8 +116,6 @@ class FoundRef(NamedTuple):
 
 
 CREATE = db.load("imports/create", Import)
-COUNT_UNFINISHED = db.load("imports/count_unfinished", UnfinishedImports)
-DELETE_OLDEST = db.load("imports/delete_oldest")
 DELETE = db.load("imports/delete")
 GET = db.load("imports/get", Import)
 LIST = db.load("imports/list", Import)
@@ -182,11 +174,12 @@ def create(
     }
     with db.transaction():
         lock(owner_id)
-        (unfinished,) = db.fetch_all(COUNT_UNFINISHED, {"owner_id": owner_id})
-        if unfinished.number >= MOST_UNFINISHED:
+        others = db.fetch_all(LIST, {"owner_id": owner_id})
+        ended = [each.id for each in others if each.finished_at is not None]
+        if len(others) - len(ended) >= MOST_UNFINISHED:
             raise ValidationFailed(details=[TOO_MANY])
-        kept = MOST_KEPT - unfinished.number - 1
-        db.execute(DELETE_OLDEST, {"owner_id": owner_id, "kept": kept})
+        for old_id in ended[max(0, MOST_KEPT - 1 - len(others) + len(ended)) :]:
+            db.execute(DELETE, {"owner_id": owner_id, "id": old_id})
         return _found(db.fetch_one(CREATE, params))
 
 
@@ -520,7 +513,7 @@ def _label_ids(terms: Terms, named: Mapping[bytes, str]) -> dict[bytes, Uuid]:
 def _whole(entry: Entry, label_ids: Mapping[bytes, Uuid]) -> WholeTask:
     ids = {label_ids[key] for key in labels.by_key(entry.labels) if key in label_ids}
     fields = {**entry.fields, "label_ids": sorted(ids)}
-    return WholeTask(fields, entry.is_completed, entry.completions)
+    return WholeTask(fields, entry.is_completed, entry.completions, entry.series)
 
 
 def _placed(entry: Entry, whole: WholeTask, known: Known) -> WholeTask:

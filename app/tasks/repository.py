@@ -4,9 +4,10 @@ A change that needs nothing but the task is one statement. The others lock the l
 task's tree and neighbours, decide in Python, and write each changed task by the same statement.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from app import db
@@ -406,11 +407,15 @@ def _back(work: UnitOfWork, state: State, parent: State | None) -> State:
 
 
 class WholeTask(NamedTuple):
-    """A task to be added with its past; `completions` are occurrences, and whether undone."""
+    """A task to be added with its past; `completions` are occurrences, and whether undone.
+
+    `series` may have recurrence_from and recurrence_left of a series that has begun.
+    """
 
     fields: Fields
     is_completed: bool = False
     completions: Sequence[tuple[str, bool]] = ()
+    series: Mapping[str, Any] = MappingProxyType({})
 
 
 def check_whole(owner_id: Uuid, tasks: Iterable[WholeTask]) -> list[Sequence[Detail]]:
@@ -444,7 +449,7 @@ def add_whole(terms: Terms, tasks: Sequence[WholeTask]) -> list[Item | Sequence[
             named = {name: fields[name] for name in ("list_id", "parent_id") if fields.get(name)}
             try:
                 _require(work, missing, named)
-                state = _whole_state(work, fields, named)
+                state = _whole_state(work, fields, named)._replace(**task.series)
             except ValidationFailed as error:
                 results.append(error.details)
                 continue
@@ -484,7 +489,9 @@ def _store_whole(work: UnitOfWork, added: Sequence[tuple[WholeTask, State]]) -> 
         position = positions.last(item.version)
         state = new._replace(id=item.id, version=item.version, position=position)
         if task.completions:
-            state = work.replay(state, task.completions)
+            state = work.replay(
+                state, task.completions, counts="recurrence_left" not in task.series
+            )
         if task.is_completed:
             work.write("complete", state, is_completed=True)
         else:

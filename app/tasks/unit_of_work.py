@@ -343,17 +343,19 @@ class UnitOfWork:
         self.undone.append((task.id, completion.version))
         self.settle(task, self.dated(state), "reopen")
 
-    def replay(self, task: State, completions: Sequence[tuple[str, bool]]) -> State:
+    def replay(
+        self, task: State, completions: Sequence[tuple[str, bool]], *, counts: bool
+    ) -> State:
         """Records completions of a new recurring task, each at a version of its own.
 
         They are occurrences, and whether the completion was undone. Returns the task with what is
-        left of its rule.
+        left of its rule; without `counts` that is as it was.
         """
         own = {"owner_id": self.terms.owner_id, **self.terms.origin._asdict()}
         state = self.reminded(task)
         for occurrence, is_undone in completions:
             before = state._replace(recurrence_from=occurrence)
-            if state.recurrence_left is not None and not is_undone:
+            if counts and state.recurrence_left is not None and not is_undone:
                 state = state._replace(recurrence_left=max(1, state.recurrence_left - 1))
             write_each([(STORE, {**state._asdict(), **own, "action": "complete"})])
             done = {"owner_id": self.terms.owner_id, "occurrence": occurrence}

@@ -142,6 +142,20 @@ def test_two_of_one_uid_are_one_task_and_completed_occurrences_are_completions(
 
 
 @pytest.mark.proves("IMPORT-20")
+def test_an_override_of_the_present_occurrence_is_its_due(alice: ApiUser) -> None:
+    file = calendar(
+        todo("r", "SUMMARY:x", "DTSTART;VALUE=DATE:20370207", "DUE;VALUE=DATE:20370207",
+             "RRULE:FREQ=WEEKLY;BYDAY=SA"),
+        todo("r", "SUMMARY:x", "RECURRENCE-ID;VALUE=DATE:20370207", "DUE;VALUE=DATE:20370209"),
+    )  # fmt: skip
+    report = imported(alice, "ics", file)
+    task = tasks(alice)["x"]
+    assert (counts(report), report["warnings"], task["due"]) == ((1, 1, 0, 0), [], "2037-02-09")
+    done = {"is_completed": True, "occurrence": "2037-02-09"}
+    assert data(alice.patch(f"/{task['id']}/complete", json=done))["due"] == "2037-02-14"
+
+
+@pytest.mark.proves("IMPORT-20")
 def test_a_component_without_an_end_is_an_error_of_its_own(alice: ApiUser) -> None:
     file = "BEGIN:VCALENDAR\nBEGIN:VTODO\nUID:1\nSUMMARY:open\n" + todo("2", "SUMMARY:whole")
     report = imported(alice, "ics", file)

@@ -150,3 +150,21 @@ def test_things_of_other_types_are_errors_of_their_own(alice: ApiUser) -> None:
     assert created + failed == 16
     assert "k" in tasks(alice)
     assert {line for line, field in warnings(report) if field == "due"} == {7, 16}
+
+
+@pytest.mark.proves("IMPORT-22")
+def test_a_series_whose_due_was_moved_keeps_its_grid(alice: ApiUser) -> None:
+    task = {
+        "id": "1", "title": "x", "due": "2037-10-09", "recurrence": "FREQ=WEEKLY;BYDAY=WE;COUNT=9",
+        "recurrence_from": "2037-10-07", "recurrence_left": 3,
+    }  # fmt: skip
+    wrong = {**task, "id": "2", "title": "y", "recurrence_from": 5}
+    report = imported(alice, "ownrow", json.dumps({"tasks": [task, wrong]}))
+    assert [(line, field) for line, field in warnings(report)] == [(2, "recurrence")]
+    due = "2037-10-09"
+    for following in ("2037-10-14", "2037-10-21"):  # of the grid; the last two of three
+        done = {"is_completed": True, "occurrence": due}
+        due = data(alice.patch(f"/{tasks(alice)['x']['id']}/complete", json=done))["due"]
+        assert due == following
+    done = {"is_completed": True, "occurrence": due}
+    assert data(alice.patch(f"/{tasks(alice)['x']['id']}/complete", json=done))["is_completed"]

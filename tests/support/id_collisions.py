@@ -284,7 +284,7 @@ import AS (
         account.owner_id, given.id, 'csv', FALSE, json_build_object('list_title', %(email)s),
         CASE WHEN given.state <> 'failed' THEN %(email)s::bytea END, %(email)s, given.state,
         CASE WHEN given.state = 'failed' THEN %(email)s END, 9, %(leased_until)s,
-        now() - given.age, CASE WHEN given.state = 'failed' THEN now() END
+        now() - given.age - %(key_age)s, CASE WHEN given.state = 'failed' THEN now() END
     FROM account
     CROSS JOIN (VALUES
         (%(task)s, 'running', interval '1 day'),
@@ -536,7 +536,6 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "imports/create": [{"id": MADE}],
     "imports/claim": [{"id": TASK}, {"id": DONE}, {"id": TRASHED}],
     "imports/advance": [{**PROGRESS, "steps": 9}],
-    "imports/delete_oldest": [{"kept": 0}, {"kept": 1}],
     "imports/finish": [{"failure": None}, {"failure": "broken"}],
     "imports/record_rows": [{**REPORT, "number": [9], "item_id": [TASK]}],
     "imports/store_refs": [

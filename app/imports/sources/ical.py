@@ -199,12 +199,25 @@ class _Reader:
             occurrence, _ = self._local("RECURRENCE-ID", given.dt, given.params)
             master.completions.append((occurrence, False))
             return
+        if master is not None and self._moves(master):
+            return
         self._entry.key, self._entry.skipped = f"\0line {self._part.line}", True
         if master is None:
             self._entry.warn("RECURRENCE-ID", "Its series is not in the file.")
         else:
             self._entry.warn("RECURRENCE-ID", "A change of one occurrence is not kept.")
         contents.add(self._entry)
+
+    def _moves(self, master: Entry) -> bool:
+        """Whether it is the present occurrence at another due, which the series then has."""
+        given: Any = self._todo["RECURRENCE-ID"]
+        due: Any = self._todo.get("DUE")
+        occurrence, _ = self._local("RECURRENCE-ID", given.dt, given.params)
+        if occurrence != master.fields.get("due") or not hasattr(due, "dt"):
+            return False
+        master.fields["due"], master.fields["time_zone"] = self._local("due", due.dt, due.params)
+        master.series["recurrence_from"] = occurrence
+        return True
 
     def _description(self) -> str | None:
         given = self._todo.get("DESCRIPTION")

@@ -8,6 +8,7 @@ from app.imports.entries import Contents, Entry, Options, Unreadable
 from app.imports.reading import json_of
 
 ARRAYS = {"tasks": "task", "lists": "list", "labels": "label", "filters": "filter"}
+SERIES = ("recurrence_from", "recurrence_left")  # of a task that recurs
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "task": (
         "title",
@@ -88,6 +89,7 @@ def _fill(entry: Entry, item: Mapping[str, Any], names: Mapping[str, str]) -> No
         entry.list_key = _key(item.get("list_id"))
         entry.parent_key = _key(item.get("parent_id"))
         entry.is_completed = item.get("is_completed") is True
+        entry.series = {name: item[name] for name in SERIES if name in item}
         label_ids = item.get("label_ids")
         for label_id in label_ids if isinstance(label_ids, list) else ():
             if isinstance(label_id, str) and label_id in names:
