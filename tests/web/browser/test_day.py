@@ -79,6 +79,7 @@ def test_a_task_is_planned_in_all_its_fields(
     client.open_task("write the report")
     client.fill("Description", "with figures")
     client.set_value(client.labelled("Due"), (today + timedelta(days=1)).isoformat())
+    client.until(lambda: client.labelled("Time").is_enabled(), "a time cannot be set")
     client.set_value(client.labelled("Time"), "09:30")
     client.set_value(client.labelled("Priority", ".panel"), "2")
     client.set_value(client.labelled("Add a reminder"), "-PT30M")

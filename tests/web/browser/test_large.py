@@ -1,7 +1,5 @@
 """10,000 tasks: something at once, usable while the rest loads, and a quick start afterwards."""
 
-from collections.abc import Callable
-
 import pytest
 from selenium import webdriver
 
@@ -29,17 +27,13 @@ look();
 
 @pytest.mark.proves("WEB-28")
 def test_ten_thousand_tasks_load_while_the_first_are_used_and_are_there_at_once_later(
-    browser: webdriver.Chrome,
-    shared_service: Service,
-    person: RemoteUser,
-    record_property: Callable[[str, object], None],
+    browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
 ) -> None:
     create_many(person, TASKS)
     client = Client(browser, shared_service, "#/inbox")
     client.write("input[type=email]", person.email)
     client.write("input[type=password]", "seven quiet rivers")
     first = browser.execute_async_script(SINCE_SIGN_IN)
-    record_property("first_load_ms", first)
 
     # usable meanwhile: what is added is there, and sent before the end of the load
     client.add("written during the load")
@@ -64,6 +58,5 @@ def test_ten_thousand_tasks_load_while_the_first_are_used_and_are_there_at_once_
         times.append(
             client.until(lambda: browser.execute_script("return window.firstTask"), "no task")
         )
-    record_property("start_ms", times)
     assert first < FIRST_LOAD_MS
-    assert max(times) < START_MS
+    assert max(times) < START_MS, times

@@ -75,7 +75,16 @@ async function merge(db, sent, operation) {
   }
   await keepConflicts(db, conflicts);
   if (Object.keys(fields).length === 0) await unsend(db, sent, operation.seq);
-  else await unsend(db, sent, null, [{ ...operation, fields, if_version: item.version }]);
+  else await unsend(db, sent, null, [{ ...operation, fields, if_version: versionToRequire(operation, item.version) }]);
+}
+
+/**
+ * The newest version that is known, or none if just that one was refused: nothing is sent for ever.
+ * @param {Operation} operation
+ * @param {number} known
+ */
+function versionToRequire(operation, known) {
+  return operation.if_version === known ? null : known;
 }
 
 /**

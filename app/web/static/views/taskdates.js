@@ -79,7 +79,7 @@ function LocalTime({ label, timeLabel, value, onChange }) {
       </div>
       <div class="field">
         <label for="${id}-time">${timeLabel}</label>
-        <input id="${id}-time" type="time" value=${time} disabled=${!date} onChange=${(/** @type {Event} */ event) => change(date, text(event))} />
+        <input id="${id}-time" type="time" value=${time} disabled=${!date} onChange=${(/** @type {Event} */ event) => date && change(date, text(event))} />
       </div>
     </div>
   `;
