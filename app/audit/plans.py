@@ -155,12 +155,16 @@ INSERT INTO webhook_attempts (
 SELECT owner_id, id, n, n, 'task.created', now(), 204, 40
 FROM webhooks CROSS JOIN generate_series(1, 100) AS n;
 
+INSERT INTO feeds (owner_id, id, component, secret_hash)
+SELECT users.id, lpad(to_hex(n), 32, '0')::uuid, 'todo', sha256((users.id::text || n)::bytea)
+FROM users CROSS JOIN generate_series(1, 50) AS n;
+
 INSERT INTO imports (
     owner_id, id, source, is_dry_run, options, file, request_id, state, next_step_at, finished_at
 )
 SELECT
     users.id, lpad(to_hex(n), 32, '0')::uuid, 'csv', FALSE, '{}',
-    CASE WHEN n <= 5 THEN '\x00'::bytea END, 'seed',
+    CASE WHEN n <= 5 THEN decode('00', 'hex') END, 'seed',
     CASE WHEN n <= 5 THEN 'running' ELSE 'done' END,
     %(leased_until)s, CASE WHEN n > 5 THEN now() END
 FROM (SELECT id FROM users ORDER BY id LIMIT %(owners)s) AS users
@@ -460,6 +464,11 @@ SAMPLES: Mapping[str, Any] = {
     "import_id": OWNER,
     "after_number": 0,
     "keys": [b"k" * 32],
+    "component": "todo",
+    "secret_hash": b"s" * 32,
+    "with_archived": False,
+    "owner_ids": [OWNER],
+    "session_ids": [OWNER],
     "labels": orjson.dumps(
         [{"ordinal": 1, "id": LAST_ID, "name": "New", "name_key": "\\x" + "00" * 32,
           "created_at": datetime.now(UTC)}]
@@ -486,6 +495,7 @@ PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "auth/end_session": {"kind": "login"},
     "auth/note_token_use": {"id": UUID("f" * 31 + "1")},
     "db/set_owner": {"owner_id": str(OWNER)},
+    "feeds/create": {"id": LAST_ID},
     "imports/create": {"id": LAST_ID},
     "imports/claim": IMPORT,
     "imports/delete": IMPORT,

@@ -49,6 +49,7 @@ WITHOUT_ROWS = {
     "db status": "reads the list of migrations, which has no owners",
     "db upgrade": "changes the schema; is the remedy",
     "doctor": "reports the same",
+    "events": "is a part of the service: it answers requests as the API does",
     "worker": "is a part of the service: it waits until it can work, and logs why it can't",
 }
 

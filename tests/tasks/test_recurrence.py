@@ -575,7 +575,12 @@ def test_completions_are_exported_and_erased_with_the_account(alice: ApiUser) ->
     undo(alice, task, WEDNESDAY)
     (completion,) = completions(alice, task)
     exported = alice.export().get_json()
-    assert exported["completions"] == [{"task_id": task["id"], **completion}]
+    series = {
+        "recurrence": "FREQ=DAILY",
+        "recurrence_from": WEDNESDAY,
+        "recurrence_left": None,
+    }
+    assert exported["completions"] == [{"task_id": task["id"], **completion, **series}]
     trash = make(alice, "lists", title="a list")
     change(alice, task, list_id=trash["id"])
     delete(alice, trash, "lists")

@@ -1,5 +1,7 @@
 """Two tabs and two devices at once."""
 
+import statistics
+import time
 from collections.abc import Callable
 
 import pytest
@@ -175,3 +177,21 @@ def test_two_devices_see_each_other_and_race_for_one_task(
     phone.saved()
     offered = phone.browser.find_elements(By.CSS_SELECTOR, ".conflict blockquote")
     assert texts(offered) == ["paint the blue door"]
+
+
+@pytest.mark.proves("WEB-26")
+def test_a_change_made_elsewhere_is_shown_within_two_seconds(
+    browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
+) -> None:
+    client = Client(browser, shared_service, "#/inbox")
+    client.sign_in(person.email)
+    client.until(lambda: shared_service.open_streams() > 0, "it listens to no event stream")
+    seconds = []
+    titles: list[str] = []
+    for number in range(5):
+        titles.append(f"task {number}")
+        began = time.monotonic()
+        person.create(titles[-1])
+        client.shows(*titles)
+        seconds.append(time.monotonic() - began)
+    assert statistics.median(seconds) < 2

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
 from selenium import webdriver
@@ -11,7 +13,7 @@ from tests.support.api_user import PASSWORD
 from tests.support.browser import needs_chromium
 from tests.support.remote_user import RemoteUser
 from tests.support.web import Service
-from tests.web.browser.client import Client, texts
+from tests.web.browser.client import Client, texts, titles_of
 
 pytestmark = needs_chromium
 
@@ -73,6 +75,69 @@ def test_tokens_and_webhooks_are_made_shown_once_and_ended(
     client.labelled("Address (https)").send_keys("https://localhost/")
     client.press_button("Create a webhook")
     client.find("section:last-of-type .error")
+    address = client.labelled("Address (https)")
+    address.clear()
+    address.send_keys("https://1.1.1.1/")
+    client.press_button("Create a webhook")
+    assert client.find(".created .secret").text.startswith("whsec_")
+    client.press_button("https://1.1.1.1/ · on")
+    client.press_button("Switch off")
+    client.button("https://1.1.1.1/ · off")
+    client.press_button("Delete the webhook “https://1.1.1.1/”")
+    client.until(lambda: not client.find_all(".webhook"), "the webhook is still there")
+
+
+@pytest.mark.proves("WEB-31")
+def test_a_feed_is_made_shown_once_and_ended(
+    browser: webdriver.Chrome, shared_service: Service, person: RemoteUser
+) -> None:
+    person.call("POST", "/tasks", {"title": "dentist", "due": "2037-10-07"})
+    client = Client(browser, shared_service)
+    client.sign_in(person.email)
+    client.go("#/settings/connections")
+    client.set_value(client.labelled("Shown as"), "event")
+    client.press_button("Create a feed")
+    path = urlsplit(client.find(".created .secret").text).path
+    calendar = person.server.request("GET", path)
+    assert calendar.status == 200
+    assert b"BEGIN:VEVENT" in calendar.body
+    assert b"SUMMARY:dentist" in calendar.body
+    browser.refresh()
+    client.press_button("End the feed of “All lists”")
+    client.until(lambda: not client.find_all(".things li"), "the feed is still listed")
+    assert client.find_all(".created") == []
+    assert person.server.request("GET", path).status == 404
+
+
+@pytest.mark.proves("WEB-31")
+def test_a_file_is_tried_and_imported_with_its_report(
+    browser: webdriver.Chrome, shared_service: Service, person: RemoteUser, tmp_path: Path
+) -> None:
+    file = tmp_path / "tasks.csv"
+    file.write_text("title,due\nBuy seeds,2037-04-01\nNo such day,2037-02-30\n")
+    client = Client(browser, shared_service)
+    client.sign_in(person.email)
+    client.go("#/settings/data")
+    client.set_value(client.labelled("From"), "csv")
+    client.labelled("File (10 MB at most)").send_keys(str(file))
+    counts = {"Read": "2", "Created": "1", "Skipped": "0", "Failed": "1"}
+    for is_tried in (True, False):
+        client.press_button("Import")
+        client.until(lambda: report(client).items() >= counts.items(), "there is no such report")
+        assert any("Line 3" in each for each in texts(client.find_all(".entries li")))
+        assert titles_of(person) == ([] if is_tried else ["Buy seeds"])
+        client.find("input[type=checkbox][role=switch]").click()
+    client.go("#/inbox")
+    client.shows("Buy seeds")
+
+
+def report(client: Client) -> dict[str, str]:
+    """The counts of an import's report by their names."""
+    script = (
+        "return Object.fromEntries([...document.querySelectorAll('.counts div')]"
+        ".map((each) => [...each.children].map(({textContent}) => textContent)))"
+    )
+    return cast("dict[str, str]", client.browser.execute_script(script))
 
 
 @pytest.mark.proves("WEB-31")
