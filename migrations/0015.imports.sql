@@ -12,7 +12,7 @@ CREATE TABLE imports (
     session_id uuid,
     state text NOT NULL DEFAULT 'queued',
     failure text,
-    position integer NOT NULL DEFAULT 0,
+    steps_done integer NOT NULL DEFAULT 0,
     steps integer,
     created integer NOT NULL DEFAULT 0,
     skipped integer NOT NULL DEFAULT 0,
@@ -43,7 +43,7 @@ CREATE TABLE imports (
         AND (failure IS NOT NULL) = (state = 'failed')
     ),
     CONSTRAINT imports_counts CHECK (
-        position >= 0 AND steps >= position AND created >= 0 AND skipped >= 0 AND failed >= 0
+        steps_done >= 0 AND steps >= steps_done AND created >= 0 AND skipped >= 0 AND failed >= 0
         AND lists >= 0 AND labels >= 0 AND filters >= 0 AND errors >= 0 AND warnings >= 0
         AND attempts >= 0
     )
@@ -59,7 +59,7 @@ COMMENT ON COLUMN imports.options IS
 COMMENT ON COLUMN imports.file IS 'The file as it was sent; removed when the import ends.';
 COMMENT ON COLUMN imports.request_id IS 'The request that asked for it, which the ledger names.';
 COMMENT ON COLUMN imports.failure IS 'Why it ended before its last row, in words for its owner.';
-COMMENT ON COLUMN imports.position IS 'How many of its steps are done: where a worker goes on.';
+COMMENT ON COLUMN imports.steps_done IS 'How many of its steps are done: where a worker goes on.';
 COMMENT ON COLUMN imports.steps IS 'How many steps there are; null until the file has been read.';
 COMMENT ON COLUMN imports.created IS 'Tasks that it made; skipped and failed are rows with a task, too.';
 COMMENT ON COLUMN imports.attempts IS
@@ -221,7 +221,7 @@ BEGIN
     GRANT SELECT, DELETE, INSERT (
         owner_id, id, source, is_dry_run, options, file, request_id, session_id
     ), UPDATE (
-        file, state, failure, position, steps, created, skipped, failed, lists, labels, filters,
+        file, state, failure, steps_done, steps, created, skipped, failed, lists, labels, filters,
         errors, warnings, attempts, next_step_at, finished_at
     ) ON imports TO ownrow_app;
     GRANT SELECT, INSERT, DELETE ON import_rows TO ownrow_app;
@@ -229,7 +229,7 @@ BEGIN
         kind, item_id
     ) ON import_refs TO ownrow_app;
     GRANT SELECT (
-        owner_id, id, source, is_dry_run, request_id, session_id, state, position, steps, created,
+        owner_id, id, source, is_dry_run, request_id, session_id, state, steps_done, steps, created,
         skipped, failed, lists, labels, filters, errors, warnings, attempts, next_step_at,
         created_at, finished_at
     ) ON imports TO ownrow_auditor;

@@ -476,7 +476,7 @@ SAMPLES: Mapping[str, Any] = {
 }  # fmt: skip
 WEBHOOK = {"id": OWNER}
 IMPORT = {"id": OWNER}
-PROGRESS = {"position": 1, "lists": 0, "labels": 0, "filters": 0}
+PROGRESS = {"steps_done": 1, "lists": 0, "labels": 0, "filters": 0}
 REPORT = {
     "number": [LAST_NUMBER],
     "file": [None],

@@ -76,11 +76,11 @@ class Importing:
         began = monotonic()
         if not prepared.steps:
             repository.write(held, (), steps=0, lease=LEASE, notes=prepared.notes)
-        for batch in prepared.after(held.position):
-            notes = () if held.position else prepared.notes
+        for batch in prepared.after(held.steps_done):
+            notes = () if held.steps_done else prepared.notes
             repository.write(held, batch, steps=prepared.steps, lease=LEASE, notes=notes)
-            yield 100 * held.position // prepared.steps
-            if monotonic() - began >= TURN and held.position < prepared.steps:
+            yield 100 * held.steps_done // prepared.steps
+            if monotonic() - began >= TURN and held.steps_done < prepared.steps:
                 repository.set_lease(held, repository.NOW)
                 return
 
@@ -101,7 +101,7 @@ class Importing:
             repository.set_lease(held, RETRY)
 
     def _is_done(self, held: Held) -> bool:
-        return self._plan is not None and held.position >= self._plan[1].steps
+        return self._plan is not None and held.steps_done >= self._plan[1].steps
 
     def _end(self, held: Held, failure: str | None = None) -> str:
         self._plan = None

@@ -33,7 +33,7 @@ class Import(NamedTuple):
     is_dry_run: bool
     state: str
     failure: str | None
-    position: int
+    steps_done: int
     steps: int | None
     created: int
     skipped: int
@@ -64,7 +64,7 @@ class ClaimedImport(NamedTuple):
     options: bytes
     request_id: str
     session_id: Uuid | None
-    position: int
+    steps_done: int
     attempts: int
     created_at: datetime
 
@@ -229,7 +229,7 @@ class Held:
     id: Uuid
     claimed: ClaimedImport
     leased_until: datetime
-    position: int
+    steps_done: int
 
     @property
     def terms(self) -> Terms:
@@ -258,7 +258,7 @@ def claim(owner_id: Uuid, import_id: Uuid, lease: timedelta) -> Held | None:
     claimed = db.fetch_one(CLAIM, params)
     if claimed is None:
         return None
-    return Held(owner_id, import_id, claimed, claimed.leased_until, claimed.position)
+    return Held(owner_id, import_id, claimed, claimed.leased_until, claimed.steps_done)
 
 
 def get_file(held: Held) -> bytes:
@@ -355,8 +355,8 @@ def write(
         elif new:
             made = MAKERS[new[0].kind](terms, new, known)
             _record_made(held, new, made, report)
-        _record(held, report, position=held.position + len(batch), steps=steps, lease=lease)
-    held.position += len(batch)
+        _record(held, report, steps_done=held.steps_done + len(batch), steps=steps, lease=lease)
+    held.steps_done += len(batch)
 
 
 def _known(held: Held, batch: Sequence[Entry]) -> dict[bytes, FoundRef]:
@@ -416,17 +416,19 @@ def _record_made(
         db.execute(STORE_REFS, {**params, "key": keys, "kind": kinds, "item_id": ids})
 
 
-def _record(held: Held, report: _Report, *, position: int, steps: int, lease: timedelta) -> None:
+def _record(held: Held, report: _Report, *, steps_done: int, steps: int, lease: timedelta) -> None:
     """Writes the report and the progress; raises LeaseLostError."""
     names = ("created", "skipped", "failed", "lists", "labels", "filters", "errors", "warnings")
     counts = {name: report.counts[name] for name in names}
-    progress = {"position": position, "steps": steps, "lease": lease}
+    progress = {"steps_done": steps_done, "steps": steps, "lease": lease}
     found = db.fetch_one(ADVANCE, {**held.leased, **counts, **progress})
     if found is None:
         raise LeaseLostError
     held.leased_until = found.leased_until
     if report.rows:
-        first = held.position + bool(held.position) + 1  # the row about the file is the first one
+        first = (
+            held.steps_done + bool(held.steps_done) + 1
+        )  # the row about the file is the first one
         numbers = list(range(first, first + len(report.rows)))
         own = {"owner_id": held.owner_id, "import_id": held.id, "number": numbers}
         db.execute(RECORD_ROWS, {**own, **report.columns()})

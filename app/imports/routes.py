@@ -136,7 +136,7 @@ def _shown(found: Import, noted: list[NotedRow] | tuple[()]) -> Mapping[str, Any
 def _percent(found: Import) -> int:
     if found.state == "done":
         return 100
-    return 100 * found.position // found.steps if found.steps else 0
+    return 100 * found.steps_done // found.steps if found.steps else 0
 
 
 def _message(note: Mapping[str, Any]) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 -- Notes the steps that a worker has done in this transaction, and extends its lease.
 -- No row: the lease has ended, or the import is gone; what was done must not be committed.
 -- @writes
--- @param position integer
+-- @param steps_done integer
 -- @param steps integer
 -- @param created integer
 -- @param skipped integer
@@ -18,7 +18,7 @@
 -- @returns leased_until timestamptz
 UPDATE imports
 SET
-    position = %(position)s,
+    steps_done = %(steps_done)s,
     steps = %(steps)s,
     created = created + %(created)s,
     skipped = skipped + %(skipped)s,

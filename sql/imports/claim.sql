@@ -6,7 +6,7 @@
 -- @param id uuid
 -- @param lease interval
 -- @returns leased_until timestamptz, source text, is_dry_run boolean, options json, request_id text
--- @returns session_id uuid null, position integer, attempts integer, created_at timestamptz
+-- @returns session_id uuid null, steps_done integer, attempts integer, created_at timestamptz
 WITH due AS (
     SELECT imports.id
     FROM imports
@@ -27,4 +27,4 @@ FROM due
 WHERE imports.owner_id = %(owner_id)s AND imports.id = due.id
 RETURNING
     imports.next_step_at AS leased_until, imports.source, imports.is_dry_run, imports.options,
-    imports.request_id, imports.session_id, imports.position, imports.attempts, imports.created_at
+    imports.request_id, imports.session_id, imports.steps_done, imports.attempts, imports.created_at

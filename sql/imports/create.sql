@@ -9,7 +9,7 @@
 -- @param request_id text
 -- @param session_id uuid
 -- @param owner_id uuid
--- @returns id uuid, source text, is_dry_run boolean, state text, failure text null, position integer
+-- @returns id uuid, source text, is_dry_run boolean, state text, failure text null, steps_done integer
 -- @returns steps integer null, created integer, skipped integer, failed integer, lists integer
 -- @returns labels integer, filters integer, errors integer, warnings integer, created_at text
 -- @returns finished_at text null
@@ -20,5 +20,5 @@ SELECT
 FROM ledgers
 WHERE owner_id = %(owner_id)s
 RETURNING
-    id, source, is_dry_run, state, failure, position, steps, created, skipped, failed, lists, labels,
+    id, source, is_dry_run, state, failure, steps_done, steps, created, skipped, failed, lists, labels,
     filters, errors, warnings, utc(created_at) AS created_at, utc(finished_at) AS finished_at

@@ -46,7 +46,9 @@ changed AS (
         title = coalesce(%(title)s, title),
         title_folded = coalesce(%(title_folded)s, title_folded),
         description_folded = coalesce(%(description_folded)s, description_folded),
-        description = CASE WHEN %(description_folded)s IS NULL THEN description ELSE %(description)s END,
+        description = CASE
+            WHEN %(description_folded)s::text IS NULL THEN description ELSE %(description)s
+        END,
         priority = coalesce(%(priority)s, priority),
         updated_at = ledger.at, version = ledger.version, last_action = 'update',
         request_id = %(request_id)s, session_id = %(session_id)s
