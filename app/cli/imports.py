@@ -102,7 +102,7 @@ def _run(owner_id: Uuid, made: Import) -> Import:
             if found.finished_at is not None:
                 tell(100)
                 return found
-            tell(100 * found.steps_done // found.steps if found.steps else 0)
+            tell(found.percent)
             time.sleep(PAUSE)
 
 

@@ -17,7 +17,7 @@ from app.feeds.calendars import CONTENT_TYPE, MADE_BY, NAME, as_calendar
 from app.feeds.repository import Feed, State
 from app.feeds.schemas import CALENDAR, NEW_FEED
 from app.feeds.secret import is_well_formed, new_secret, secret_hash
-from app.http.body import read_body, read_nothing
+from app.http.body import read_body
 from app.http.dispatch import DirectBlueprint
 from app.http.etags import is_not_modified
 from app.http.headers import PRIVATE
@@ -25,7 +25,7 @@ from app.http.query import read_query
 from app.http.request import current_request, owner_id
 from app.http.responses import JsonResponse, Response, streamed, success
 from app.idempotency.repository import WriteResponse
-from app.idempotency.responses import answer_once
+from app.idempotency.responses import answer_once, delete_once
 from app.values import Uuid, canonical_uuid, new_uuid
 
 NOT_INDEXED = ("X-Robots-Tag", "noindex")
@@ -62,14 +62,7 @@ def create_feed() -> JsonResponse:
 @blueprint.delete("/<item:feed_id>")
 def delete_feed(feed_id: str) -> JsonResponse:
     """Ends a feed: its address is a 404 from then on."""
-    read_nothing()
-    owner, known_id = owner_id(), canonical_uuid(feed_id)
-
-    def write() -> WriteResponse:
-        repository.delete(owner, known_id)
-        return WriteResponse(200, b"null")
-
-    return answer_once(write)
+    return delete_once(partial(repository.delete, owner_id(), canonical_uuid(feed_id)))
 
 
 @public.get("/<secret>.ics")

@@ -95,13 +95,25 @@ def _begun(chunks: Generator[T, None, None]) -> Iterable[T]:
 
 
 def page(found: Page, limit: int) -> JsonResponse:
-    """A page of a list, with the cursor of the next page in `meta` and in Link."""
+    """A page of a list of items, with the ledger's version in `meta`."""
+    meta = {"version": found.version}
+    return page_of(found.items, limit, found.next_position, tag=found.tag, meta=meta)
+
+
+def page_of(
+    rows: bytes,
+    limit: int,
+    next_position: bytes | None,
+    *,
+    tag: str | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> JsonResponse:
+    """A page of a JSON array, with the cursor of the next page, if any, in `meta` and in Link."""
     request = current_request()
     query: Query = request.query  # type: ignore[assignment]  # a list has read its query
-    position = found.next_position
-    next_cursor = None if position is None else cursor(position, query.others)
-    meta = {"next_cursor": next_cursor, "limit": limit, "version": found.version}
-    response = success(found.items, tag=found.tag, meta=meta)
+    next_cursor = None if next_position is None else cursor(next_position, query.others)
+    paging = {"next_cursor": next_cursor, "limit": limit, **(meta or {})}
+    response = success(rows, tag=tag, meta=paging)
     if next_cursor is not None and response.status_code == 200:
         parameters = f"{query.link}&cursor={next_cursor}".lstrip("&")
         response.headers.append(("Link", f'<{request.path}?{parameters}>; rel="next"'))

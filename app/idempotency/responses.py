@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 
 from app.errors import ValidationFailed
-from app.http.body import raw_body
+from app.http.body import raw_body, read_nothing
 from app.http.request import current_request, owner_id
 from app.http.responses import JsonResponse, success
 from app.idempotency.repository import Key, WriteResponse, once
@@ -26,6 +26,17 @@ def answer_once(
     if answer.is_replayed:
         response.headers.append(("Idempotent-Replayed", "true"))
     return response
+
+
+def delete_once(delete: Callable[[], None]) -> JsonResponse:
+    """Runs a deletion, which tells nothing, for a request without a body."""
+    read_nothing()
+
+    def write() -> WriteResponse:
+        delete()
+        return WriteResponse(200, b"null")
+
+    return answer_once(write)
 
 
 def _key() -> Key | None:

@@ -46,6 +46,13 @@ class Import(NamedTuple):
     created_at: str
     finished_at: str | None
 
+    @property
+    def percent(self) -> int:
+        """How much of it is done; 0 until its file has been read."""
+        if self.state == "done":
+            return 100
+        return 100 * self.steps_done // self.steps if self.steps else 0
+
 
 class DueImport(NamedTuple):
     """An import, of any owner, that a worker may go on with."""

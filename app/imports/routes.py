@@ -1,19 +1,19 @@
 """/api/{user_id}/imports: reads the request, calls the repository once, answers."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import orjson
 
 from app.auth.access import authenticate, take_path_user
-from app.http.body import raw_body, read_nothing
-from app.http.cursors import cursor
+from app.http.body import raw_body
 from app.http.dispatch import DirectBlueprint
-from app.http.query import Query, read_query
+from app.http.query import read_query
 from app.http.request import current_request, origin, owner_id
-from app.http.responses import JsonResponse, success
+from app.http.responses import JsonResponse, page_of, success
 from app.idempotency.repository import WriteResponse
-from app.idempotency.responses import answer_once
+from app.idempotency.responses import answer_once, delete_once
 from app.imports import repository
 from app.imports.reading import FILE_LIMIT
 from app.imports.repository import Import, NotedRow, Row
@@ -70,37 +70,15 @@ def list_rows(import_id: str) -> JsonResponse:
     (after,) = query["cursor"] or (0,)
     limit: int = query["limit"]
     rows = repository.list_rows(owner_id(), canonical_uuid(import_id), after, limit + 1)
-    return _page(rows, limit)
+    shown = rows[:limit]
+    beyond = orjson.dumps([shown[-1].number]) if len(rows) > limit else None
+    return page_of(orjson.dumps([_shown_row(row) for row in shown]), limit, beyond)
 
 
 @blueprint.delete("/<item:import_id>")
 def delete_import(import_id: str) -> JsonResponse:
     """Ends an import, and deletes its report."""
-    read_nothing()
-    owner, known_id = owner_id(), canonical_uuid(import_id)
-
-    def write() -> WriteResponse:
-        repository.delete(owner, known_id)
-        return WriteResponse(200, b"null")
-
-    return answer_once(write)
-
-
-def _page(rows: list[Row], limit: int) -> JsonResponse:
-    """Up to `limit` rows, with the cursor of the next page where there are more."""
-    request = current_request()
-    query: Query = request.query  # type: ignore[assignment]  # the route has read it
-    shown, next_cursor = rows[:limit], None
-    if len(rows) > limit:
-        next_cursor = cursor(orjson.dumps([shown[-1].number]), query.others)
-    response = success(
-        orjson.dumps([_shown_row(row) for row in shown]),
-        meta={"next_cursor": next_cursor, "limit": limit},
-    )
-    if next_cursor is not None:
-        parameters = f"{query.link}&cursor={next_cursor}".lstrip("&")
-        response.headers.append(("Link", f'<{request.path}?{parameters}>; rel="next"'))
-    return response
+    return delete_once(partial(repository.delete, owner_id(), canonical_uuid(import_id)))
 
 
 def _shown(found: Import, noted: list[NotedRow] | tuple[()]) -> Mapping[str, Any]:
@@ -116,7 +94,7 @@ def _shown(found: Import, noted: list[NotedRow] | tuple[()]) -> Mapping[str, Any
         "dry_run": found.is_dry_run,
         "state": found.state,
         "message": found.failure,
-        "percent": _percent(found),
+        "percent": found.percent,
         "read": found.created + found.skipped + found.failed,
         "created": found.created,
         "skipped": found.skipped,
@@ -131,12 +109,6 @@ def _shown(found: Import, noted: list[NotedRow] | tuple[()]) -> Mapping[str, Any
         "created_at": found.created_at,
         "finished_at": found.finished_at,
     }
-
-
-def _percent(found: Import) -> int:
-    if found.state == "done":
-        return 100
-    return 100 * found.steps_done // found.steps if found.steps else 0
 
 
 def _message(note: Mapping[str, Any]) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from app.http.query import read_query
 from app.http.request import current_request, owner_id
 from app.http.responses import JsonResponse, success
 from app.idempotency.repository import WriteResponse
-from app.idempotency.responses import answer_once
+from app.idempotency.responses import answer_once, delete_once
 from app.values import Uuid, canonical_uuid, new_uuid
 from app.webhooks import repository
 from app.webhooks.receivers import Receivers
@@ -71,14 +71,7 @@ def update_webhook(webhook_id: str) -> JsonResponse:
 @blueprint.delete("/<item:webhook_id>")
 def delete_webhook(webhook_id: str) -> JsonResponse:
     """Deletes a webhook."""
-    read_nothing()
-    owner, known_id = owner_id(), canonical_uuid(webhook_id)
-
-    def write() -> WriteResponse:
-        repository.delete(owner, known_id)
-        return WriteResponse(200, b"null")
-
-    return answer_once(write)
+    return delete_once(partial(repository.delete, owner_id(), canonical_uuid(webhook_id)))
 
 
 @blueprint.post("/<item:webhook_id>/rotate")
