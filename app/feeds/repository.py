@@ -73,7 +73,6 @@ DELETE = db.load("feeds/delete")
 FIND_FEED = db.load("feeds/find_feed", FoundFeed)
 GET_STATE = db.load("feeds/get_state", State)
 LIST_TASKS = db.load("feeds/list_tasks", CalendarTask)
-LIST_TASKS_OF_LIST = db.load("feeds/list_tasks_of_list", CalendarTask)
 
 MOST = 50  # feeds of an account
 TOO_MANY: Detail = {"field": "", "message": f"There are {MOST} feeds already; delete one first."}
@@ -128,11 +127,11 @@ def get_state(owner_id: Uuid, feed_id: Uuid) -> State:
 
 def tasks(owner_id: Uuid, list_id: Uuid | None) -> Chunks:
     """The tasks of all lists and the inbox, or of one list, in chunks; none that are hidden."""
-    if list_id is None:
-        return db.stream([LIST_TASKS], {"owner_id": owner_id, "with_archived": False})
-    return db.stream([LIST_TASKS_OF_LIST], {"owner_id": owner_id, "list_id": list_id})
+    wanted = {"owner_id": owner_id, "list_id": list_id, "with_archived": False}
+    return db.stream([LIST_TASKS], wanted)
 
 
 def all_tasks(owner_id: Uuid) -> Chunks:
     """The tasks of all lists, archived ones included, in chunks."""
-    return db.stream([LIST_TASKS], {"owner_id": owner_id, "with_archived": True})
+    wanted = {"owner_id": owner_id, "list_id": None, "with_archived": True}
+    return db.stream([LIST_TASKS], wanted)

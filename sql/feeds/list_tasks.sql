@@ -1,8 +1,10 @@
--- Reads all tasks outside the trash for a calendar, the oldest first, without those of lists that are
--- in the trash, or are archived unless with_archived; run through a server-side cursor.
+-- Reads the tasks outside the trash for a calendar, the oldest first: those of one list or, where it is
+-- null, all; without those of lists that are in the trash, or are archived unless with_archived. Run
+-- through a server-side cursor.
 -- No row: there are no tasks.
 -- @reads
 -- @param owner_id uuid
+-- @param list_id uuid
 -- @param with_archived boolean
 -- @returns id uuid, parent_id uuid null, title text, description text null, completed_at text null
 -- @returns created_at text, updated_at text, due text null, start text null, time_zone text null
@@ -40,6 +42,7 @@ FROM tasks
 WHERE
     tasks.owner_id = %(owner_id)s
     AND tasks.deleted_at IS NULL
+    AND (%(list_id)s::uuid IS NULL OR tasks.list_id = %(list_id)s)
     AND (tasks.list_id IS NULL OR tasks.list_id IN (
         SELECT lists.id FROM lists
         WHERE

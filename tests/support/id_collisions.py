@@ -525,8 +525,11 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "feeds/create": [{"id": MADE, "component": "event", "secret_hash": b"n" * 32}],
     "feeds/find_feed": [{"secret_hash": hashlib.sha256(f"alice{TASK}".encode()).digest()}],
     "feeds/get_state": [{"id": TASK}, {"id": DONE}],
-    "feeds/list_tasks": [{"with_archived": each} for each in (False, True)],
-    "feeds/list_tasks_of_list": [{"list_id": each} for each in (TASK, DONE, TRASHED, OLD_TRASHED)],
+    "feeds/list_tasks": [
+        {"list_id": list_id, "with_archived": with_archived}
+        for list_id in (None, TASK, DONE, TRASHED, OLD_TRASHED)
+        for with_archived in (False, True)
+    ],
     "webhooks/check_terms": [{"list_id": None}, {"list_id": TASK}],
     "webhooks/create": [{"id": MADE}],
     "webhooks/claim": [{"id": TASK}, {"id": DONE}],
