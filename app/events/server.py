@@ -13,7 +13,6 @@ import socket
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from email.utils import formatdate
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
@@ -25,12 +24,10 @@ from app.errors import AppError, Internal, NotFound, RequestTimeout
 from app.events.repository import FoundVersion, Session
 from app.events.routes import STREAM, STREAMS
 from app.events.streams import Stream, Streams, keep_alive, tell
-from app.http.headers import cors_headers
-from app.http.request import REQUEST_ID, new_request_id
 from app.serving import handoff
-from app.serving.errors import error_response
+from app.serving.errors import refusal
 from app.serving.handoff import STREAM as STREAM_PATH
-from app.serving.http1 import Request, RequestReader, ResponseWriter
+from app.serving.http1 import Request, RequestReader, ResponseWriter, addresses
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -218,7 +215,8 @@ class Connection(asyncio.Protocol):
         client = transport.get_extra_info("socket")
         if client.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED)
-        self._reader = RequestReader(_addresses(self.transport))
+        known = transport.get_extra_info
+        self._reader = RequestReader(addresses(known("peername"), known("sockname")))
         self._server.add(self)
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(HEAD_TIMEOUT, self._refuse, RequestTimeout())
@@ -311,31 +309,14 @@ class Connection(asyncio.Protocol):
     def _refuse(self, cause: Exception, fields: Mapping[str, Any] | None = None) -> None:
         """Sends an error that the application has not answered."""
         known = fields if fields is not None else (self._reader.fields if self._reader else {})
-        error = cause if isinstance(cause, AppError) else Internal()
-        given_id = str(known.get("HTTP_X_REQUEST_ID", ""))
-        request_id = given_id if REQUEST_ID.fullmatch(given_id) else new_request_id()
+        error, request_id, response = refusal(cause, known, self._server.cors_origins)
         if isinstance(error, Internal):
             log.error("request %s failed in the server", request_id, exc_info=cause)
         self._begin()
         if self.transport.is_closing():
             return
-        cors = cors_headers(str(known.get("HTTP_ORIGIN", "")), self._server.cors_origins)
-        date = formatdate(usegmt=True)
-        self.transport.write(error_response(error, request_id, date, cors))
+        self.transport.write(response)
         self.transport.close()
-
-
-def _addresses(transport: asyncio.Transport) -> dict[str, str]:
-    """The part of the environ that tells who is connected to whom; empty for a Unix socket."""
-    client, server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-    host, port = client[:2] if isinstance(client, tuple) else ("", "")
-    name, own_port = server[:2] if isinstance(server, tuple) else ("localhost", 80)
-    return {
-        "REMOTE_ADDR": host,
-        "REMOTE_PORT": str(port),
-        "SERVER_NAME": name,
-        "SERVER_PORT": str(own_port),
-    }
 
 
 def sockets(

@@ -50,6 +50,17 @@ class Request:
         self.is_complete = False
 
 
+def addresses(client: Any, server: Any) -> dict[str, str]:
+    """The part of the environ that tells which socket addresses a connection has.
+
+    A Unix socket has none: its client's are empty.
+    """
+    host, port = client[:2] if isinstance(client, tuple) else ("", "")
+    name, own_port = server[:2] if isinstance(server, tuple) else ("localhost", 80)
+    shared = {"REMOTE_ADDR": host, "REMOTE_PORT": str(port)}
+    return {**shared, "SERVER_NAME": name, "SERVER_PORT": str(own_port)}
+
+
 class RequestReader:
     """Reads the requests of one connection; llhttp calls its `on_` methods.
 

@@ -22,15 +22,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gunicorn import util
 from gunicorn.workers.base import Worker
 
 from app.errors import AppError, BadRequest, Internal, RequestTimeout, Unavailable
-from app.http.headers import cors_headers
-from app.http.request import REQUEST_ID, new_request_id
-from app.serving.errors import error_response
+from app.serving.errors import refusal
 from app.serving.handoff import asks_for_stream, hand_over, request_head
-from app.serving.http1 import BodyStream, Request, RequestReader, ResponseWriter
+from app.serving.http1 import BodyStream, Request, RequestReader, ResponseWriter, addresses
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -82,11 +79,9 @@ class Connection:
     """A client's connection, and the monotonic second at which it times out."""
 
     def __init__(self, client: socket.socket, address: Any, server: Any, timeout: float) -> None:
-        host, port = address[:2] if isinstance(address, tuple) else ("", "")  # "": a Unix socket
-        name, own_port = server[:2] if isinstance(server, tuple) else ("localhost", 80)
-        shared = {"REMOTE_ADDR": host, "REMOTE_PORT": str(port)}
-        self.reader = RequestReader({**shared, "SERVER_NAME": name, "SERVER_PORT": str(own_port)})
-        self.socket, self.host = client, host
+        shared = addresses(address, server)
+        self.reader = RequestReader(shared)
+        self.socket, self.host = client, shared["REMOTE_ADDR"]
         self.timeout = timeout  # seconds
         self.deadline = time.monotonic() + timeout
         self.is_arriving = False  # a request has begun to arrive
@@ -457,21 +452,15 @@ class FastWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 self.log.exception("A response could not be closed")
 
     def _refuse(self, connection: Connection, cause: Exception, fields: Mapping[str, str]) -> None:
-        """Sends an error that the application has not answered; its text quotes nothing sent.
-
-        `fields` are the request's headers as far as they have come.
-        """
-        error = cause if isinstance(cause, AppError) else Internal()
-        given_id = fields.get("HTTP_X_REQUEST_ID", "")
-        request_id = given_id if REQUEST_ID.fullmatch(given_id) else new_request_id()
+        """Sends an error that the application has not answered; see `refusal`."""
+        error, request_id, response = refusal(cause, fields, self.cors_origins)
         if isinstance(error, Internal):
             self.log.error("request %s failed in the server", request_id, exc_info=cause)
         else:
             kind = type(error).__name__
             self.log.warning("request %s from %s: %s", request_id, connection.host, kind)
         connection.is_last = True
-        cors = cors_headers(fields.get("HTTP_ORIGIN", ""), self.cors_origins)
-        connection.send(error_response(error, request_id, util.http_date(), cors))
+        connection.send(response)
 
     def _shut_down_late(self, now: float) -> None:
         """Has timed-out connections end: a thread answers what has come of them, or closes."""
