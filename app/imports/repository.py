@@ -500,7 +500,7 @@ def _make_filters(terms: Terms, entries: Sequence[Entry], _known: Known) -> list
 def _make_tasks(terms: Terms, entries: Sequence[Entry], known: Known) -> list[Uuid | None]:
     """Makes tasks in their lists, below their parents, with their labels and their past."""
     named = {key: name for each in entries for key, name in labels.by_key(each.labels).items()}
-    label_ids = _label_ids(terms, named)
+    label_ids = labels.make(terms, named)
     wholes = [_placed(entry, _whole(entry, label_ids), known) for entry in entries]
     results = add_whole(terms, wholes)
     again = [place for place, each in enumerate(results) if _is_misplaced(each)]
@@ -511,12 +511,6 @@ def _make_tasks(terms: Terms, entries: Sequence[Entry], known: Known) -> list[Uu
         for place, result in zip(again, add_whole(terms, alone), strict=True):
             results[place] = result
     return [_made(entry, result) for entry, result in zip(entries, results, strict=True)]
-
-
-def _label_ids(terms: Terms, named: Mapping[bytes, str]) -> dict[bytes, Uuid]:
-    """The ids of labels by the keys of their names; missing ones are added."""
-    labels.make(terms, named)
-    return {each.name_key: each.id for each in labels.find(terms.owner_id, names=named)}
 
 
 def _whole(entry: Entry, label_ids: Mapping[bytes, Uuid]) -> WholeTask:

@@ -147,14 +147,17 @@ def find(
     return db.fetch_all(FIND_LABELS, params)
 
 
-def make(terms: Terms, names: Mapping[bytes, str]) -> list[Uuid]:
-    """The ids of the labels of these names; missing ones are added. The ledger is locked."""
+def make(terms: Terms, names: Mapping[bytes, str]) -> dict[bytes, Uuid]:
+    """The ids of the labels of these names, by their keys; missing ones are added.
+
+    The ledger is locked.
+    """
     known = {label.name_key: label.id for label in find(terms.owner_id, names=names)}
     for key, name in names.items():
         if key not in known:
             new = Call(CREATE_LABEL, {"name": name, "name_key": key, "color": None})
             known[key] = change(PreparedChange(call=new), terms._replace(if_versions=None)).id
-    return list(known.values())
+    return known
 
 
 def get(owner_id: Uuid, label_id: Uuid | None) -> Item:

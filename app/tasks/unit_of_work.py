@@ -161,7 +161,7 @@ class UnitOfWork:
         if broken:
             raise ValidationFailed(details=broken)
         if "labels" in fields:
-            wanted["label_ids"] = labels.make(self.terms, fields["labels"])
+            wanted["label_ids"] = list(labels.make(self.terms, fields["labels"]).values())
         if "label_ids" in wanted:
             wanted["label_ids"] = sorted(wanted["label_ids"])
         return wanted
