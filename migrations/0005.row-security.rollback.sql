@@ -9,4 +9,5 @@ BEGIN
 END
 $$;
 
+DROP FUNCTION set_on_nodes(text, text);
 DROP FUNCTION current_owner();

@@ -10,6 +10,23 @@ RETURN nullif(current_setting('app.owner_id', TRUE), '')::uuid;
 COMMENT ON FUNCTION current_owner() IS
 'Owner that the transaction acts for (app.owner_id); null, which matches no row, where it is not set.';
 
+-- Where Citus shards the database, set_config() has an effect on this node only, and SET LOCAL on the
+-- others as well. On plain PostgreSQL this is set_config().
+CREATE FUNCTION set_on_nodes(name text, value text) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_catalog.set_config(name, value, TRUE);
+    IF pg_catalog.current_setting('citus.version', TRUE) IS NOT NULL THEN
+        SET LOCAL citus.propagate_set_commands = 'local';
+        EXECUTE pg_catalog.format('SET LOCAL %I = %L', name, value);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION set_on_nodes(text, text) IS
+'Sets a setting until the transaction ends, on every node that its statements go to.';
+
 CREATE POLICY owner ON users USING (id = current_owner());
 CREATE POLICY owner ON credentials USING (owner_id = current_owner());
 CREATE POLICY owner ON sessions USING (owner_id = current_owner());

@@ -322,7 +322,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM set_config('app.worker', 'on', TRUE);
+    PERFORM public.set_on_nodes('app.worker', 'on');
     RETURN QUERY
         SELECT tasks.owner_id, tasks.id
         FROM public.tasks
@@ -333,7 +333,7 @@ BEGIN
             AND tasks.next_reminder_at <= statement_timestamp()
         ORDER BY tasks.next_reminder_at
         LIMIT tasks_with_due_reminders.number;
-    PERFORM set_config('app.worker', '', TRUE);
+    PERFORM public.set_on_nodes('app.worker', '');
 END
 $$;
 

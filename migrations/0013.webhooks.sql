@@ -44,7 +44,9 @@ CREATE TABLE webhooks (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT webhooks_pkey PRIMARY KEY (owner_id, id),
-    CONSTRAINT webhooks_owner_fkey FOREIGN KEY (owner_id) REFERENCES users (id) ON DELETE CASCADE,
+    CONSTRAINT webhooks_owner_fkey FOREIGN KEY (owner_id) REFERENCES ledgers (
+        owner_id
+    ) ON DELETE CASCADE,
     CONSTRAINT webhooks_list_fkey FOREIGN KEY (owner_id, list_id) REFERENCES lists (
         owner_id, id
     ) ON DELETE CASCADE,
@@ -82,6 +84,9 @@ COMMENT ON COLUMN webhooks.next_attempt_at IS
 COMMENT ON COLUMN webhooks.disabled_reason IS
 'failed: its attempts are used up; gone: the receiver answered 410; owner, operator: by them.';
 
+-- For due_webhooks, which leaves disabled accounts out.
+CREATE INDEX users_disabled ON users (id) WHERE disabled_at IS NOT NULL;
+
 CREATE TABLE webhook_attempts (
     owner_id uuid NOT NULL,
     webhook_id uuid NOT NULL,
@@ -114,8 +119,12 @@ RETURNS TABLE (owner_id uuid, id uuid, is_failing boolean, due_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    disabled uuid[];
 BEGIN
-    PERFORM set_config('app.worker', 'on', TRUE);
+    PERFORM public.set_on_nodes('app.worker', 'on');
+    -- In a statement of its own, as accounts may be on another server than what they own.
+    disabled := ARRAY(SELECT users.id FROM public.users WHERE users.disabled_at IS NOT NULL);
     RETURN QUERY
         SELECT
             webhooks.owner_id,
@@ -124,15 +133,14 @@ BEGIN
             greatest(webhooks.next_attempt_at, ledgers.changed_at)
         FROM public.webhooks
         INNER JOIN public.ledgers ON webhooks.owner_id = ledgers.owner_id
-        INNER JOIN public.users ON webhooks.owner_id = users.id
         WHERE
-            users.disabled_at IS NULL
+            webhooks.owner_id <> ALL(disabled)
             AND webhooks.disabled_at IS NULL
             AND webhooks.next_attempt_at <= statement_timestamp()
             AND ledgers.version > webhooks.delivered_version
         ORDER BY webhooks.failures > 0, webhooks.next_attempt_at
         LIMIT due_webhooks.number;
-    PERFORM set_config('app.worker', '', TRUE);
+    PERFORM public.set_on_nodes('app.worker', '');
 END
 $$;
 
@@ -150,7 +158,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM set_config('app.worker', 'on', TRUE);
+    PERFORM public.set_on_nodes('app.worker', 'on');
     RETURN QUERY
         SELECT
             webhooks.owner_id,
@@ -168,7 +176,7 @@ BEGIN
             > (list_webhooks.after_owner_id, list_webhooks.after_id)
         ORDER BY webhooks.owner_id, webhooks.id
         LIMIT list_webhooks.number;
-    PERFORM set_config('app.worker', '', TRUE);
+    PERFORM public.set_on_nodes('app.worker', '');
 END
 $$;
 
@@ -181,13 +189,13 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM set_config('app.worker', 'on', TRUE);
+    PERFORM public.set_on_nodes('app.worker', 'on');
     RETURN QUERY
         SELECT
             count(*) FILTER (WHERE webhooks.disabled_at IS NULL AND webhooks.failures > 0),
             count(*) FILTER (WHERE webhooks.disabled_reason IN ('failed', 'gone'))
         FROM public.webhooks;
-    PERFORM set_config('app.worker', '', TRUE);
+    PERFORM public.set_on_nodes('app.worker', '');
 END
 $$;
 

@@ -109,8 +109,8 @@ CREATE TABLE import_refs (
     kind text NOT NULL,
     item_id uuid NOT NULL,
     CONSTRAINT import_refs_pkey PRIMARY KEY (owner_id, source, key),
-    CONSTRAINT import_refs_owner_fkey FOREIGN KEY (owner_id) REFERENCES users (
-        id
+    CONSTRAINT import_refs_owner_fkey FOREIGN KEY (owner_id) REFERENCES ledgers (
+        owner_id
     ) ON DELETE CASCADE,
     CONSTRAINT import_refs_key_length CHECK (octet_length(key) = 32)
 );

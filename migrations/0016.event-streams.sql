@@ -10,28 +10,36 @@ RETURNS TABLE (owner_id uuid, session_id uuid, version bigint, pruned_version bi
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    open_owners uuid[];
+    open_sessions uuid[];
 BEGIN
-    PERFORM set_config('app.worker', 'on', TRUE);
+    PERFORM public.set_on_nodes('app.worker', 'on');
+    -- Two statements, as sessions may be on another server than ledgers.
+    SELECT array_agg(sessions.owner_id), array_agg(sessions.id)
+    INTO open_owners, open_sessions
+    FROM
+        unnest(streamed_versions.owner_ids, streamed_versions.session_ids) AS streams (
+            owner_id, session_id
+        )
+    INNER JOIN public.sessions
+        ON streams.owner_id = sessions.owner_id AND streams.session_id = sessions.id
+    LEFT JOIN public.api_tokens
+        ON sessions.owner_id = api_tokens.owner_id AND sessions.id = api_tokens.id
+    WHERE
+        CASE sessions.kind
+            WHEN 'login'
+                THEN
+                    sessions.created_at > now() - public.session_lifetime()
+                    AND sessions.last_used_at > now() - public.session_idle_time()
+            ELSE coalesce(api_tokens.expires_at > now(), TRUE)
+        END;
     RETURN QUERY
-        SELECT sessions.owner_id, sessions.id, ledgers.version, ledgers.pruned_version
-        FROM
-            unnest(streamed_versions.owner_ids, streamed_versions.session_ids) AS streams (
-                owner_id, session_id
-            )
-        INNER JOIN public.sessions
-            ON streams.owner_id = sessions.owner_id AND streams.session_id = sessions.id
-        INNER JOIN public.ledgers ON sessions.owner_id = ledgers.owner_id
-        LEFT JOIN public.api_tokens
-            ON sessions.owner_id = api_tokens.owner_id AND sessions.id = api_tokens.id
-        WHERE
-            CASE sessions.kind
-                WHEN 'login'
-                    THEN
-                        sessions.created_at > now() - public.session_lifetime()
-                        AND sessions.last_used_at > now() - public.session_idle_time()
-                ELSE coalesce(api_tokens.expires_at > now(), TRUE)
-            END;
-    PERFORM set_config('app.worker', '', TRUE);
+        SELECT ledgers.owner_id, streams.session_id, ledgers.version, ledgers.pruned_version
+        FROM unnest(open_owners, open_sessions) AS streams (owner_id, session_id)
+        INNER JOIN public.ledgers ON streams.owner_id = ledgers.owner_id
+        WHERE ledgers.owner_id = ANY(open_owners);
+    PERFORM public.set_on_nodes('app.worker', '');
 END
 $$;
 

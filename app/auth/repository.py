@@ -167,6 +167,7 @@ class ResetRequest(NamedTuple):
 
 
 REGISTER = db.load("auth/register", User)
+CREATE_LEDGER = db.load("auth/create_ledger")
 RECORD_REFUSAL = db.load("auth/record_refusal")
 FIND_CREDENTIAL = db.load("auth/find_credential", FoundCredential)
 GET_CREDENTIAL = db.load("auth/get_credential", Credential)
@@ -201,8 +202,10 @@ ENSURE_COUNTERS = db.load("auth/ensure_counters")
 COUNT_ATTEMPT = db.load("auth/count_attempt", Throttled)
 UNDO_ATTEMPT = db.load("auth/undo_attempt")
 RAISE_STATEMENT_TIMEOUT = db.load("auth/raise_statement_timeout")
+LOCK_LEDGER = db.load("auth/lock_ledger")
 LOCK_ACCOUNT = db.load("auth/lock_account")
 COUNT_ACCOUNT = db.load("auth/count_account", OwnedRows)
+COUNT_LEDGER = db.load("auth/count_ledger", OwnedRows)
 ERASE_LEDGER = db.load("auth/erase_ledger")
 ERASE_COUNTERS = db.load("auth/erase_counters")
 ERASE_USER = db.load("auth/erase_user")
@@ -291,6 +294,7 @@ def register(
         user = db.fetch_one(REGISTER, params)
         if user is None:
             raise EmailTaken
+        db.execute(CREATE_LEDGER, {"owner_id": owner_id})
         if link is not None:
             _mail_link(link)
     return user
@@ -335,7 +339,11 @@ def get_clock(owner_id: Uuid) -> Clock:
 def update_user(owner_id: Uuid, changes: Mapping[str, Any]) -> User | None:
     """Changes the settings that are named; returns the account, or None where it is gone."""
     settings = {"time_zone": None, "reminder_time": None, "mail": None}
-    return db.fetch_one(UPDATE_USER, {**settings, **changes, "owner_id": owner_id})
+    owner = {"owner_id": owner_id}
+    with db.transaction():
+        if db.fetch_one(LOCK_LEDGER, owner) is None:
+            return None
+        return db.fetch_one(UPDATE_USER, {**settings, **changes, **owner})
 
 
 def list_users() -> Iterator[Account]:
@@ -395,9 +403,9 @@ def erase_user(
     db.extend_deadline(ERASURE_TIMEOUT)
     with db.transaction():
         db.fetch_one(RAISE_STATEMENT_TIMEOUT, {})
-        if db.fetch_one(LOCK_ACCOUNT, {**owner, **vars(proof)}) is None:
+        if not _lock_account(owner_id, proof):
             return None
-        counted = db.fetch_all(COUNT_ACCOUNT, owner)
+        counted = db.fetch_all(COUNT_ACCOUNT, owner) + db.fetch_all(COUNT_LEDGER, owner)
         db.execute(ERASE_LEDGER, owner)
         counters = db.execute(ERASE_COUNTERS, accounts)
         db.execute(DROP_RESET_REQUEST, {"email_key": email_key})
@@ -407,6 +415,13 @@ def erase_user(
     removed = {"sessions": sessions, "attempt_counters": counters, **events._asdict()}
     counts = {plurals.get(row.what, row.what): row.number for row in counted}
     return {**dict.fromkeys([*plurals.values(), *COUNTED], 0), **counts, **removed}
+
+
+def _lock_account(owner_id: Uuid, proof: Proof) -> bool:
+    """Locks ledger and account until the transaction ends; False where the proof is outdated."""
+    owner = {"owner_id": owner_id}
+    has_ledger = db.fetch_one(LOCK_LEDGER, owner) is not None
+    return has_ledger and db.fetch_one(LOCK_ACCOUNT, {**owner, **vars(proof)}) is not None
 
 
 # --- sessions -----------------------------------------------------------------------------------
@@ -655,7 +670,7 @@ def mail_link(link: NewLink) -> None:
 def mail_proven_link(link: NewLink, proof: Proof) -> bool:
     """The same for one that needs the password; False where the proof is outdated."""
     with db.transaction():
-        if db.fetch_one(LOCK_ACCOUNT, {"owner_id": link.owner_id, **vars(proof)}) is None:
+        if not _lock_account(link.owner_id, proof):
             return False
         _mail_link(link)
     return True

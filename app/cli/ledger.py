@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 
 from app.cli.connection import connected
 from app.errors import NotFound
+from app.feeds.repository import delete_without_list
 from app.kinds import KINDS
 from app.ledger import maintenance, triggers
 from app.values import Uuid
@@ -88,7 +89,7 @@ def purge(older_than: timedelta) -> None:
     Clients whose last synchronisation is older get 410 from the feed, and start over.
     """
     with connected():
-        purged = maintenance.purge(older_than, KINDS.values())
+        purged = maintenance.purge(older_than, KINDS.values(), delete_without_list)
     click.echo(
         f"purged {purged.items} items and {purged.entries} ledger entries of {purged.owners} "
         f"users, and {purged.keys} idempotency keys"

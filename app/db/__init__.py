@@ -73,6 +73,7 @@ OUTDATED = (*UNPREPARED, psycopg.errors.ReadOnlySqlTransaction)
 
 T = TypeVar("T")
 R = TypeVar("R", bound=tuple[Any, ...])
+S = TypeVar("S", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True)
@@ -365,6 +366,15 @@ def fetch_each(calls: Sequence[tuple[Statement[R], Params]]) -> list[R | None]:
         return [found[0] if found else None for found in rows]
     finally:
         _note_time("pipeline", began)
+
+
+def fetch_pair(
+    first: tuple[Statement[R], Params], second: tuple[Statement[S], Params]
+) -> tuple[R | None, S | None]:
+    """The first row of each statement, or None, as fetch_each has them."""
+    calls: list[tuple[Statement[Any], Params]] = [first, second]
+    one, other = fetch_each(calls)
+    return one, other
 
 
 def execute(statement: Statement[Any], params: Params) -> int:

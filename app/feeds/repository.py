@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from app import db
 from app.errors import NO_SUCH_ITEM, Detail, NotFound, ValidationFailed
 from app.ledger.repository import lock
+from app.lists.repository import find_existing, is_living
 from app.values import Uuid
 
 
@@ -35,11 +36,25 @@ class State(NamedTuple):
     hash: bytes
 
 
-class Terms(NamedTuple):
-    """How many feeds an owner has, and whether a list is there."""
+class Shown(NamedTuple):
+    """Which tasks a feed has, and as which component."""
+
+    list_id: Uuid | None
+    component: str
+
+
+class Tag(NamedTuple):
+    """The title of a feed's list, and what changes with its owner's items."""
+
+    title: str | None
+    tag: str
+    hash: bytes
+
+
+class Number(NamedTuple):
+    """How many feeds an owner has."""
 
     number: int
-    has_list: bool
 
 
 class CalendarTask(NamedTuple):
@@ -66,12 +81,14 @@ class CalendarTask(NamedTuple):
     reminders: list[str]
 
 
-CHECK_TERMS = db.load("feeds/check_terms", Terms)
+COUNT = db.load("feeds/count", Number)
 CREATE = db.load("feeds/create", Feed)
 LIST = db.load("feeds/list", Feed)
 DELETE = db.load("feeds/delete")
+DELETE_OF_LISTS = db.load("feeds/delete_of_lists")
 FIND_FEED = db.load("feeds/find_feed", FoundFeed)
-GET_STATE = db.load("feeds/get_state", State)
+GET_STATE = db.load("feeds/get_state", Shown)
+GET_TAG = db.load("feeds/get_tag", Tag)
 LIST_TASKS = db.load("feeds/list_tasks", CalendarTask)
 
 MOST = 50  # feeds of an account
@@ -89,10 +106,10 @@ def create(
     feed = {"id": feed_id, "component": component, "secret_hash": secret_hash}
     with db.transaction():
         lock(owner_id)
-        (terms,) = db.fetch_all(CHECK_TERMS, {**owner, "list_id": list_id})
-        if not terms.has_list:
+        if list_id is not None and not is_living(owner_id, list_id):
             raise ValidationFailed(details=[NO_LIST])
-        if terms.number >= MOST:
+        (found,) = db.fetch_all(COUNT, owner)
+        if found.number >= MOST:
             raise ValidationFailed(details=[TOO_MANY])
         (made,) = db.fetch_all(CREATE, {**owner, **feed, "list_id": list_id})
     return made
@@ -109,6 +126,14 @@ def delete(owner_id: Uuid, feed_id: Uuid | None) -> None:
         raise NotFound
 
 
+def delete_without_list(owner_id: Uuid) -> None:
+    """Ends the owner's feeds of lists that are gone for good."""
+    named = {feed.list_id for feed in list_feeds(owner_id) if feed.list_id is not None}
+    gone = named.difference(find_existing(owner_id, named)) if named else ()
+    if gone:
+        db.execute(DELETE_OF_LISTS, {"owner_id": owner_id, "list_ids": list(gone)})
+
+
 def find(secret_hash: bytes) -> FoundFeed:
     """The feed of that secret; raises NotFound where there is none, or it was ended."""
     found = db.fetch_one(FIND_FEED, {"secret_hash": secret_hash})
@@ -119,10 +144,14 @@ def find(secret_hash: bytes) -> FoundFeed:
 
 def get_state(owner_id: Uuid, feed_id: Uuid) -> State:
     """What the feed has; raises NotFound where it was ended, or its account is disabled."""
-    state = db.fetch_one(GET_STATE, {"owner_id": owner_id, "id": feed_id}, grouped=True)
-    if state is None:
+    shown = db.fetch_one(GET_STATE, {"owner_id": owner_id, "id": feed_id}, grouped=True)
+    if shown is None:
         raise NotFound
-    return state
+    params = {"owner_id": owner_id, "list_id": shown.list_id}
+    tag = db.fetch_one(GET_TAG, params, grouped=True)
+    if tag is None:
+        raise NotFound
+    return State(shown.list_id, tag.title, shown.component, tag.tag, tag.hash)
 
 
 def tasks(owner_id: Uuid, list_id: Uuid | None) -> Chunks:

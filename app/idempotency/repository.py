@@ -10,17 +10,23 @@ from app.values import Uuid
 
 
 class ClaimedKey(NamedTuple):
-    """Whether this transaction holds the key, and the stored response, if any."""
+    """Whether this transaction holds the key."""
 
     is_claimed: bool
-    request_hash: bytes | None
-    status: int | None
+
+
+class StoredResponse(NamedTuple):
+    """The response to a request with the key, and the hash of that request."""
+
+    request_hash: bytes
+    status: int
     etag: str | None
     location: str | None
-    body: str | None
+    body: str
 
 
 CLAIM_KEY = db.load("idempotency/claim_key", ClaimedKey)
+FIND_RESPONSE = db.load("idempotency/find_response", StoredResponse)
 STORE_RESPONSE = db.load("idempotency/store_response")
 DELETE_EXPIRED_KEYS = db.load("idempotency/delete_expired_keys")
 
@@ -53,11 +59,11 @@ def once(owner_id: Uuid, key: Key | None, write: Callable[[], WriteResponse]) ->
         return write()
     params = {"owner_id": owner_id, "key": key.text}
     with db.transaction():
-        claim = db.fetch_one(CLAIM_KEY, params)
-        if claim is None or (claim.status is None and not claim.is_claimed):
+        claim, stored = db.fetch_pair((CLAIM_KEY, params), (FIND_RESPONSE, params))
+        if stored is not None:
+            return _replay(stored, key)
+        if claim is None or not claim.is_claimed:
             raise IdempotencyInFlight
-        if claim.status is not None:
-            return _replay(claim, key)
         response = write()
         db.execute(
             STORE_RESPONSE,
@@ -73,8 +79,8 @@ def once(owner_id: Uuid, key: Key | None, write: Callable[[], WriteResponse]) ->
     return response
 
 
-def _replay(stored: ClaimedKey, key: Key) -> WriteResponse:
-    if stored.request_hash != key.request_hash or stored.status is None or stored.body is None:
+def _replay(stored: StoredResponse, key: Key) -> WriteResponse:
+    if stored.request_hash != key.request_hash:
         raise IdempotencyMismatch
     body = stored.body.encode()
     return WriteResponse(stored.status, body, stored.etag, stored.location, is_replayed=True)

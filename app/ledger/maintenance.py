@@ -1,6 +1,6 @@
 """Pruning and verifying the ledgers of all owners, for an operator."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,28 +36,37 @@ def owners() -> Iterator[Uuid]:
     return (user.id for user in list_users())
 
 
-def purge(older_than: timedelta, kinds: Collection[Kind]) -> Purged:
+def purge(
+    older_than: timedelta, kinds: Collection[Kind], clean_up: Callable[[Uuid], None]
+) -> Purged:
     """Empties the trash and prunes the ledger of every owner, of what is older.
 
+    `clean_up` removes what belonged to an owner's items, and is no item itself.
     In short transactions: the service goes on meanwhile, and an interrupted purge can go on later.
     """
     before = repository.purge_deadline(older_than)
     purged = Purged()
     for owner_id in owners():
         entries = purged.entries
-        _purge_owner(owner_id, before, kinds, purged)
+        _purge_owner(owner_id, before, kinds, clean_up, purged)
         purged.keys += delete_expired_keys(owner_id)
         purged.owners += purged.entries > entries
     return purged
 
 
-def _purge_owner(owner_id: Uuid, before: datetime, kinds: Collection[Kind], purged: Purged) -> None:
+def _purge_owner(
+    owner_id: Uuid,
+    before: datetime,
+    kinds: Collection[Kind],
+    clean_up: Callable[[Uuid], None],
+    purged: Purged,
+) -> None:
     empty_trash = [kind.empty_trash for kind in kinds]
-    removed = repository.prune(owner_id, before, empty_trash, is_first=True)
+    removed = repository.prune(owner_id, before, empty_trash, clean_up, is_first=True)
     while removed is not None:
         purged.entries += removed.entries
         purged.items += removed.items
-        removed = repository.prune(owner_id, before, empty_trash, is_first=False)
+        removed = repository.prune(owner_id, before, empty_trash, clean_up, is_first=False)
 
 
 def verify(owner_id: Uuid) -> Verdict:

@@ -593,13 +593,14 @@ def prune(
     owner_id: Uuid,
     before: datetime,
     empty_trash: Iterable[db.Statement[db.NoRow]],
+    clean_up: Callable[[Uuid], None],
     *,
     is_first: bool,
 ) -> Removed | None:
     """Removes at most PRUNED entries from before that time, and the trash that only they know.
 
-    `empty_trash` has a statement for each kind; `is_first` counts a new pruning. None where no
-    entry is that old.
+    `empty_trash` has a statement for each kind; `clean_up` removes what belonged to the items;
+    `is_first` counts a new pruning. None where no entry is that old.
     """
     owner = {"owner_id": owner_id}
     with db.transaction():
@@ -607,7 +608,10 @@ def prune(
         if db.fetch_one(PRUNE_LEDGER, params) is None:
             return None
         entries = db.execute(DELETE_PRUNED_ENTRIES, owner)
-        return Removed(entries, sum(db.execute(each, owner) for each in empty_trash))
+        items = sum(db.execute(each, owner) for each in empty_trash)
+        if items:
+            clean_up(owner_id)
+        return Removed(entries, items)
 
 
 def verify_entries(owner_id: Uuid) -> Iterator[VerifiedEntries]:

@@ -1,6 +1,6 @@
 """Lists of tasks. The first argument of a function owns all rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from app import db
@@ -39,12 +39,20 @@ class State(NamedTuple):
     document: bytes
 
 
+class ExistingList(NamedTuple):
+    """A list that is there, and whether it is in the trash."""
+
+    id: Uuid
+    is_deleted: bool
+
+
 STATES = States(KIND, db.load("lists/find", State), db.load("lists/store", Written))
 CREATE_LIST = db.load("lists/create", Written)
 GET = db.load("lists/get", FoundItem)
 LIST_BY_POSITION = db.load("lists/list_by_position", ListedByPosition)
 EXPORT = db.load("lists/export", Document)
 EMPTY_TRASH = db.load("lists/empty_trash")
+FIND_EXISTING = db.load("lists/find_existing", ExistingList)
 
 
 def _with_folded(fields: Fields) -> dict[str, Any]:
@@ -95,3 +103,14 @@ def search(
     """A page of the lists outside the trash in their order, archived ones as `is_archived` says."""
     wanted = {"is_archived": is_archived}
     return page_by_position(LIST_BY_POSITION, owner_id, wanted, position, limit, known_tags)
+
+
+def find_existing(owner_id: Uuid, ids: Collection[Uuid]) -> dict[Uuid, bool]:
+    """Those of the lists that are there, and whether each is in the trash."""
+    found = db.fetch_all(FIND_EXISTING, {"owner_id": owner_id, "ids": list(ids)})
+    return {each.id: each.is_deleted for each in found}
+
+
+def is_living(owner_id: Uuid, list_id: Uuid) -> bool:
+    """Whether the list is there, outside the trash."""
+    return find_existing(owner_id, [list_id]).get(list_id) is False

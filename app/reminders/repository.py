@@ -32,7 +32,6 @@ class DueTask(NamedTuple):
     next_reminder_at: datetime
     computed_reminder_time: str | None
     is_hidden: bool
-    wants_mail: bool
     now: datetime
 
 
@@ -49,9 +48,16 @@ class Locked(NamedTuple):
     version: int
 
 
+class Recipient(NamedTuple):
+    """Whether an owner wants mail and can get it."""
+
+    wants_mail: bool
+
+
 LIST_DUE = db.load("reminders/list_due", FoundTask)
 LOCK_LEDGER = db.load("reminders/lock_ledger", Locked)
 FIND_DUE = db.load("reminders/find_due", DueTask)
+GET_RECIPIENT = db.load("reminders/get_recipient", Recipient)
 FIRE = db.load("reminders/fire", Locked)
 SET_NEXT = db.load("reminders/set_next")
 DELETE_PRUNED = db.load("reminders/delete_pruned")
@@ -136,10 +142,15 @@ def _fire_owner(owner_id: Uuid, ids: Sequence[Uuid], mail: Announce) -> list[Fir
         left = [min(_left(task), default=None) for task in tasks]
         moved = {"ids": [task.id for task in tasks], "next_reminder_at": left}
         db.execute(SET_NEXT, {"owner_id": owner_id, **moved})
-        told = [each for each in recorded if each.task.wants_mail and not each.is_missed]
-        if told:
+        told = [each for each in recorded if not each.is_missed]
+        if told and _wants_mail(owner_id):
             mail(owner_id, told)
     return recorded
+
+
+def _wants_mail(owner_id: Uuid) -> bool:
+    recipient = db.fetch_one(GET_RECIPIENT, {"owner_id": owner_id})
+    return recipient is not None and recipient.wants_mail
 
 
 def _due(task: DueTask) -> Iterator[Firing]:

@@ -1,5 +1,6 @@
--- Locks the owner's ledger, account and credential, in the order in which writes lock them, if the
--- session is open and the password has not changed since it was checked (credentials.changed_at).
+-- Locks the owner's account and credential, in the order in which writes lock them, if the session is
+-- open and the password has not changed since it was checked (credentials.changed_at). The caller has
+-- locked the ledger, by lock_ledger.
 -- No row: the password was changed meanwhile, or the session or the account is gone.
 -- @writes
 -- @param owner_id uuid
@@ -7,16 +8,14 @@
 -- @param session_id uuid
 -- @returns id uuid
 SELECT users.id
-FROM ledgers
-INNER JOIN users ON ledgers.owner_id = users.id
-INNER JOIN credentials ON ledgers.owner_id = credentials.owner_id
+FROM users
+INNER JOIN credentials ON users.id = credentials.owner_id
 WHERE
-    ledgers.owner_id = %(owner_id)s
-    AND users.id = %(owner_id)s
+    users.id = %(owner_id)s
     AND credentials.owner_id = %(owner_id)s
     AND credentials.changed_at = %(password_changed_at)s
     AND EXISTS (
         SELECT FROM sessions
         WHERE sessions.owner_id = %(owner_id)s AND sessions.id = %(session_id)s
     )
-FOR UPDATE OF ledgers, users, credentials
+FOR UPDATE OF users, credentials

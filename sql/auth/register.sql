@@ -1,4 +1,5 @@
--- Creates an account with its credential and an empty ledger.
+-- Creates an account with its credential; its ledger is created by create_ledger, in the same
+-- transaction.
 -- No row: the e-mail is taken. Not an error, as that would write the address to the server's log.
 -- @writes
 -- @param owner_id uuid
@@ -19,11 +20,6 @@ WITH registered AS (
 credential AS (
     INSERT INTO credentials (owner_id, password_hash)
     SELECT id, %(password_hash)s FROM registered
-),
-
-ledger AS (
-    INSERT INTO ledgers (owner_id)
-    SELECT id FROM registered
 )
 
 SELECT

@@ -1,5 +1,5 @@
--- Changes those of the owner's settings that are not null. It locks the ledger, so that each change of
--- a task knows the settings before it or after it.
+-- Changes those of the owner's settings that are not null. The caller has locked the ledger, so that
+-- each change of a task knows the settings before it or after it.
 -- No row: the account is gone.
 -- @writes
 -- @param owner_id uuid
@@ -8,21 +8,13 @@
 -- @param mail boolean
 -- @returns id uuid, email text, email_verified_at text null, time_zone text, reminder_time text
 -- @returns mail boolean, has_second_factor boolean, created_at text, updated_at text
-WITH ledger AS (
-    SELECT owner_id
-    FROM ledgers
-    WHERE owner_id = %(owner_id)s
-    FOR UPDATE
-)
-
 UPDATE users
 SET
     time_zone = coalesce(%(time_zone)s, users.time_zone),
     reminder_time = coalesce(%(reminder_time)s, users.reminder_time),
     wants_mail = coalesce(%(mail)s, users.wants_mail),
     updated_at = now()
-FROM ledger
-WHERE users.id = %(owner_id)s AND users.id = ledger.owner_id
+WHERE users.id = %(owner_id)s
 RETURNING
     users.id, users.email, utc(users.email_verified_at) AS email_verified_at,
     users.time_zone, users.reminder_time, users.wants_mail AS mail,

@@ -15,10 +15,10 @@
 -- @returns finished_at text null
 INSERT INTO imports (owner_id, id, source, is_dry_run, options, file, request_id, session_id)
 SELECT
-    owner_id, %(id)s, %(source)s, %(is_dry_run)s, %(options)s, %(file)s, %(request_id)s,
+    id, %(id)s, %(source)s, %(is_dry_run)s, %(options)s, %(file)s, %(request_id)s,
     %(session_id)s
-FROM ledgers
-WHERE owner_id = %(owner_id)s
+FROM users
+WHERE id = %(owner_id)s
 RETURNING
     id, source, is_dry_run, state, failure, steps_done, steps, created, skipped, failed, lists, labels,
     filters, errors, warnings, utc(created_at) AS created_at, utc(finished_at) AS finished_at

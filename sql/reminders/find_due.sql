@@ -1,12 +1,12 @@
--- Reads those of the given tasks whose reminders are due, with the time, whether their list is archived
--- or in the trash, and whether their owner wants mail and can get it.
+-- Reads those of the given tasks whose reminders are due, with the time, and whether their list is
+-- archived or in the trash.
 -- No row: none is due, as it was completed, deleted or put off since.
 -- @reads
 -- @param owner_id uuid
 -- @param ids uuid[]
 -- @returns id uuid, title text, due text null, start text null, time_zone text null
 -- @returns computed_zone text null, reminders text[], next_reminder_at timestamptz
--- @returns computed_reminder_time text null, is_hidden boolean, wants_mail boolean, now timestamptz
+-- @returns computed_reminder_time text null, is_hidden boolean, now timestamptz
 SELECT
     tasks.id, tasks.title, tasks.due, tasks.start, tasks.time_zone, tasks.computed_zone,
     tasks.reminders, tasks.next_reminder_at, tasks.computed_reminder_time,
@@ -16,14 +16,10 @@ SELECT
             lists.owner_id = %(owner_id)s
             AND (lists.archived_at IS NOT NULL OR lists.deleted_at IS NOT NULL)
     ) AS is_hidden,
-    users.wants_mail AND users.email_verified_at IS NOT NULL AND users.disabled_at IS NULL
-        AS wants_mail,
     statement_timestamp() AS now
 FROM tasks
-INNER JOIN users ON tasks.owner_id = users.id
 WHERE
     tasks.owner_id = %(owner_id)s
-    AND users.id = %(owner_id)s
     AND tasks.id = ANY(%(ids)s::uuid[])
     AND tasks.next_reminder_at <= statement_timestamp()
     AND tasks.completed_at IS NULL

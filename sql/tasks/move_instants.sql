@@ -9,6 +9,21 @@
 -- @param next_reminder_at timestamptz[]
 -- @param computed_reminder_time text[]
 -- @param owner_id uuid
+WITH computed AS (
+    SELECT
+        each.id, each.due_at, each.due_begins_at, each.start_at, each.computed_zone,
+        each.next_reminder_at, each.computed_reminder_time
+    FROM
+        unnest(
+            %(ids)s::uuid[], %(due_at)s::timestamptz[], %(due_begins_at)s::timestamptz[],
+            %(start_at)s::timestamptz[], %(computed_zone)s::text[],
+            %(next_reminder_at)s::timestamptz[], %(computed_reminder_time)s::text[]
+        ) AS each (
+            id, due_at, due_begins_at, start_at, computed_zone, next_reminder_at,
+            computed_reminder_time
+        )
+)
+
 UPDATE tasks
 SET
     due_at = computed.due_at,
@@ -17,12 +32,5 @@ SET
     computed_zone = computed.computed_zone,
     next_reminder_at = computed.next_reminder_at,
     computed_reminder_time = computed.computed_reminder_time
-FROM
-    unnest(
-        %(ids)s::uuid[], %(due_at)s::timestamptz[], %(due_begins_at)s::timestamptz[],
-        %(start_at)s::timestamptz[], %(computed_zone)s::text[], %(next_reminder_at)s::timestamptz[],
-        %(computed_reminder_time)s::text[]
-    ) AS computed (
-        id, due_at, due_begins_at, start_at, computed_zone, next_reminder_at, computed_reminder_time
-    )
+FROM computed
 WHERE tasks.owner_id = %(owner_id)s AND tasks.id = computed.id

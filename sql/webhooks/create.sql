@@ -10,12 +10,19 @@
 -- @returns id uuid, url text, types text[] null, list_id uuid null, delivered_version bigint
 -- @returns failures integer, next_attempt_at text null, previous_secret_until text null
 -- @returns disabled_at text null, disabled_reason text null, created_at text, updated_at text
-INSERT INTO webhooks (owner_id, id, url, types, list_id, secret, delivered_version)
+WITH created AS (
+    INSERT INTO webhooks (owner_id, id, url, types, list_id, secret, delivered_version)
+    SELECT
+        owner_id, %(id)s, %(url)s, %(types)s::text[], %(list_id)s::uuid, %(secret)s, version
+    FROM ledgers
+    WHERE owner_id = %(owner_id)s
+    RETURNING
+        id, url, types, list_id, delivered_version, failures,
+        next_attempt_at, previous_secret_until, disabled_at, disabled_reason,
+        created_at, updated_at
+)
+
 SELECT
-    owner_id, %(id)s, %(url)s, %(types)s::text[], %(list_id)s::uuid, %(secret)s, version
-FROM ledgers
-WHERE owner_id = %(owner_id)s
-RETURNING
     id,
     url,
     types,
@@ -32,3 +39,4 @@ RETURNING
     disabled_reason,
     utc(created_at) AS created_at,
     utc(updated_at) AS updated_at
+FROM created

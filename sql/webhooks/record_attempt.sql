@@ -16,21 +16,26 @@
 -- @param milliseconds integer
 -- @param error text
 -- @returns leased_until timestamptz
-WITH webhook AS (
+WITH moment AS (
+    SELECT now() AS at
+),
+
+webhook AS (
     UPDATE webhooks
     SET
         delivered_version = %(delivered_version)s,
         failures = %(failures)s,
-        attempts = attempts + 1,
+        attempts = webhooks.attempts + 1,
         next_attempt_at = statement_timestamp() + %(pause)s::interval,
-        disabled_at = CASE WHEN %(reason)s::text IS NOT NULL THEN now() END,
+        disabled_at = CASE WHEN %(reason)s::text IS NOT NULL THEN moment.at END,
         disabled_reason = %(reason)s::text
+    FROM moment
     WHERE
-        owner_id = %(owner_id)s
-        AND id = %(id)s
-        AND next_attempt_at = %(leased_until)s
-        AND disabled_at IS NULL
-    RETURNING id, attempts, next_attempt_at
+        webhooks.owner_id = %(owner_id)s
+        AND webhooks.id = %(id)s
+        AND webhooks.next_attempt_at = %(leased_until)s
+        AND webhooks.disabled_at IS NULL
+    RETURNING webhooks.id, webhooks.attempts, webhooks.next_attempt_at
 ),
 
 outdated AS (

@@ -521,10 +521,12 @@ PARTICULAR: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "reminders/fire": [{"action": "fire"}],
     "reminders/set_next": [{"next_reminder_at": [None]}],
     "reminders/find_due": [{"ids": [TASK, DONE, TRASHED, OLD_TRASHED]}],
-    "feeds/check_terms": [{"list_id": None}, {"list_id": TASK}],
+    "feeds/delete_of_lists": [{"list_ids": [TASK]}, {"list_ids": [TRASHED]}],
     "feeds/create": [{"id": MADE, "component": "event", "secret_hash": b"n" * 32}],
     "feeds/find_feed": [{"secret_hash": hashlib.sha256(f"alice{TASK}".encode()).digest()}],
     "feeds/get_state": [{"id": TASK}, {"id": DONE}],
+    "feeds/get_tag": [{"list_id": None}, {"list_id": TASK}],
+    "lists/find_existing": [{"ids": [TASK, TRASHED]}],
     "feeds/list_tasks": [
         {"list_id": list_id, "with_archived": with_archived}
         for list_id in (None, TASK, DONE, TRASHED, OLD_TRASHED)

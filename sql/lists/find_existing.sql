@@ -1,0 +1,9 @@
+-- Finds those of the given lists that the owner has, also in the trash.
+-- No row: the owner has none of them.
+-- @reads
+-- @param owner_id uuid
+-- @param ids uuid[]
+-- @returns id uuid, is_deleted boolean
+SELECT id, deleted_at IS NOT NULL AS is_deleted
+FROM lists
+WHERE owner_id = %(owner_id)s AND id = ANY(%(ids)s::uuid[])
