@@ -33,6 +33,9 @@ EXEMPTIONS = {
     "auth/list_users": Exemption(
         ("list_accounts",), "an operator sees all accounts, or handles them one after the other"
     ),
+    "db/set_owner_on_nodes": Exemption(
+        ("set_on_nodes",), "sets the owner that the policies of row security read, on every node"
+    ),
     "events/list_versions": Exemption(
         ("streamed_versions",),
         "one question for the streams of all owners, whom it names, each with a session of theirs; "

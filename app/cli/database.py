@@ -8,7 +8,7 @@ import psycopg
 from flask.cli import AppGroup
 
 from app.cli.connection import migration_url
-from app.db import migrations, schema
+from app.db import distribution, migrations, schema
 from app.db.errors import cause
 
 database = AppGroup("db", help="Apply, take back and write migrations.")
@@ -60,6 +60,31 @@ def row_security(state: str) -> None:
     with _migratable() as url:
         changed = migrations.switch_row_security(url, on=state == "on")
     click.echo(f"row security is {state}" if changed else f"row security was {state} already")
+
+
+@database.command()
+def distribute() -> None:
+    """Shard the tables by their owners over the nodes of Citus, with the rows that they have.
+
+    Stop the service first. It says what it does; where all is done already it does nothing. Run it
+    again after a migration that adds a table, and after adding a node. Needs a superuser in
+    MIGRATION_DATABASE_URL, on the coordinator.
+    """
+    done = 0
+    with _migratable() as url:
+        missing = [name for name, is_applied in migrations.status(url).items() if not is_applied]
+        if missing:
+            raise click.ClickException(
+                f"Nothing was done: {', '.join(missing)} are missing; run: flask db upgrade"
+            )
+        try:
+            for sentence in distribution.distribute(url):
+                click.echo(sentence)
+                done += 1
+        except distribution.RefusedError as error:
+            raise click.ClickException(f"Nothing was done: {error}") from error
+    if not done:
+        click.echo("nothing to distribute")
 
 
 @database.command()

@@ -30,6 +30,7 @@ from app.db.repository import (
     RAISE_IDLE_TIMEOUT,
     SET_GROUP_TIMEOUTS,
     SET_OWNER,
+    SET_OWNER_ON_NODES,
     SET_STATEMENT_TIMEOUT,
     SET_UP_CONNECTION,
 )
@@ -184,7 +185,8 @@ def _new_pool(settings: _Settings) -> Pool:
     def set_up(connection: Connection) -> None:
         connection.prepares = config.db_prepare
         set_session(connection)
-        connection.execute(SET_UP_CONNECTION.text, timeouts)
+        settings: Any = connection.execute(SET_UP_CONNECTION.text, timeouts).fetchone()
+        connection.is_sharded = settings.is_sharded
 
     return Pool(
         config.database_url or "",
@@ -356,7 +358,7 @@ def fetch_each(calls: Sequence[tuple[Statement[R], Params]]) -> list[R | None]:
     connection, began = _database.thread.connection, monotonic()
     if connection is None:
         raise RuntimeError("db.fetch_each() belongs inside db.transaction()")
-    setting = _set_owner(calls[0][1])
+    setting = _set_owner(connection, calls[0][1])
     try:
         results = connection.run(*setting, *calls)[len(setting) :]
         rows = [
@@ -408,7 +410,7 @@ def stream(
     """
     with _stream_slot(), _Loan() as connection, _snapshot(connection):
         connection.execute(RAISE_IDLE_TIMEOUT.text)
-        for call, setting in _set_owner(params):
+        for call, setting in _set_owner(connection, params):
             connection.execute(call.text, setting)
         for statement in statements:
             with connection.cursor(name=statement.name) as cursor:
@@ -491,19 +493,20 @@ def _run_on(
     fetch: Fetch[T],
     settings: Sequence[Call] = (),
 ) -> T:
-    results = connection.run(*settings, *_calls(statement, params))
+    results = connection.run(*settings, *_calls(connection, statement, params))
     return fetch(connection, statement, results[-1])
 
 
-def _calls(statement: Statement[Any], params: Params) -> list[Call]:
+def _calls(connection: Connection, statement: Statement[Any], params: Params) -> list[Call]:
     """The statement; with row security, behind the one that sets its owner."""
-    return [*_set_owner(params), (statement, params)]
+    return [*_set_owner(connection, params), (statement, params)]
 
 
-def _set_owner(params: Params) -> list[Call]:
+def _set_owner(connection: Connection, params: Params) -> list[Call]:
     """With row security, the statement that sets the owner."""
     if _this_process().sets_owner and "owner_id" in params:
-        return [(SET_OWNER, {"owner_id": str(params["owner_id"])})]
+        setting = SET_OWNER_ON_NODES if connection.is_sharded else SET_OWNER
+        return [(setting, {"owner_id": str(params["owner_id"])})]
     return []
 
 
@@ -565,12 +568,12 @@ def _execute_together(group: Group) -> None:
     """
     if not group[0].statement.reads_only:
         group = sorted(group, key=lambda job: str(job.params["owner_id"]))
-    calls: list[Call] = [(SET_GROUP_TIMEOUTS, {})]
-    ends = []
-    for job in group:
-        calls += _calls(job.statement, job.params)
-        ends.append(len(calls) - 1)
     with _Loan() as connection:
+        calls: list[Call] = [(SET_GROUP_TIMEOUTS, {})]
+        ends = []
+        for job in group:
+            calls += _calls(connection, job.statement, job.params)
+            ends.append(len(calls) - 1)
         try:
             results = connection.run(*calls)
         except psycopg.Error as error:

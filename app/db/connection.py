@@ -13,7 +13,7 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader, Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.types.string import TextLoader
 
@@ -22,6 +22,7 @@ from app.db.statements import NoRow, Statement
 
 CANCEL_TIMEOUT = 0.3  # seconds
 GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+BEGIN, COMMIT, ROLLBACK = b"BEGIN", b"COMMIT", b"ROLLBACK"
 LONGEST_POLL = 2**31 - 1  # milliseconds
 
 R = TypeVar("R", bound=tuple[Any, ...])
@@ -53,6 +54,7 @@ class Connection(psycopg.Connection[Any]):
         self.adapters.register_loader("json", RawJson)
         self.adapters.register_loader("uuid", TextLoader)
         self.drains = 0  # how often its pool had been drained when this was made
+        self.is_sharded = False  # Citus commits the first statement of a pipeline by itself
         self.prepares = True  # uses prepared statements, each parsed and planned once
         self._prepared_names: set[str] = set()
         self._transformer = Transformer(self)
@@ -64,7 +66,8 @@ class Connection(psycopg.Connection[Any]):
         """Sends the statements in one round trip; returns the result of each.
 
         Several go out in one pipeline and one transaction: a pooler can't lend the connection to
-        another client in between, and settings local to the transaction end with it.
+        another client in between, and settings local to the transaction end with it. Where Citus
+        shards the database, BEGIN opens that transaction.
         """
         for statement, _ in calls:
             if statement.name not in self._prepared_names and self.prepares:
@@ -73,15 +76,29 @@ class Connection(psycopg.Connection[Any]):
         if len(sent) == 1:
             self._send(*sent[0])
             return self._results(1)
+        begins = self.is_sharded and self.pgconn.transaction_status == TransactionStatus.IDLE
         self.pgconn.enter_pipeline_mode()
         try:
+            if begins:
+                self.pgconn.send_query_params(BEGIN, None)
             for each in sent:
                 self._send(*each)
+            if begins:
+                self.pgconn.send_query_params(COMMIT, None)
             self.pgconn.pipeline_sync()
-            return self._results(len(sent))
+            results = self._results(len(sent) + (2 if begins else 0))
         finally:
             if not self.closed:
                 self.pgconn.exit_pipeline_mode()
+                if begins:
+                    self._roll_back()
+        return results[1:-1] if begins else results
+
+    def _roll_back(self) -> None:
+        """Ends a transaction whose COMMIT the server has skipped, behind an error."""
+        if self.pgconn.transaction_status == TransactionStatus.INERROR:
+            self.pgconn.send_query_params(ROLLBACK, None)
+            self._results(1)
 
     def has_input(self) -> bool:
         """Whether the server has sent something that no statement asked for."""

@@ -1,5 +1,6 @@
 """Maps psycopg's errors to the AppError family."""
 
+import re
 from collections.abc import Callable, Mapping
 
 import psycopg
@@ -39,6 +40,9 @@ UNAVAILABLE_STATES = (
 )
 
 
+# What Citus says of a shard that was moved to another node after the statement was planned.
+MOVED_SHARD = re.compile(r'"[\w.]+_[0-9]{6,}"')
+
 # A part of what libpq says in lower case, and the reason in words that quote nothing.
 REASONS = (
     ("connection refused", "the connection is refused: is the server running there?"),
@@ -76,9 +80,15 @@ def error_for(error: psycopg.Error) -> AppError:
         return Unavailable()
     if error.sqlstate is None:
         return Unavailable() if isinstance(error, psycopg.OperationalError) else Internal()
-    if error.sqlstate.startswith(UNAVAILABLE_STATES):
+    if error.sqlstate.startswith(UNAVAILABLE_STATES) or _is_moved(error):
         return Unavailable()
     return CONSTRAINTS.get(error.diag.constraint_name or "", Internal)()
+
+
+def _is_moved(error: psycopg.Error) -> bool:
+    """Whether it names a shard that is no longer there: no table of ours has such a number."""
+    is_unknown = isinstance(error, psycopg.errors.UndefinedTable)
+    return is_unknown and MOVED_SHARD.search(error.diag.message_primary or "") is not None
 
 
 def cause(error: psycopg.Error) -> str:

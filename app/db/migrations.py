@@ -14,7 +14,7 @@ from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.migrations import Migration, MigrationList
 
-from app.db import schema, session
+from app.db import distribution, schema, session
 
 TABLE = "_yoyo_migration"
 LOCK = 7306086967  # any number that no other program locks in the same database
@@ -72,6 +72,7 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
         connection = session.connect(dburi.url, "ownrow migration", connect_timeout=10)
         connection.add_notice_handler(_log_warning)
         connection.execute(NOTICE_DEATH)
+        distribution.set_propagation(connection)
         return connection
 
     @contextmanager

@@ -2,10 +2,10 @@
 -- each change of a task knows the settings before it or after it.
 -- No row: the account is gone.
 -- @writes
--- @param owner_id uuid
 -- @param time_zone text
 -- @param reminder_time text
 -- @param mail boolean
+-- @param owner_id uuid
 -- @returns id uuid, email text, email_verified_at text null, time_zone text, reminder_time text
 -- @returns mail boolean, has_second_factor boolean, created_at text, updated_at text
 UPDATE users

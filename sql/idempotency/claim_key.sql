@@ -5,4 +5,5 @@
 -- @param owner_id uuid
 -- @param key text
 -- @returns is_claimed boolean
-SELECT pg_try_advisory_xact_lock(hashtextextended(%(owner_id)s::text || %(key)s, 0)) AS is_claimed
+SELECT
+    pg_try_advisory_xact_lock(hashtextextended(%(owner_id)s::uuid::text || %(key)s, 0)) AS is_claimed

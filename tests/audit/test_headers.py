@@ -163,7 +163,7 @@ def test_a_malformed_header_is_a_finding(audits: Audits, old: str, new: str, fin
         ("auth/erase_events", "calls erase_auth_events, which may write"),
         ("auth/lock_account", "locks rows"),
         ("ledger/lock_ledger", "locks rows"),
-        ("idempotency/claim_key", "locks rows, writes idempotency_keys"),
+        ("idempotency/find_response", "locks rows, writes idempotency_keys"),
         ("auth/erase_user", "writes users"),
     ],
 )

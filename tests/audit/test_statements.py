@@ -31,6 +31,7 @@ def test_the_exemptions_are_these_and_each_is_a_file() -> None:
         "auth/get_credential",
         "auth/list_users",
         "auth/record_refusal",
+        "db/set_owner_on_nodes",
         "events/list_versions",
         "feeds/find_feed",
         "ledger/list_functions",
