@@ -60,6 +60,8 @@ class _Checker:
             yield f"a function of it reads {names}, and the statement is not in ACROSS_SHARDS"
         if not hidden.intersection(DISTRIBUTED) and self._name in ACROSS_SHARDS:
             yield "needs no place in ACROSS_SHARDS"
+        for function in called:
+            yield from mixed(function, self._catalogue)
         if not self._distributed:
             return
         if self._local or hidden:
@@ -132,6 +134,14 @@ class _Checker:
     def _functions(self, node: Node) -> Iterator[Function]:
         if node.label in CALLS:
             yield self._catalogue.functions[getattr(node, CALLS[node.label])]
+
+
+def mixed(function: Function, catalogue: Catalogue) -> Iterator[str]:
+    """The statements of a function's text that touch tables of both kinds, as objections."""
+    for text in function.body.split(";"):
+        names = functions.touched(function._replace(body=text), catalogue)
+        if set(names).intersection(DISTRIBUTED) and set(names).intersection(LOCAL):
+            yield f"calls {function.name}, a statement of which touches {', '.join(names)}"
 
 
 def _references(part: Any) -> list[int]:

@@ -17,10 +17,11 @@ from uuid import UUID
 
 import orjson
 import psycopg
-from psycopg import sql
+from psycopg import conninfo, sql
 
 from app import devdb
-from app.db import migrations
+from app.audit import cluster
+from app.db import distribution, migrations
 
 OWNER = UUID(int=1)
 OWNERS = 100
@@ -197,10 +198,13 @@ class Plan:
     sequential: tuple[str, ...]  # big ones
     rows: int
     buffers: int
+    tasks: tuple[int, ...] = ()  # of Citus, for each query that it distributes
 
     @property
     def shape(self) -> str:
         """The plan in a few words, for the report."""
+        if self.tasks:
+            return f"tasks: {', '.join(map(str, self.tasks))}"
         scans = [*self.indexes, *(f"all of {table}" for table in (*self.small, *self.sequential))]
         return f"{', '.join(scans) or 'no table'}; {self.rows} rows, {self.buffers} buffers"
 
@@ -217,6 +221,7 @@ def scratch(server_url: str | None) -> Iterator[psycopg.Connection[Any]]:
             server = parts.enter_context(devdb.start(directory, settings=SETTINGS))
             server_url = server.url("postgres", devdb.SUPERUSER)
         url = parts.enter_context(_database(server_url))
+        parts.enter_context(cluster.joined(server_url, url))
         migrations.upgrade(url)
         yield parts.enter_context(psycopg.connect(url, autocommit=True))
 
@@ -224,7 +229,10 @@ def scratch(server_url: str | None) -> Iterator[psycopg.Connection[Any]]:
 def fill(
     connection: psycopg.Connection[Any], owners: int = OWNERS, tasks: int = TASKS_PER_OWNER
 ) -> None:
-    """Inserts the rows: that many owners, each with that many tasks, among ACCOUNTS accounts."""
+    """Inserts the rows: that many owners, each with that many tasks, among ACCOUNTS accounts.
+
+    On Citus it then distributes them.
+    """
     given = {
         "accounts": ACCOUNTS,
         "owners": owners,
@@ -233,6 +241,8 @@ def fill(
     }
     for statement in SEED.split(";\n"):
         connection.execute(statement, given)
+    if distribution.has_citus(connection):
+        list(distribution.distribute(_url(connection)))
 
 
 @contextmanager
@@ -249,6 +259,8 @@ def _database(server_url: str) -> Iterator[str]:
 
 def explain(connection: psycopg.Connection[Any], name: str, text: str) -> Plan:
     """Runs the statement for OWNER and rolls it back. Raises psycopg.Error."""
+    if distribution.has_citus(connection):
+        return _explain_tasks(connection, name, text)
     with connection.transaction(force_rollback=True):
         explained = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {text}"
         row = connection.execute(explained, _parameters(connection, name)).fetchone()
@@ -259,6 +271,20 @@ def explain(connection: psycopg.Connection[Any], name: str, text: str) -> Plan:
             )
         }
     return _plan(row[0][0]["Plan"] if row else {}, big)
+
+
+def _url(connection: psycopg.Connection[Any]) -> str:
+    """What the connection was made by, with the password."""
+    return conninfo.make_conninfo(connection.info.dsn, password=connection.info.password or None)
+
+
+def _explain_tasks(connection: psycopg.Connection[Any], name: str, text: str) -> Plan:
+    """Asks Citus how many tasks the statement has for OWNER; it can't measure each of them."""
+    with connection.transaction(force_rollback=True):
+        parameters = _parameters(connection, name)
+        row = connection.execute(f"EXPLAIN (FORMAT JSON) {text}", parameters).fetchone()
+    tasks = tuple(cluster.task_counts(row[0])) if row else ()
+    return Plan((), (), (), 0, 0, tasks)
 
 
 def _plan(root: Mapping[str, Any], big: set[str]) -> Plan:

@@ -3,9 +3,10 @@
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app import db
+from app.audit import distribution
 from app.audit.catalogue import Catalogue
 from app.audit.exemptions import EXEMPTIONS, NO_EXEMPTION
 from app.audit.ownership import Predicate, Proof, prove
@@ -30,7 +31,15 @@ class Audited:
 def audit_all(catalogue: Catalogue) -> list[Audited]:
     """Every file in sql/, by name."""
     names = sorted(file.relative_to(db.SQL).with_suffix("") for file in db.SQL.rglob("*.sql"))
-    return [audit(name.as_posix(), catalogue) for name in names]
+    return [_for_shards(audit(name.as_posix(), catalogue), catalogue) for name in names]
+
+
+def _for_shards(audited: Audited, catalogue: Catalogue) -> Audited:
+    """The audit with what Citus would refuse of the statement."""
+    if audited.statement is None or audited.proof.effects is None:
+        return audited
+    refused = distribution.refusals(audited.statement, catalogue)
+    return replace(audited, findings=(*audited.findings, *(f"sharded: {each}" for each in refused)))
 
 
 def audit(name: str, catalogue: Catalogue) -> Audited:

@@ -82,7 +82,7 @@ def distribute() -> None:
                 click.echo(sentence)
                 done += 1
         except distribution.RefusedError as error:
-            raise click.ClickException(f"Nothing was done: {error}") from error
+            raise click.ClickException(f"Not distributed: {error}") from error
     if not done:
         click.echo("nothing to distribute")
 

@@ -129,6 +129,12 @@ class VerifiedItems(NamedTuple):
     version: int | None
 
 
+class Sharding(NamedTuple):
+    """Whether the server has Citus."""
+
+    is_sharded: bool
+
+
 class Trigger(NamedTuple):
     """A trigger as PostgreSQL describes it."""
 
@@ -157,6 +163,7 @@ DELETE_PRUNED_ENTRIES = db.load("ledger/delete_pruned_entries")
 VERIFY_ENTRIES = db.load("ledger/verify_entries", VerifiedEntries)
 VERIFY_ITEMS = db.load("ledger/verify_items", VerifiedItems)
 LIST_TRIGGERS = db.load("ledger/list_triggers", Trigger)
+IS_SHARDED = db.load("ledger/is_sharded", Sharding)
 LIST_FUNCTIONS = db.load("ledger/list_functions", Function)
 
 BEYOND_VERSIONS = 2**63 - 1
@@ -634,6 +641,11 @@ def verify_items(owner_id: Uuid) -> Iterator[VerifiedItems]:
         for page in db.fetch_all(VERIFY_ITEMS, params):
             yield page
             last = page.last_version
+
+
+def is_sharded() -> bool:
+    """Whether Citus may have the tables on several nodes."""
+    return any(row.is_sharded for row in db.fetch_all(IS_SHARDED, {}))
 
 
 def list_triggers() -> list[Trigger]:

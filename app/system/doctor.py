@@ -12,8 +12,9 @@ from psycopg.rows import namedtuple_row
 
 from app import db
 from app.config import Config
-from app.db import schema
+from app.db import distribution, schema
 from app.db.errors import cause
+from app.db.placement import DISTRIBUTED
 from app.db.repository import SET_SESSION
 from app.db.session import set_session
 from app.ledger import triggers
@@ -46,6 +47,17 @@ SELECT
         )
         ORDER BY proname
     ) AS functions
+"""
+NODES = """
+SELECT nodename || ':' || nodeport AS name, isactive AS is_active, groupid = 0 AS is_coordinator
+FROM pg_dist_node
+WHERE noderole = 'primary'
+ORDER BY groupid, name
+"""
+MOVES = """
+SELECT description FROM pg_dist_background_job
+WHERE state NOT IN ('finished', 'cancelled', 'failed')
+ORDER BY job_id
 """
 LOOKUPS = ["find_credential", "keep_ledger_of_living_user", "list_accounts", "password_hash_of"]
 SETTINGS = "SELECT name, current_setting(name) AS value FROM unnest(%(names)s::text[]) AS name"
@@ -81,7 +93,18 @@ class Database:
     applied: frozenset[str] | None
     running: Any  # workers; None before the migration that has them
     troubled: Any  # webhooks; as above
+    sharding: "Sharding | None"  # None on plain PostgreSQL
     differing: dict[str, str]  # what the service sets, where sessions begin with something else
+
+
+@dataclass(frozen=True)
+class Sharding:
+    """The nodes of a Citus, what it moves, and the tables that are not distributed yet."""
+
+    workers: int
+    inactive: list[str]
+    moving: list[str]
+    missing: list[str]
 
 
 def examine(config: Config) -> Iterator[Finding]:
@@ -113,6 +136,7 @@ def examine(config: Config) -> Iterator[Finding]:
         _webhooks,
     ):
         yield check(config, database)
+    yield from _sharding(config, database)
     yield from _migration_access(config)
 
 
@@ -213,13 +237,30 @@ def _look(url: str) -> Database:
         try:
             rows: list[Any] = connection.execute(LIST_MIGRATIONS.text).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
-            return Database(server, left_out, difference, is_pooled, None, None, None, differing)
+            return Database(
+                server, left_out, difference, is_pooled, None, None, None, None, differing
+            )
         applied = frozenset(row[0] for row in rows)
         running = _counted(connection, COUNT_RUNNING)
         troubled = _counted(connection, COUNT_TROUBLED_WEBHOOKS)
+        sharding = _sharding_of(connection)
         return Database(
-            server, left_out, difference, is_pooled, applied, running, troubled, differing
+            server, left_out, difference, is_pooled, applied, running, troubled, sharding, differing
         )
+
+
+def _sharding_of(connection: psycopg.Connection[Any]) -> Sharding | None:
+    if not distribution.has_citus(connection):
+        return None
+    nodes = connection.execute(NODES).fetchall()
+    distributed = distribution.distributed_tables(connection)
+    jobs: list[Any] = connection.execute(MOVES).fetchall()
+    return Sharding(
+        workers=sum(not node.is_coordinator for node in nodes),
+        inactive=[node.name for node in nodes if not node.is_active],
+        moving=[job.description for job in jobs],
+        missing=[table for table in DISTRIBUTED if table not in distributed],
+    )
 
 
 def _counted(connection: psycopg.Connection[Any], statement: db.Statement[Any]) -> Any:
@@ -280,10 +321,17 @@ def _schema(_config: Config, database: Database) -> Finding:
         return missing
     if (database.applied or frozenset()).difference(schema.known()):
         return Finding(GOOD, "schema", "newer than this code")
-    if database.left_out.triggers:
-        text = f"without its triggers {', '.join(database.left_out.triggers)}"
+    unmade = [each for each in database.left_out.triggers if not _is_unmade(database, each)]
+    if unmade:
+        text = f"without its triggers {', '.join(unmade)}"
         return Finding(BAD, "schema", text, RESTORE)
     return Finding(GOOD, "schema", "as this code needs it")
+
+
+def _is_unmade(database: Database, trigger: str) -> bool:
+    """Whether sharding is what has dropped the trigger."""
+    is_sharded = database.sharding is not None and not database.sharding.missing
+    return is_sharded and trigger == distribution.UNMADE_TRIGGER
 
 
 def _without_rights(database: Database) -> Finding | None:
@@ -396,6 +444,25 @@ def _server_log(_config: Config, database: Database) -> Finding:
         text = "the server logs statements with their values: people's texts and e-mails"
         return Finding(NOTE, "server log", text, "set log_parameter_max_length = 0 there")
     return Finding(GOOD, "server log", "holds no values of statements")
+
+
+def _sharding(_config: Config, database: Database) -> Iterator[Finding]:
+    """Nothing on plain PostgreSQL."""
+    part, sharding = "sharding", database.sharding
+    if sharding is None:
+        return
+    if sharding.inactive:
+        text = f"nodes that are not active: {', '.join(sharding.inactive)}"
+        remedy = "SELECT citus_activate_node('host', 5432), as in specs/scale.md"
+        yield Finding(BAD, part, text, remedy)
+    if sharding.missing:
+        text = f"not distributed: {', '.join(sharding.missing)}"
+        yield Finding(BAD, part, text, "run: flask db distribute")
+    if sharding.moving:
+        text = f"in progress: {'; '.join(sharding.moving)}"
+        yield Finding(NOTE, part, text, "see SELECT * FROM citus_rebalance_status()")
+    if not (sharding.inactive or sharding.missing):
+        yield Finding(GOOD, part, f"Citus with {sharding.workers} worker nodes, all active")
 
 
 def _worker(_config: Config, database: Database) -> Finding:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from app.audit.access import Access
 from app.audit.plans import Plan
+from app.audit.scopes import OWNER_COLUMN
 from app.audit.statements import Audited
 from app.db.statements import Column
 
@@ -48,7 +49,16 @@ class Entry:
             *self.audited.findings,
             *([] if self.entry_points else ["is run by nothing"]),
             *(f"scans {table} sequentially" for table in scanned),
+            *self._spread,
         ]
+
+    @property
+    def _spread(self) -> list[str]:
+        """A finding where Citus runs a statement that names its owner on several shards."""
+        statement, tasks = self.audited.statement, self.plan.tasks if self.plan else ()
+        names_owner = statement is not None and OWNER_COLUMN in statement.parameters
+        most = max(tasks, default=1)
+        return [f"names its owner, and has {most} tasks"] if names_owner and most > 1 else []
 
     @property
     def writes(self) -> bool:
