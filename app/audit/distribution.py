@@ -5,6 +5,7 @@ statement without a Citus. A statement that names its owner for every distribute
 shard as it is; these are the rules that Citus has for it beyond that.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ ACROSS_SHARDS = {
     "webhooks/list_all": "an operator sees the webhooks of all accounts",
     "webhooks/list_due": "the worker looks for what is due on every shard, before it names owners",
 }
+COMMENT = re.compile("--.*")
 MODIFYING = (UPDATE, INSERT, DELETE)
 
 
@@ -138,7 +140,7 @@ class _Checker:
 
 def mixed(function: Function, catalogue: Catalogue) -> Iterator[str]:
     """The statements of a function's text that touch tables of both kinds, as objections."""
-    for text in function.body.split(";"):
+    for text in COMMENT.sub("", function.body).split(";"):
         names = functions.touched(function._replace(body=text), catalogue)
         if set(names).intersection(DISTRIBUTED) and set(names).intersection(LOCAL):
             yield f"calls {function.name}, a statement of which touches {', '.join(names)}"

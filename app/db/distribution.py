@@ -207,13 +207,13 @@ def _require_citus(connection: psycopg.Connection[Any]) -> None:
             "has all tables. With it: put citus first in shared_preload_libraries on each server, "
             "restart, and run CREATE EXTENSION citus in this database on each."
         )
-    if not _value(connection, IS_COORDINATOR):
-        raise RefusedError("this node is a worker; connect to the coordinator.")
     if not _value(connection, IS_SUPERUSER):
         raise RefusedError(
             "the role is no superuser, which truncating the local copies and making roles on nodes "
             "need; set MIGRATION_DATABASE_URL to one for this command."
         )
+    if not _value(connection, IS_COORDINATOR):
+        raise RefusedError("this node is a worker; connect to the coordinator.")
     if not _value(connection, WORKERS):
         raise RefusedError(
             "Citus has no worker node. Add one: SELECT citus_add_node('host', 5432), or "

@@ -57,6 +57,21 @@ def test_only_nginx_publishes_ports() -> None:
     assert COMPOSE["networks"]["back"]["internal"] is True
 
 
+@pytest.mark.proves("SCALE-40")
+def test_citus_is_a_profile_that_listens_on_this_machine_only() -> None:
+    nodes = {name: each for name, each in COMPOSE["services"].items() if "citus" in name}
+    assert len(nodes) == 4
+    for each in nodes.values():
+        assert each["profiles"] == ["citus"]
+        assert each["network_mode"] == "host"
+    ports = [each["command"][6] for name, each in nodes.items() if name != "citus-nodes"]
+    assert ports == ["port=5532", "port=5533", "port=5534"]
+    for name in ("citus", "citus-worker-1", "citus-worker-2"):
+        assert "listen_addresses=localhost" in nodes[name]["command"]
+    profiled = [name for name, each in COMPOSE["services"].items() if "profiles" in each]
+    assert profiled == [*nodes]
+
+
 def test_services_are_read_only_and_without_capabilities() -> None:
     for service in services("app", "worker", "events", "migrate", "nginx", "limits"):
         assert service["read_only"] is True

@@ -11,8 +11,8 @@ import pytest
 
 URL = os.environ.get("TEST_CITUS_URL")
 HOW = (
-    "needs a Citus: set TEST_CITUS_URL to a superuser's URL of a coordinator with two workers, for "
-    "example that of docker compose --profile citus up"
+    "needs a Citus: set TEST_CITUS_URL to a superuser's URL of a coordinator with two workers, such as "
+    "postgresql://ownrow@localhost:5532/ownrow after docker compose --profile citus up citus-nodes"
 )
 needs_citus = pytest.mark.skipif(URL is None, reason=HOW)
 
