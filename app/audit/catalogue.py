@@ -82,6 +82,11 @@ class Function(NamedTuple):
     computes_defaults: bool  # of arguments: the query trees of its calls do not have them
 
     @property
+    def is_volatile(self) -> bool:
+        """Whether each call of it is evaluated."""
+        return self.volatility == "v"
+
+    @property
     def is_built_in(self) -> bool:
         """Whether it is PostgreSQL's own."""
         return self.schema == SYSTEM and self.oid < FIRST_OWN_OID

@@ -1,4 +1,4 @@
-"""A scratch database on the nodes of a Citus, for `flask audit --scratch`; how many tasks a plan has."""
+"""A scratch database on the nodes of a Citus, for `flask audit`, and how many tasks a plan has."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

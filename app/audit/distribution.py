@@ -55,25 +55,31 @@ class _Checker:
 
     def found(self) -> Iterator[str]:
         """The objections."""
-        called = list(self._called(self._query))
-        hidden = {each for function in called for each in functions.touched(function, self._catalogue)}
-        if hidden.intersection(DISTRIBUTED) and self._name not in ACROSS_SHARDS:
-            names = ", ".join(sorted(hidden.intersection(DISTRIBUTED)))
-            yield f"a function of it reads {names}, and the statement is not in ACROSS_SHARDS"
-        if not hidden.intersection(DISTRIBUTED) and self._name in ACROSS_SHARDS:
-            yield "needs no place in ACROSS_SHARDS"
+        called = [each for node in nodes_in(self._query) for each in self._functions(node)]
+        touched = {name for each in called for name in functions.touched(each, self._catalogue)}
+        yield from self._across_shards(touched.intersection(DISTRIBUTED))
         for function in called:
             yield from mixed(function, self._catalogue)
-        if not self._distributed:
-            return
-        if self._local or hidden:
-            others = ", ".join(sorted({*self._local, *hidden}))
-            yield f"touches {', '.join(self._distributed)} together with {others}"
-        for function in called:
-            if function.volatility == "v":
-                yield f"calls {function.name}, which is volatile"
-        for query in self._queries:
-            yield from self._of_query(query)
+        if self._distributed:
+            yield from self._together({*self._local, *touched}, called)
+            for query in self._queries:
+                yield from self._of_query(query)
+
+    def _across_shards(self, touched: set[str]) -> Iterator[str]:
+        """The rule for functions that read distributed tables: the statement is on the list."""
+        is_listed = self._name in ACROSS_SHARDS
+        if touched and not is_listed:
+            names = ", ".join(sorted(touched))
+            yield f"a function of it reads {names}, and the statement is not in ACROSS_SHARDS"
+        if is_listed and not touched:
+            yield "needs no place in ACROSS_SHARDS"
+
+    def _together(self, others: set[str], called: list[Function]) -> Iterator[str]:
+        """The rules for what a statement on distributed tables has beside them."""
+        if others:
+            names, beside = ", ".join(self._distributed), ", ".join(sorted(others))
+            yield f"touches {names} together with {beside}"
+        yield from (f"calls {each.name}, which is volatile" for each in called if each.is_volatile)
 
     def _of_query(self, query: Node) -> Iterator[str]:
         if query.hasRecursive == "true":
@@ -94,23 +100,26 @@ class _Checker:
             yield "changes rows by a function in FROM; a CTE may have it"
         if any(each.ctequery.commandType != SELECT for each in query.cteList):
             yield "changes rows by a query that has another change in its WITH"
-        evaluated = [query.jointree.quals]
-        if query.commandType == UPDATE:
-            evaluated += [each.expr for each in query.targetList]
-        for call, function in self._mutable(evaluated):
+        assigned = query.targetList if query.commandType == UPDATE else []
+        yield from self._evaluated([query.jointree.quals, *(each.expr for each in assigned)])
+        yield from self._immutable(query.returningList, "in RETURNING")
+        if query.onConflict:
+            conflict = query.onConflict
+            parts = [conflict.onConflictSet, conflict.onConflictWhere]
+            yield from self._immutable(parts, "in ON CONFLICT")
+
+    def _evaluated(self, parts: list[Any]) -> Iterator[str]:
+        """The rules for what a change compares and assigns."""
+        for call, function in self._mutable(parts):
             if any(node.label == "VAR" for node in nodes_in(call)):
                 yield f"calls {function.name}, which is not immutable, with a column in a change"
-        for choice in nodes_in(evaluated):
+        for choice in _outside_queries(parts):
             if choice.label in ("CASEEXPR", "COALESCEEXPR"):
-                for _, function in self._mutable(choice):
-                    yield f"calls {function.name}, which is not immutable, in CASE or COALESCE"
-        for _, function in self._mutable(query.returningList):
-            yield f"calls {function.name}, which is not immutable, in RETURNING"
-        if query.onConflict:
-            for _, function in self._mutable(
-                [query.onConflict.onConflictSet, query.onConflict.onConflictWhere]
-            ):
-                yield f"calls {function.name}, which is not immutable, in ON CONFLICT"
+                yield from self._immutable(choice, "in CASE or COALESCE")
+
+    def _immutable(self, part: Any, place: str) -> Iterator[str]:
+        for _, function in self._mutable(part):
+            yield f"calls {function.name}, which is not immutable, {place}"
 
     def _distributed_in(self, query: Node) -> bool:
         table = self._catalogue.tables[query.rtable[query.resultRelation - 1].relid]
@@ -128,10 +137,6 @@ class _Checker:
             for function in self._functions(node):
                 if function.volatility != "i":
                     yield node, function
-
-    def _called(self, part: Any) -> Iterator[Function]:
-        for node in nodes_in(part):
-            yield from self._functions(node)
 
     def _functions(self, node: Node) -> Iterator[Function]:
         if node.label in CALLS:

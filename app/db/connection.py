@@ -28,6 +28,7 @@ LONGEST_POLL = 2**31 - 1  # milliseconds
 R = TypeVar("R", bound=tuple[Any, ...])
 Params = Mapping[str, Any]
 Call = tuple[Statement[Any], Params]
+Sent = tuple[Statement[Any], Sequence[Buffer | None]]
 
 
 class DeadlineExceeded(psycopg.OperationalError):
@@ -76,23 +77,34 @@ class Connection(psycopg.Connection[Any]):
         if len(sent) == 1:
             self._send(*sent[0])
             return self._results(1)
-        begins = self.is_sharded and self.pgconn.transaction_status == TransactionStatus.IDLE
+        if self.is_sharded and self.pgconn.transaction_status == TransactionStatus.IDLE:
+            return self._run_in_block(sent)
+        return self._run_pipeline(sent)
+
+    def _run_in_block(self, sent: Sequence[Sent]) -> list[PGresult]:
+        """Runs the statements between BEGIN and COMMIT, all in one pipeline."""
+        try:
+            return self._run_pipeline(sent, first=BEGIN, last=COMMIT)[1:-1]
+        finally:
+            if not self.closed:
+                self._roll_back()
+
+    def _run_pipeline(
+        self, sent: Sequence[Sent], *, first: bytes = b"", last: bytes = b""
+    ) -> list[PGresult]:
         self.pgconn.enter_pipeline_mode()
         try:
-            if begins:
-                self.pgconn.send_query_params(BEGIN, None)
+            if first:
+                self.pgconn.send_query_params(first, None)
             for each in sent:
                 self._send(*each)
-            if begins:
-                self.pgconn.send_query_params(COMMIT, None)
+            if last:
+                self.pgconn.send_query_params(last, None)
             self.pgconn.pipeline_sync()
-            results = self._results(len(sent) + (2 if begins else 0))
+            return self._results(len(sent) + bool(first) + bool(last))
         finally:
             if not self.closed:
                 self.pgconn.exit_pipeline_mode()
-                if begins:
-                    self._roll_back()
-        return results[1:-1] if begins else results
 
     def _roll_back(self) -> None:
         """Ends a transaction whose COMMIT the server has skipped, behind an error."""

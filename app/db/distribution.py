@@ -88,7 +88,9 @@ ALLOW_TRIGGERS = """
 DO $allow$
 BEGIN
     PERFORM set_config('citus.enable_ddl_propagation', 'off', TRUE);
-    EXECUTE format('ALTER DATABASE %I SET citus.enable_unsafe_triggers = ''on''', current_database());
+    EXECUTE format(
+        'ALTER DATABASE %I SET citus.enable_unsafe_triggers = ''on''', current_database()
+    );
 END
 $allow$
 """
@@ -102,7 +104,8 @@ WHERE
     pronamespace = 'public'::regnamespace
     AND proname <> ALL(%(local)s)
     AND NOT EXISTS (
-        SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e'
+        SELECT FROM pg_depend
+        WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e'
     )
     AND NOT EXISTS (
         SELECT FROM pg_dist_object WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid
@@ -203,9 +206,9 @@ def distribute(url: str) -> Iterator[str]:
 def _require_citus(connection: psycopg.Connection[Any]) -> None:
     if not has_citus(connection):
         raise RefusedError(
-            "the database has no extension citus. Without it there is nothing to do: one PostgreSQL "
-            "has all tables. With it: put citus first in shared_preload_libraries on each server, "
-            "restart, and run CREATE EXTENSION citus in this database on each."
+            "the database has no extension citus. Without it there is nothing to do: one "
+            "PostgreSQL has all tables. With it: put citus first in shared_preload_libraries on "
+            "each server, restart, and run CREATE EXTENSION citus in this database on each."
         )
     if not _value(connection, IS_SUPERUSER):
         raise RefusedError(
@@ -256,7 +259,8 @@ def _distribute_functions(connection: psycopg.Connection[Any]) -> Iterator[str]:
 
 def _distribute_tables(connection: psycopg.Connection[Any]) -> Iterator[str]:
     """What concerns tables, in the order that Citus needs."""
-    missing = [each for each in DISTRIBUTED if each not in distributed_tables(connection)]
+    distributed = distributed_tables(connection)
+    missing = [each for each in DISTRIBUTED if each not in distributed]
     sides = {"distributed": list(DISTRIBUTED), "local": list(LOCAL)}
     for name, drop in connection.execute(FOREIGN_KEYS, sides).fetchall():
         _run(connection, drop)
@@ -272,12 +276,20 @@ def _distribute_tables(connection: psycopg.Connection[Any]) -> Iterator[str]:
     for table in missing:
         connection.execute(EMPTY_LOCAL, {"table": f"public.{table}"})
     connection.execute(RESTORE_ROLE)
+    yield from _make_triggers(connection, triggers)
+    yield from _grant(connection)
+
+
+def _make_triggers(connection: psycopg.Connection[Any], triggers: list[Any]) -> Iterator[str]:
     for name, _, create in triggers:
         if name == UNMADE_TRIGGER:
             yield f"dropped the trigger {name}"
         else:
             _run(connection, create)
             yield f"made the trigger {name} on every shard"
+
+
+def _grant(connection: psycopg.Connection[Any]) -> Iterator[str]:
     if _value(connection, HAS_ROLES):
         for table, grant in connection.execute(GRANTS, {"tables": list(DISTRIBUTED)}).fetchall():
             _run(connection, grant)

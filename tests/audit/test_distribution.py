@@ -32,8 +32,10 @@ def test_what_goes_to_several_shards_is_a_file() -> None:
     [
         (PLAIN, []),
         (
-            "SELECT tasks.id FROM tasks INNER JOIN users ON tasks.owner_id = users.id"
-            f" WHERE tasks.{OWNER}",
+            (
+                "SELECT tasks.id FROM tasks INNER JOIN users ON tasks.owner_id = users.id"
+                f" WHERE tasks.{OWNER}"
+            ),
             ["touches tasks together with users"],
         ),
         (
@@ -41,13 +43,17 @@ def test_what_goes_to_several_shards_is_a_file() -> None:
             ["calls gen_random_uuid, which is volatile"],
         ),
         (
-            "SELECT tasks.id FROM tasks INNER JOIN ledgers ON tasks.owner_id = ledgers.owner_id"
-            f" WHERE tasks.{OWNER} FOR UPDATE OF ledgers",
+            (
+                "SELECT tasks.id FROM tasks INNER JOIN ledgers ON tasks.owner_id = ledgers.owner_id"
+                f" WHERE tasks.{OWNER} FOR UPDATE OF ledgers"
+            ),
             ["locks rows of a join"],
         ),
         (
-            "UPDATE tasks SET title = each.title FROM unnest(ARRAY['a']) AS each (title)"
-            f" WHERE tasks.{OWNER}",
+            (
+                "UPDATE tasks SET title = each.title FROM unnest(ARRAY['a']) AS each (title)"
+                f" WHERE tasks.{OWNER}"
+            ),
             ["changes rows by a function in FROM; a CTE may have it"],
         ),
         (
@@ -63,28 +69,38 @@ def test_what_goes_to_several_shards_is_a_file() -> None:
             ["calls now, which is not immutable, in RETURNING"],
         ),
         (
-            "INSERT INTO ledgers (owner_id) VALUES (%(owner_id)s)"
-            " ON CONFLICT (owner_id) DO UPDATE SET changed_at = now()",
+            (
+                "INSERT INTO ledgers (owner_id) VALUES (%(owner_id)s)"
+                " ON CONFLICT (owner_id) DO UPDATE SET changed_at = now()"
+            ),
             ["calls now, which is not immutable, in ON CONFLICT"],
         ),
         (
-            f"WITH gone AS (DELETE FROM lists WHERE {OWNER} RETURNING id)"
-            f" DELETE FROM tasks USING gone WHERE tasks.{OWNER} AND tasks.list_id = gone.id",
+            (
+                f"WITH gone AS (DELETE FROM lists WHERE {OWNER} RETURNING id)"
+                f" DELETE FROM tasks USING gone WHERE tasks.{OWNER} AND tasks.list_id = gone.id"
+            ),
             ["changes rows by a query that has another change in its WITH"],
         ),
         (
-            f"WITH RECURSIVE up AS (SELECT id FROM tasks WHERE {OWNER} UNION SELECT id FROM up)"
-            " SELECT id FROM up",
+            (
+                f"WITH RECURSIVE up AS (SELECT id FROM tasks WHERE {OWNER} UNION SELECT id FROM up)"
+                " SELECT id FROM up"
+            ),
             ["uses WITH RECURSIVE"],
         ),
         (
-            "SELECT owner_id, task_id FROM tasks_with_due_reminders(1)"
-            " WHERE owner_id = %(owner_id)s::uuid",
+            (
+                "SELECT owner_id, task_id FROM tasks_with_due_reminders(1)"
+                " WHERE owner_id = %(owner_id)s::uuid"
+            ),
             ["a function of it reads tasks, and the statement is not in ACROSS_SHARDS"],
         ),
         (
-            "MERGE INTO tasks USING ledgers ON tasks.owner_id = ledgers.owner_id"
-            f" AND tasks.{OWNER} WHEN MATCHED THEN DELETE",
+            (
+                "MERGE INTO tasks USING ledgers ON tasks.owner_id = ledgers.owner_id"
+                f" AND tasks.{OWNER} WHEN MATCHED THEN DELETE"
+            ),
             ["uses MERGE"],
         ),
     ],

@@ -69,9 +69,7 @@ def test_accounts_and_items_work(citus_client: FlaskClient) -> None:
     assert bob.get(f"/{made['id']}").status_code == 404
     settings = {"time_zone": "Europe/Berlin"}
     assert alice.call("PATCH", "/api/auth/me", json=settings).status_code == 200
-    refreshed = citus_client.post(
-        "/api/auth/refresh", json={"refresh_token": alice.refresh_token}
-    )
+    refreshed = citus_client.post("/api/auth/refresh", json={"refresh_token": alice.refresh_token})
     assert refreshed.status_code == 200
     key = {"Idempotency-Key": uuid4().hex}
     first, again = (alice.post(json={"title": "once"}, headers=key) for _ in range(2))
@@ -105,9 +103,7 @@ def test_twenty_writers_of_one_owner_get_no_503(
 
 
 @pytest.mark.proves("SCALE-23")
-def test_a_shard_move_under_load_loses_no_write(
-    citus_client: FlaskClient, citus_url: str
-) -> None:
+def test_a_shard_move_under_load_loses_no_write(citus_client: FlaskClient, citus_url: str) -> None:
     alice = user(citus_client)
     ends, answers = threading.Event(), list[int]()
 
@@ -135,9 +131,7 @@ def test_a_shard_move_under_load_loses_no_write(
 
 
 @pytest.mark.proves("SCALE-30")
-def test_every_statement_that_names_its_owner_is_one_task(
-    citus_config: Config, tmp_path: object
-) -> None:
+def test_every_statement_that_names_its_owner_is_one_task(citus_config: Config) -> None:
     environment = {"DATABASE_URL": citus_config.database_url or ""}
     status, output = flask(
         environment, "audit", "--scratch", citus_config.migration_database_url or "",

@@ -178,7 +178,9 @@ def test_migrations_say_nothing_to_nodes_until_a_table_is_distributed(
 
 
 @pytest.mark.proves("SCALE-32")
-def test_the_doctor_names_what_is_not_distributed_and_what_moves(own_server: devdb.EmbeddedPostgres) -> None:
+def test_the_doctor_names_what_is_not_distributed_and_what_moves(
+    own_server: devdb.EmbeddedPostgres,
+) -> None:
     url = own_server.url(user=devdb.SUPERUSER)
     stand_in(url)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -198,37 +200,41 @@ def test_the_doctor_names_what_is_not_distributed_and_what_moves(own_server: dev
 
 
 @pytest.fixture
-def sharded(app: Flask, superuser: psycopg.Connection[Any]) -> None:
-    """The pool takes the database for one of Citus, which has that setting."""
+def sharded(app: Flask, superuser: psycopg.Connection[Any]) -> Flask:
+    """The application, whose pool takes the database for one of Citus, which has that setting."""
     name = superuser.info.dbname
     superuser.execute(f"ALTER DATABASE {name} SET citus.version = '14.0'".encode())
-    db._this_process().pool.drain()  # noqa: SLF001  # sessions have the settings that they began with
+    db._this_process().pool.drain()  # noqa: SLF001  # sessions have the settings of their beginning
+    return app
 
 
 def settings() -> tuple[str, bool]:
-    with db._Loan() as connection:  # noqa: SLF001  # what only the layer itself sees
+    with db._Loan() as connection:  # what only the layer itself sees
         shown = connection.execute("SHOW plan_cache_mode").fetchone()
         assert shown is not None
         return shown[0], connection.is_sharded
 
 
 @pytest.mark.proves("SCALE-20")
-def test_plans_depend_on_parameters_only_where_shards_do(app: Flask) -> None:
+@pytest.mark.usefixtures("app")
+def test_plans_depend_on_parameters_only_where_shards_do() -> None:
     assert settings() == ("force_generic_plan", False)
 
 
 @pytest.mark.proves("SCALE-20")
-def test_there_is_no_generic_plan_on_citus(sharded: None) -> None:
+@pytest.mark.usefixtures("sharded")
+def test_there_is_no_generic_plan_on_citus() -> None:
     assert settings() == ("auto", True)
 
 
 @pytest.mark.proves("SCALE-21")
+@pytest.mark.usefixtures("sharded")
 def test_a_pipeline_begins_with_begin_on_citus_and_an_error_ends_the_transaction(
-    sharded: None, alice: ApiUser
+    alice: ApiUser,
 ) -> None:
     owner = {"owner_id": alice.id}
     duplicate = (auth.CREATE_LEDGER, owner)
-    with db._Loan() as connection:  # noqa: SLF001
+    with db._Loan() as connection:
         assert len(connection.run((auth.GET_USER, owner), (auth.GET_CLOCK, owner))) == 2
         with pytest.raises(psycopg.errors.UniqueViolation):
             connection.run((auth.GET_USER, owner), duplicate)
@@ -237,7 +243,8 @@ def test_a_pipeline_begins_with_begin_on_citus_and_an_error_ends_the_transaction
 
 
 @pytest.mark.proves("SCALE-22")
-def test_requests_work_with_what_connections_do_on_citus(sharded: None, alice: ApiUser) -> None:
+@pytest.mark.usefixtures("sharded")
+def test_requests_work_with_what_connections_do_on_citus(alice: ApiUser) -> None:
     """With row security too, where TEST_ROW_SECURITY is on: the owner is set by set_on_nodes()."""
     answer = alice.post(json={"title": "one"})
     assert answer.status_code == 201
@@ -245,9 +252,8 @@ def test_requests_work_with_what_connections_do_on_citus(sharded: None, alice: A
 
 
 @pytest.mark.proves("SCALE-22")
-def test_a_setting_for_all_nodes_ends_with_the_transaction(
-    sharded: None, superuser: psycopg.Connection[Any], database_copy: DatabaseCopy
-) -> None:
+@pytest.mark.usefixtures("sharded")
+def test_a_setting_for_all_nodes_ends_with_the_transaction(database_copy: DatabaseCopy) -> None:
     shown = (
         "SELECT current_setting('app.owner_id', TRUE), "
         "current_setting('citus.propagate_set_commands', TRUE)"
@@ -283,8 +289,9 @@ def without_keys(superuser: psycopg.Connection[Any]) -> None:
 
 
 @pytest.mark.proves("SCALE-13")
+@pytest.mark.usefixtures("without_keys")
 def test_an_erasure_leaves_nothing_without_foreign_keys_to_the_ledger(
-    without_keys: None, alice: ApiUser, superuser: psycopg.Connection[Any]
+    alice: ApiUser, superuser: psycopg.Connection[Any]
 ) -> None:
     assert alice.post(json={"title": "one"}).status_code == 201
     erased = alice.call("DELETE", "/api/auth/me", json={"password": PASSWORD})
@@ -297,8 +304,9 @@ def test_an_erasure_leaves_nothing_without_foreign_keys_to_the_ledger(
 
 
 @pytest.mark.proves("SCALE-13")
+@pytest.mark.usefixtures("without_keys")
 def test_a_purge_ends_the_feeds_of_lists_without_a_foreign_key(
-    without_keys: None, alice: ApiUser, superuser: psycopg.Connection[Any], flask: FlaskCommand
+    alice: ApiUser, superuser: psycopg.Connection[Any], flask: FlaskCommand
 ) -> None:
     made = alice.call("POST", "/api/me/lists", json={"title": "work"})
     list_id = made.get_json()["data"]["id"]

@@ -11,8 +11,9 @@ import pytest
 
 URL = os.environ.get("TEST_CITUS_URL")
 HOW = (
-    "needs a Citus: set TEST_CITUS_URL to a superuser's URL of a coordinator with two workers, such as "
-    "postgresql://ownrow@localhost:5532/ownrow after docker compose --profile citus up citus-nodes"
+    "needs a Citus: set TEST_CITUS_URL to a superuser's URL of a coordinator with two workers, "
+    "such as postgresql://ownrow@localhost:5532/ownrow after "
+    "docker compose --profile citus up citus-nodes"
 )
 needs_citus = pytest.mark.skipif(URL is None, reason=HOW)
 
@@ -103,5 +104,6 @@ def calls(url: str) -> list[str]:
     """What was called, in order."""
     with psycopg.connect(url, autocommit=True) as connection:
         return [
-            call for (call,) in connection.execute("SELECT call FROM pg_catalog.noted ORDER BY number")
+            call
+            for (call,) in connection.execute("SELECT call FROM pg_catalog.noted ORDER BY number")
         ]
