@@ -13,6 +13,9 @@ CREATE TABLE users (
     CONSTRAINT users_email_key_unique UNIQUE (email_key)
 );
 
+-- For who leaves disabled accounts out.
+CREATE INDEX users_disabled ON users (id) WHERE disabled_at IS NOT NULL;
+
 COMMENT ON TABLE users IS 'One row per account.';
 COMMENT ON COLUMN users.email IS 'Lower-cased and in NFC, as the API returns it.';
 COMMENT ON COLUMN users.email_key IS

@@ -12,7 +12,6 @@ DROP FUNCTION due_webhooks(integer);
 DROP FUNCTION count_troubled_webhooks();
 DROP TABLE webhook_attempts;
 DROP TABLE webhooks;
-DROP INDEX users_disabled;
 DROP FUNCTION webhook_event(text, text);
 
 CREATE VIEW audit_rows_per_owner WITH (security_invoker = TRUE) AS

@@ -84,9 +84,6 @@ COMMENT ON COLUMN webhooks.next_attempt_at IS
 COMMENT ON COLUMN webhooks.disabled_reason IS
 'failed: its attempts are used up; gone: the receiver answered 410; owner, operator: by them.';
 
--- For due_webhooks, which leaves disabled accounts out.
-CREATE INDEX users_disabled ON users (id) WHERE disabled_at IS NOT NULL;
-
 CREATE TABLE webhook_attempts (
     owner_id uuid NOT NULL,
     webhook_id uuid NOT NULL,

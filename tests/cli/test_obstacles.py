@@ -43,6 +43,7 @@ READING = {"users list", "webhooks list", "ledger verify"}
 # The others, with the reason.
 WITHOUT_ROWS = {
     "audit": "reads sql/ and statistics",
+    "db distribute": "moves all rows, as a superuser",
     "db new": "writes files",
     "db rollback": "changes the schema",
     "db row-security": "is the remedy",

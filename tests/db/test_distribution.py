@@ -204,7 +204,7 @@ def sharded(app: Flask, superuser: psycopg.Connection[Any]) -> Flask:
     """The application, whose pool takes the database for one of Citus, which has that setting."""
     name = superuser.info.dbname
     superuser.execute(f"ALTER DATABASE {name} SET citus.version = '14.0'".encode())
-    db._this_process().pool.drain()  # noqa: SLF001  # sessions have the settings of their beginning
+    db._this_process().pool.drain()  # sessions have the settings of their beginning
     return app
 
 
@@ -233,7 +233,8 @@ def test_a_pipeline_begins_with_begin_on_citus_and_an_error_ends_the_transaction
     alice: ApiUser,
 ) -> None:
     owner = {"owner_id": alice.id}
-    duplicate = (auth.CREATE_LEDGER, owner)
+    account = {"email": "a@example.com", "email_key": "a", "time_zone": "UTC"}
+    duplicate = (auth.REGISTER, {**owner, **account, "password_hash": "x"})
     with db._Loan() as connection:
         assert len(connection.run((auth.GET_USER, owner), (auth.GET_CLOCK, owner))) == 2
         with pytest.raises(psycopg.errors.UniqueViolation):
