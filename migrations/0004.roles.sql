@@ -113,7 +113,7 @@ DECLARE
         'GRANT ownrow_owner, ownrow_lookup, ownrow_ledger TO ownrow_migrator',
         'ALTER ROLE ownrow_migrator SET role = ''ownrow_owner''',
         'ALTER ROLE ownrow_app SET statement_timeout = ''2s''',
-        'ALTER ROLE ownrow_app SET lock_timeout = ''500ms''',
+        'ALTER ROLE ownrow_app SET lock_timeout = ''1s''',
         'ALTER ROLE ownrow_app SET idle_in_transaction_session_timeout = ''10s''',
         'ALTER ROLE ownrow_auditor SET default_transaction_read_only = on'
     ];

@@ -378,7 +378,7 @@ SAMPLES: Mapping[str, Any] = {
     "before": datetime.now(UTC) - timedelta(days=1),
     "is_first": True,
     "statement_timeout": "2s",
-    "lock_timeout": "500ms",
+    "lock_timeout": "1s",
     "idle_timeout": "10s",
     "time_zone": "Europe/Madrid",
     "reminder_time": "08:00",

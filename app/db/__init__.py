@@ -44,7 +44,7 @@ from app.errors import Unavailable
 CONNECT_TIMEOUT = 2  # seconds
 POOL_TIMEOUT = 1.0  # seconds
 AWAY_TIMEOUT = 0.1  # seconds instead, from a timeout of the pool until it gives a connection again
-LOCK_TIMEOUT = "500ms"
+LOCK_TIMEOUT = "1s"
 IDLE_TIMEOUT = "2s"  # of a transaction without a statement, whose client may be gone
 STREAM_ROWS = 200  # per FETCH
 STREAM_SHARE = 4  # streams use one in four threads and connections of a process

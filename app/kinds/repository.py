@@ -16,7 +16,7 @@ from app.errors import (
     ValidationFailed,
 )
 from app.ledger import repository as ledger
-from app.ledger.repository import Change, Document, Fields, Item, PreparedChange, Terms, Written
+from app.ledger.repository import Change, Document, Fields, Item, PreparedChange, Terms
 from app.values import Origin, Uuid
 
 FEW = 50  # operations that are made one by one within a request's time
@@ -81,20 +81,9 @@ def _together(steps: Sequence[Step], terms: Terms) -> list[Item] | None:
         return None
     try:
         with db.savepoint():
-            rows = _decided(db.fetch_each(calls))
-            return [_named(ordinal, ledger.changed, row) for ordinal, row in enumerate(rows)]
-    except (_NotTogetherError, psycopg.errors.UniqueViolation):
+            return [ledger.changed(row) for row in db.fetch_each(calls)]
+    except (NotFound, psycopg.errors.UniqueViolation):
         return None
-
-
-class _NotTogetherError(Exception):
-    """A statement leaves its change to a transaction, which comes before later ones."""
-
-
-def _decided(rows: list[Written | None]) -> list[Written | None]:
-    if any(ledger.is_undecided(row) for row in rows):
-        raise _NotTogetherError
-    return rows
 
 
 def _one_by_one(steps: Sequence[Step], terms: Terms) -> list[Item]:
@@ -111,12 +100,6 @@ def _one_by_one(steps: Sequence[Step], terms: Terms) -> list[Item]:
             made[step.placeholder] = item.id
         items.append(item)
     return items
-
-
-def _named(ordinal: int, changed: Any, row: Any) -> Item:
-    with _naming(ordinal):
-        item: Item = changed(row)
-        return item
 
 
 @contextmanager

@@ -25,16 +25,10 @@ from app.values import Origin, Page, Uuid
 
 
 class Written(NamedTuple):
-    """An item that a change found; unless `is_expected`, nothing was changed.
+    """An item after a change; no `document` of one in the trash."""
 
-    `version` and `document` are those after the change, both None where nothing was changed;
-    `document` also where the item is in the trash. An expected item without `version` needs more
-    than this one statement.
-    """
-
-    is_expected: bool
-    id: Uuid | None
-    version: int | None
+    id: Uuid
+    version: int
     document: bytes | None
 
 
@@ -235,15 +229,22 @@ class Call:
         return self.statement, {**self.params, **own, **terms.origin._asdict()}
 
 
+def _refuse(terms: Terms) -> Item:
+    """Raises NotFound where the account is gone, else PreconditionFailed."""
+    lock(terms.owner_id)
+    raise PreconditionFailed
+
+
 @dataclass(frozen=True)
 class PreparedChange:
     """A change whose fields are known: one statement, or a transaction that reads first.
 
-    Where there are both, the transaction follows if the statement can't decide.
+    Where there are both, the transaction follows if the statement changed nothing. A statement
+    alone changes nothing only where the account is gone, or its ledger's version not expected.
     """
 
     call: Call | None = None
-    run: Run | None = None
+    run: Run = _refuse
 
 
 @dataclass(frozen=True)
@@ -274,25 +275,16 @@ def change(what: PreparedChange, terms: Terms) -> Item:
     """Changes an item; raises NotFound, or PreconditionFailed at a version that is not expected."""
     if what.call is not None:
         row = db.fetch_one(*what.call.on(terms), grouped=True)
-        if what.run is None or not is_undecided(row):
-            return changed(row)
-    if what.run is None:
-        raise NotFound
+        if row is not None:
+            return Item(*row)
     return what.run(terms)
 
 
-def is_undecided(row: Written | None) -> bool:
-    """Whether the statement found its item, and leaves the change to a transaction."""
-    return row is not None and row.id is not None and row.version is None
-
-
 def changed(row: Written | None) -> Item:
-    """The item after a change; raises NotFound or PreconditionFailed where there was none."""
+    """The item after a change; raises NotFound where there was none."""
     if row is None:
         raise NotFound
-    if not row.is_expected or row.id is None or row.version is None:
-        raise PreconditionFailed
-    return Item(row.id, row.version, row.document)
+    return Item(*row)
 
 
 def write_each(calls: Sequence[tuple[db.Statement[Written], Fields]]) -> list[Item]:

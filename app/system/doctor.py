@@ -396,7 +396,7 @@ def _pooler(config: Config, database: Database) -> Finding:
     if server.statement_timeout == "0" or server.lock_timeout == "0":
         text = "one is in between, and the role has no deadlines of its own"
         role = server.role_name
-        remedy = f"ALTER ROLE {role} SET statement_timeout = '2s'; and SET lock_timeout = '500ms'"
+        remedy = f"ALTER ROLE {role} SET statement_timeout = '2s'; and SET lock_timeout = '1s'"
         return Finding(NOTE, "pooler", text, remedy)
     if config.db_prepare:
         text = "one is in between, and DB_PREPARE is on"

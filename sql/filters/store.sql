@@ -11,7 +11,7 @@
 -- @param request_id text
 -- @param session_id uuid
 -- @param id uuid
--- @returns is_expected boolean, id uuid null, version bigint null, document json null
+-- @returns id uuid, version bigint, document json null
 WITH ledger AS (
     SELECT version + 1 AS version, next_change_at(changed_at) AS at
     FROM ledgers
@@ -34,5 +34,5 @@ SET
 FROM ledger
 WHERE filters.owner_id = %(owner_id)s AND filters.id = %(id)s
 RETURNING
-    TRUE AS is_expected, filters.id, filters.version,
+    filters.id, filters.version,
     CASE WHEN filters.deleted_at IS NULL THEN filters.document END AS document

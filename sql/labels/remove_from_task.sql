@@ -6,7 +6,7 @@
 -- @param request_id text
 -- @param session_id uuid
 -- @param id uuid
--- @returns is_expected boolean, id uuid null, version bigint null, document json null
+-- @returns id uuid, version bigint, document json null
 WITH ledger AS (
     SELECT version + 1 AS version, next_change_at(changed_at) AS at
     FROM ledgers
@@ -24,4 +24,4 @@ SET
     session_id = %(session_id)s
 FROM ledger
 WHERE tasks.owner_id = %(owner_id)s AND tasks.id = %(id)s
-RETURNING TRUE AS is_expected, tasks.id, tasks.version, tasks.document
+RETURNING tasks.id, tasks.version, tasks.document

@@ -12,7 +12,7 @@
 -- @param request_id text
 -- @param session_id uuid
 -- @param id uuid
--- @returns is_expected boolean, id uuid null, version bigint null, document json null
+-- @returns id uuid, version bigint, document json null
 WITH ledger AS (
     SELECT version + 1 AS version, next_change_at(changed_at) AS at
     FROM ledgers
@@ -36,5 +36,5 @@ SET
 FROM ledger
 WHERE labels.owner_id = %(owner_id)s AND labels.id = %(id)s
 RETURNING
-    TRUE AS is_expected, labels.id, labels.version,
+    labels.id, labels.version,
     CASE WHEN labels.deleted_at IS NULL THEN labels.document END AS document

@@ -13,7 +13,7 @@
 -- @param request_id text
 -- @param session_id uuid
 -- @param id uuid
--- @returns is_expected boolean, id uuid null, version bigint null, document json null
+-- @returns id uuid, version bigint, document json null
 WITH ledger AS (
     SELECT version + 1 AS version, next_change_at(changed_at) AS at
     FROM ledgers
@@ -38,5 +38,5 @@ SET
 FROM ledger
 WHERE lists.owner_id = %(owner_id)s AND lists.id = %(id)s
 RETURNING
-    TRUE AS is_expected, lists.id, lists.version,
+    lists.id, lists.version,
     CASE WHEN lists.deleted_at IS NULL THEN lists.document END AS document

@@ -1,10 +1,9 @@
 -- Adds a task, behind the others of its owner. Whether its list, parent and labels exist is the
 -- caller's to know, after it has locked the ledger.
--- No row: the owner is gone. Not is_expected: the ledger's version is not in if_versions, nothing
--- was added.
+-- No row: the owner is gone, or the ledger's version is not in if_versions.
 -- @writes
--- @param if_versions bigint[]
 -- @param owner_id uuid
+-- @param if_versions bigint[]
 -- @param title text
 -- @param title_folded text
 -- @param description text
@@ -30,38 +29,31 @@
 -- @param computed_reminder_time text
 -- @param request_id text
 -- @param session_id uuid
--- @returns is_expected boolean, id uuid null, version bigint null, document json null
+-- @returns id uuid, version bigint, document json null
 WITH ledger AS (
-    SELECT
-        owner_id, version + 1 AS version, next_change_at(changed_at) AS at,
-        %(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s) AS is_expected
+    SELECT owner_id, version + 1 AS version, next_change_at(changed_at) AS at
     FROM ledgers
-    WHERE owner_id = %(owner_id)s
+    WHERE
+        owner_id = %(owner_id)s
+        AND (%(if_versions)s::bigint[] IS NULL OR version = ANY(%(if_versions)s))
     FOR UPDATE
-),
-
-task AS (
-    INSERT INTO tasks (
-        owner_id, id, title, title_folded, description, description_folded,
-        list_id, parent_id, root_id, position, priority, label_ids,
-        due, start, time_zone, due_at, due_begins_at, start_at, computed_zone,
-        recurrence, recurrence_basis, recurrence_from, recurrence_left,
-        reminders, next_reminder_at, computed_reminder_time,
-        created_at, updated_at, version, last_action, request_id, session_id
-    )
-    SELECT
-        owner_id, uuidv7_at(at), %(title)s, %(title_folded)s, %(description)s,
-        %(description_folded)s, %(list_id)s, %(parent_id)s, %(root_id)s, first_position(version),
-        %(priority)s, %(label_ids)s, %(due)s, %(start)s, %(time_zone)s, %(due_at)s,
-        %(due_begins_at)s, %(start_at)s, %(computed_zone)s, %(recurrence)s, %(recurrence_basis)s,
-        %(recurrence_from)s, %(recurrence_left)s, %(reminders)s, %(next_reminder_at)s,
-        %(computed_reminder_time)s, at, at, version, 'create',
-        %(request_id)s, %(session_id)s
-    FROM ledger
-    WHERE is_expected
-    RETURNING id, version, document
 )
 
-SELECT ledger.is_expected, task.id, task.version, task.document
+INSERT INTO tasks (
+    owner_id, id, title, title_folded, description, description_folded,
+    list_id, parent_id, root_id, position, priority, label_ids,
+    due, start, time_zone, due_at, due_begins_at, start_at, computed_zone,
+    recurrence, recurrence_basis, recurrence_from, recurrence_left,
+    reminders, next_reminder_at, computed_reminder_time,
+    created_at, updated_at, version, last_action, request_id, session_id
+)
+SELECT
+    owner_id, uuidv7_at(at), %(title)s, %(title_folded)s, %(description)s,
+    %(description_folded)s, %(list_id)s, %(parent_id)s, %(root_id)s, first_position(version),
+    %(priority)s, %(label_ids)s, %(due)s, %(start)s, %(time_zone)s, %(due_at)s,
+    %(due_begins_at)s, %(start_at)s, %(computed_zone)s, %(recurrence)s, %(recurrence_basis)s,
+    %(recurrence_from)s, %(recurrence_left)s, %(reminders)s, %(next_reminder_at)s,
+    %(computed_reminder_time)s, at, at, version, 'create',
+    %(request_id)s, %(session_id)s
 FROM ledger
-LEFT JOIN task ON TRUE
+RETURNING id, version, document

@@ -623,7 +623,7 @@ def test_the_service_role_has_its_own_timeouts(database_url: str) -> None:
         ).fetchall()[0]
     assert set(settings) == {
         "statement_timeout=2s",
-        "lock_timeout=500ms",
+        "lock_timeout=1s",
         "idle_in_transaction_session_timeout=10s",
     }
 
