@@ -74,12 +74,21 @@ class Connection(psycopg.Connection[Any]):
             if statement.name not in self._prepared_names and self.prepares:
                 self._prepare(statement)
         sent = [(statement, self._dump(statement, params)) for statement, params in calls]
+        if self.is_sharded and self._needs_block(sent):
+            return self._run_in_block(sent)
         if len(sent) == 1:
             self._send(*sent[0])
             return self._results(1)
-        if self.is_sharded and self.pgconn.transaction_status == TransactionStatus.IDLE:
-            return self._run_in_block(sent)
         return self._run_pipeline(sent)
+
+    def _needs_block(self, sent: Sequence[Sent]) -> bool:
+        """Whether the statements need a transaction block, and are in none yet.
+
+        One that names no owner may call a function that sets something on all nodes.
+        """
+        is_one_owners = len(sent) == 1 and "owner_id" in sent[0][0].parameters
+        is_idle = self.pgconn.transaction_status == TransactionStatus.IDLE
+        return is_idle and not is_one_owners
 
     def _run_in_block(self, sent: Sequence[Sent]) -> list[PGresult]:
         """Runs the statements between BEGIN and COMMIT, all in one pipeline."""

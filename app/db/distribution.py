@@ -32,8 +32,8 @@ SELECT count(*) FROM pg_dist_node WHERE isactive AND noderole = 'primary' AND gr
 """
 HAS_ROLES = "SELECT to_regrole('ownrow_owner') IS NOT NULL"
 # Nodes speak to each other as the role that owns the table, or that calls a function: those two may
-# log in, without a password. What 0004 made here is made on the other nodes. Citus lets no other
-# node make roles but with propagation off.
+# log in, without a password, and the owner's makes shards. What 0004 made here is made on the other
+# nodes. Citus lets no other node make roles but with propagation off.
 MISSING_ROLES = """
 SELECT count(*)::text FROM unnest(ARRAY[
     'ownrow_owner', 'ownrow_lookup', 'ownrow_ledger', 'ownrow_migrator', 'ownrow_app',
@@ -41,7 +41,10 @@ SELECT count(*)::text FROM unnest(ARRAY[
 ]) AS name
 WHERE NOT EXISTS (
     SELECT FROM pg_roles
-    WHERE rolname = name AND (rolcanlogin OR name = 'ownrow_lookup')
+    WHERE
+        rolname = name
+        AND (rolcanlogin OR name = 'ownrow_lookup')
+        AND (name <> 'ownrow_owner' OR has_schema_privilege(oid, 'public', 'CREATE'))
 )
 """
 MAKE_ROLES = """
@@ -56,11 +59,12 @@ DECLARE
         'CREATE ROLE ownrow_app LOGIN',
         'CREATE ROLE ownrow_auditor LOGIN',
         'GRANT ownrow_owner, ownrow_lookup, ownrow_ledger TO ownrow_migrator',
+        'GRANT USAGE, CREATE ON SCHEMA public TO ownrow_owner',
         'ALTER ROLE ownrow_owner LOGIN',
         'ALTER ROLE ownrow_ledger LOGIN',
         'ALTER ROLE ownrow_migrator SET role = ''ownrow_owner''',
         'ALTER ROLE ownrow_app SET statement_timeout = ''2s''',
-        'ALTER ROLE ownrow_app SET lock_timeout = ''500ms''',
+        'ALTER ROLE ownrow_app SET lock_timeout = ''1s''',
         'ALTER ROLE ownrow_app SET idle_in_transaction_session_timeout = ''10s''',
         'ALTER ROLE ownrow_auditor SET default_transaction_read_only = on'
     ];

@@ -3,6 +3,7 @@
 The rest is in tests/citus/, which needs a Citus.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from flask import Flask
 
 from app import db, devdb
 from app.auth import repository as auth
-from app.db import distribution, migrations
+from app.db import distribution, migrations, schema
+from app.db.distribution import MAKE_ROLES
 from app.db.errors import error_for
 from app.db.placement import DISTRIBUTED, LOCAL, LOCAL_FUNCTIONS
 from app.errors import Internal, Unavailable
@@ -77,6 +79,19 @@ def test_functions_with_rights_of_their_own_stay_on_the_coordinator_but_the_ledg
     found = {name for (name,) in superuser.execute(DEFINERS)}
     assert found - set(LOCAL_FUNCTIONS) == {"record_change"}
     assert set(LOCAL_FUNCTIONS) <= found
+
+
+@pytest.mark.proves("SCALE-11")
+def test_roles_on_nodes_have_the_settings_and_memberships_of_the_migration() -> None:
+    made = re.findall(r"^ +'((?:GRANT|ALTER ROLE).*)',?$", schema.read("0004.roles"), re.MULTILINE)
+    for_nodes = re.findall(r"^ +'((?:GRANT|ALTER ROLE).*)',?$", MAKE_ROLES, re.MULTILINE)
+    assert len(made) >= 6
+    assert set(for_nodes) - set(made) == {
+        "GRANT USAGE, CREATE ON SCHEMA public TO ownrow_owner",
+        "ALTER ROLE ownrow_owner LOGIN",
+        "ALTER ROLE ownrow_ledger LOGIN",
+    }
+    assert set(made) <= set(for_nodes)
 
 
 @pytest.mark.proves("SCALE-10")
@@ -263,6 +278,10 @@ def test_a_setting_for_all_nodes_ends_with_the_transaction(database_copy: Databa
         with connection.transaction():
             connection.execute("SELECT set_on_nodes('app.owner_id', 'it''s')")
             assert connection.execute(shown).fetchone() == ("it's", "local")
+            for call in ("due_webhooks(1)", "streamed_versions('{}', '{}')", "due_imports(1)"):
+                connection.execute(f"SELECT FROM {call}".encode())
+            for call in ("tasks_with_due_reminders(1)", "count_troubled_webhooks()"):
+                connection.execute(f"SELECT FROM {call}".encode())
         assert connection.execute(shown).fetchone() in {("", ""), (None, None), ("", None)}
 
 
