@@ -3,7 +3,10 @@
 import pytest
 
 from app.audit import distribution
+from app.audit.cluster import task_counts
 from app.audit.distribution import ACROSS_SHARDS
+from app.audit.plans import Plan
+from app.audit.report.results import Entry
 from app.db.statements import NoRow, parse
 from tests.support.audited import TEXTS, Audits
 
@@ -127,3 +130,38 @@ def test_a_function_that_joins_accounts_with_shards_is_found(audits: Audits) -> 
     assert list(distribution.mixed(function, audits.catalogue)) == []
     (found,) = distribution.mixed(mixed, audits.catalogue)
     assert found == "calls due_webhooks, a statement of which touches ledgers, users, webhooks"
+
+
+PART = {"Distributed Query": {"Job": {"Task Count": 32, "Tasks": [{"Node": "host=one"}]}}}
+EXPLAINED = [
+    {
+        "Plan": {
+            "Node Type": "Custom Scan",
+            "Custom Plan Provider": "Citus Adaptive",
+            "Distributed Query": {
+                "Subplans": [{"PlannedStmt": [{"Plan": PART}]}],
+                "Job": {"Task Count": 1, "Tasks": [{"Node": "host=two"}]},
+            },
+        }
+    }
+]
+
+
+@pytest.mark.proves("SCALE-30")
+def test_the_tasks_of_a_plan_are_counted_also_those_of_its_parts() -> None:
+    assert list(task_counts(EXPLAINED)) == [32, 1]
+    assert list(task_counts([{"Plan": {"Node Type": "Result"}}])) == []
+
+
+@pytest.mark.proves("SCALE-30")
+def test_a_statement_that_names_its_owner_and_has_several_tasks_is_a_finding(
+    audits: Audits,
+) -> None:
+    def findings(name: str, *tasks: int) -> list[str]:
+        plan = Plan((), (), (), 0, 0, tasks)
+        return Entry(audits.by_name[name], ["GET /"], plan, "").findings
+
+    assert findings("tasks/get", 1) == []
+    assert findings("tasks/get", 1, 32) == ["names its owner, and has 32 tasks"]
+    assert findings("webhooks/list_due", 32) == []
+    assert Plan((), (), (), 0, 0, (1, 32)).shape == "tasks: 1, 32"

@@ -15,10 +15,12 @@ from flask import Flask
 from app import db, devdb
 from app.auth import repository as auth
 from app.db import distribution, migrations, schema
+from app.db.connection import Call, Connection
 from app.db.distribution import MAKE_ROLES
 from app.db.errors import error_for
 from app.db.placement import DISTRIBUTED, LOCAL, LOCAL_FUNCTIONS
 from app.errors import Internal, Unavailable
+from app.webhooks import repository as webhooks
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.citus import calls, stand_in
 from tests.support.database_copies import DatabaseCopy
@@ -240,6 +242,40 @@ def test_plans_depend_on_parameters_only_where_shards_do() -> None:
 @pytest.mark.usefixtures("sharded")
 def test_there_is_no_generic_plan_on_citus() -> None:
     assert settings() == ("auto", True)
+
+
+def blocks(connection: Connection, log: Path, *given: Call) -> list[str]:
+    """The BEGIN and COMMIT that go out with the calls, by libpq's own record of its messages."""
+    with log.open("w") as file:
+        connection.pgconn.trace(file.fileno())
+        connection.run(*given)
+        connection.pgconn.untrace()
+    return re.findall(r'Parse\t.* "(BEGIN|COMMIT)"', log.read_text())
+
+
+@pytest.mark.proves("SCALE-21")
+@pytest.mark.usefixtures("sharded")
+def test_begin_goes_before_what_citus_would_commit_by_itself(
+    alice: ApiUser, tmp_path: Path
+) -> None:
+    owner = {"owner_id": alice.id}
+    one, other = (auth.GET_USER, owner), (auth.GET_CLOCK, owner)
+    of_all = (webhooks.LIST_DUE, {"limit": 1})
+    with db._Loan() as connection:
+        assert blocks(connection, tmp_path / "log", one, other) == ["BEGIN", "COMMIT"]
+        assert blocks(connection, tmp_path / "log", of_all) == ["BEGIN", "COMMIT"]
+        assert blocks(connection, tmp_path / "log", one) == []
+        with connection.transaction():
+            assert blocks(connection, tmp_path / "log", one, other) == []
+
+
+@pytest.mark.proves("SCALE-21")
+@pytest.mark.usefixtures("app")
+def test_no_begin_goes_out_on_plain_postgresql(alice: ApiUser, tmp_path: Path) -> None:
+    owner = {"owner_id": alice.id}
+    with db._Loan() as connection:
+        one, other = (auth.GET_USER, owner), (auth.GET_CLOCK, owner)
+        assert blocks(connection, tmp_path / "log", one, other) == []
 
 
 @pytest.mark.proves("SCALE-21")
