@@ -284,12 +284,11 @@ def test_a_pipeline_begins_with_begin_on_citus_and_an_error_ends_the_transaction
     alice: ApiUser,
 ) -> None:
     owner = {"owner_id": alice.id}
-    account = {"email": "a@example.com", "email_key": "a", "time_zone": "UTC"}
-    duplicate = (auth.REGISTER, {**owner, **account, "password_hash": "x"})
+    refused = (webhooks.LIST_DUE, {"limit": -1})
     with db._Loan() as connection:
         assert len(connection.run((auth.GET_USER, owner), (auth.GET_CLOCK, owner))) == 2
-        with pytest.raises(psycopg.errors.UniqueViolation):
-            connection.run((auth.GET_USER, owner), duplicate)
+        with pytest.raises(psycopg.errors.InvalidRowCountInLimitClause):
+            connection.run((auth.GET_USER, owner), refused)
         assert connection.pgconn.transaction_status == 0
         assert len(connection.run((auth.GET_USER, owner), (auth.GET_CLOCK, owner))) == 2
 
