@@ -12,7 +12,7 @@ COMMENT ON FUNCTION current_owner() IS
 
 -- Where Citus shards the database, set_config() has an effect on this node only, and SET LOCAL on the
 -- others as well. On plain PostgreSQL this is set_config().
-CREATE FUNCTION set_on_nodes(name text, value text) RETURNS void
+CREATE FUNCTION set_on_nodes(name text, value text) RETURNS text
 LANGUAGE plpgsql
 AS $$
 BEGIN
@@ -21,11 +21,12 @@ BEGIN
         SET LOCAL citus.propagate_set_commands = 'local';
         EXECUTE pg_catalog.format('SET LOCAL %I = %L', name, value);
     END IF;
+    RETURN value;
 END
 $$;
 
 COMMENT ON FUNCTION set_on_nodes(text, text) IS
-'Sets a setting until the transaction ends, on every node that its statements go to.';
+'Sets a setting until the transaction ends, on every node that its statements go to; returns the value.';
 
 CREATE POLICY owner ON users USING (id = current_owner());
 CREATE POLICY owner ON credentials USING (owner_id = current_owner());

@@ -318,7 +318,8 @@ def _parameters(connection: psycopg.Connection[Any], name: str) -> dict[str, Any
     ).fetchone()
     others = ("lists/", "labels/", "filters/", "mail/")
     item_id = found[0] if found and not name.startswith(others) else OWNER  # their first one, too
-    given = {**SAMPLES, "id": item_id, "ids": [item_id], "task_id": item_id}
+    own = {"id": item_id, "ids": [item_id], "list_ids": [item_id], "task_id": item_id}
+    given = {**SAMPLES, **own}
     return {**given, **PARTICULAR.get(name, {})}
 
 

@@ -97,8 +97,8 @@ def test_filters_are_combined_and_reset(page: Page) -> None:
     assert "sql/tasks/get.sql" not in writing
     page.choose("table", "idempotency_keys")
     assert page.statements() == [
-        "sql/idempotency/claim_key.sql",
         "sql/idempotency/delete_expired_keys.sql",
+        "sql/idempotency/find_response.sql",
         "sql/idempotency/store_response.sql",
     ]
     page.find("[type=reset]").click()

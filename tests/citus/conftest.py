@@ -5,41 +5,18 @@ and ports. Nodes must let one another in without a password, as in compose.yaml.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from psycopg import conninfo, sql
+from psycopg import conninfo
 
 from app import create_app, db
-from app.audit.cluster import joined
 from app.config import Config
 from app.db import distribution, migrations
-from tests.support.citus import HOW, URL
-
-PASSWORD = "seven quiet rivers"  # of ownrow_app, which tests connect as
-
-
-@contextmanager
-def database() -> Iterator[str]:
-    """The superuser's URL of a new, empty database with Citus and its workers."""
-    if URL is None:
-        pytest.skip(HOW)
-    name = f"ownrow_test_{uuid4().hex[:12]}"
-    with psycopg.connect(URL, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            url = conninfo.make_conninfo(URL, dbname=name)
-            with joined(URL, url) as has_citus:
-                assert has_citus, "TEST_CITUS_URL names a database without the extension citus"
-                yield url
-        finally:
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-            server.execute(drop)
+from tests.support.citus import PASSWORD, database
 
 
 @pytest.fixture(scope="session")

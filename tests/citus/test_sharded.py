@@ -12,9 +12,8 @@ from flask.testing import FlaskClient
 from app.config import Config
 from app.db import distribution, migrations
 from app.db.placement import DISTRIBUTED
-from tests.citus.conftest import database
 from tests.support.api_user import PASSWORD, ApiUser, data, register
-from tests.support.citus import needs_citus
+from tests.support.citus import database, needs_citus
 from tests.support.services import flask
 
 pytestmark = needs_citus

@@ -5,9 +5,15 @@ that the command uses, and distributes nothing: they only note that they were ca
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import conninfo, sql
+
+from app.audit.cluster import joined
 
 URL = os.environ.get("TEST_CITUS_URL")
 HOW = (
@@ -107,3 +113,24 @@ def calls(url: str) -> list[str]:
             call
             for (call,) in connection.execute("SELECT call FROM pg_catalog.noted ORDER BY number")
         ]
+
+
+PASSWORD = "seven quiet rivers"  # of ownrow_app, which tests connect as
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """The superuser's URL of a new, empty database with Citus and its workers."""
+    if URL is None:
+        pytest.skip(HOW)
+    name = f"ownrow_test_{uuid4().hex[:12]}"
+    with psycopg.connect(URL, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            url = conninfo.make_conninfo(URL, dbname=name)
+            with joined(URL, url) as has_citus:
+                assert has_citus, "TEST_CITUS_URL names a database without the extension citus"
+                yield url
+        finally:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            server.execute(drop)
