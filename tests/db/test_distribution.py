@@ -306,12 +306,12 @@ def test_requests_work_with_what_connections_do_on_citus(alice: ApiUser) -> None
 @pytest.mark.usefixtures("sharded")
 def test_a_setting_for_all_nodes_ends_with_the_transaction(database_copy: DatabaseCopy) -> None:
     shown = (
-        "SELECT current_setting('app.owner_id', TRUE), "
+        "SELECT current_setting('app.note', TRUE), "
         "current_setting('citus.propagate_set_commands', TRUE)"
     )
     with psycopg.connect(database_copy.app_url, autocommit=True) as connection:
         with connection.transaction():
-            connection.execute("SELECT set_on_nodes('app.owner_id', 'it''s')")
+            connection.execute("SELECT set_on_nodes('app.note', 'it''s')")
             assert connection.execute(shown).fetchone() == ("it's", "local")
             for call in ("due_webhooks(1)", "streamed_versions('{}', '{}')", "due_imports(1)"):
                 connection.execute(f"SELECT FROM {call}".encode())
