@@ -1,6 +1,8 @@
 """The benchmarks measure what their descriptions say."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -164,3 +166,17 @@ def test_the_chart_shows_each_load_to_scale() -> None:
     assert widths[1] == pytest.approx(widths[0] / 4, abs=1)
     assert widths[3] == widths[2]
     assert "<fast>" in [each.text for each in drawn.iter()]
+
+
+def test_a_year_of_ledger_entries_is_measured_in_both_layouts() -> None:
+    command = [sys.executable, "-m", "benchmarks.retention", "--entries", "10000"]
+    done = subprocess.run(
+        command, cwd=stage.ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    for layout in ("one table", "a table per month"):
+        for what in ("insertion", "page of a history", "page of the verification"):
+            assert re.search(
+                rf"^{layout}, {what}: [\d.]+ ms, CPU [\d.]+ ms$", done.stdout, re.MULTILINE
+            )
+    for what in ("deleted", "vacuumed afterwards", "three partitions dropped"):
+        assert f"2,500 entries {what}: " in done.stdout
