@@ -90,6 +90,7 @@ class Config:
     events_port: int | None
     events_socket: Path | None
     webhook_allow: tuple[str, ...]
+    trash_days: int | None
     metrics_token: str | None = field(repr=False)
     cors_origins: tuple[str, ...]
     log_level: str
@@ -146,6 +147,7 @@ class Config:
             events_port=env.optional("EVENTS_PORT", _integer(1, 65535)),
             events_socket=_events_socket(env, production, data_dir),
             webhook_allow=env.get("WEBHOOK_ALLOW", "", _networks, "10.0.0.0/8,127.0.0.1/32"),
+            trash_days=env.optional("TRASH_DAYS", _integer(1, 36500)),
             metrics_token=env.optional("METRICS_TOKEN", _token),
             cors_origins=env.get("CORS_ORIGINS", "", _origins, "https://todo.example.com"),
             log_level=env.get("LOG_LEVEL", "info", _one_of(LOG_LEVELS)),

@@ -14,6 +14,7 @@ from app.auth.mailed_links import MailedLinks
 from app.auth.reset_requests import ResetRequests
 from app.auth.secrets import Secrets
 from app.cli.connection import settings
+from app.cli.purging import Purging
 from app.config import Config
 from app.imports.job import Importing
 from app.mail.delivery import Delivery
@@ -40,13 +41,16 @@ def jobs(config: Config) -> tuple[Job, ...]:
     links = MailedLinks(messages, list(config.jwt_secrets.values()))
     secrets = Secrets(Encryption(config.encryption_keys), "webhook")
     sender = Sender(networks(config.webhook_allow))
-    return (
+    work: list[Job] = [
         Reminding(messages),
         ResetRequests(links),
         Delivery(transport(config), links),
         Delivering(sender, secrets, messages),
         Importing(),
-    )
+    ]
+    if config.trash_days is not None:
+        work.append(Purging(config.trash_days))
+    return tuple(work)
 
 
 def transport(config: Config) -> Transport:
@@ -65,7 +69,7 @@ def transport(config: Config) -> Transport:
 @click.option("--once", is_flag=True, help="Do what is due now, and end.")
 @with_appcontext
 def worker(*, once: bool) -> None:
-    """Fire reminders, send mail, deliver to webhooks and import files.
+    """Fire reminders, send mail, deliver to webhooks, import files, and purge by TRASH_DAYS.
 
     Any number of workers may run. SIGTERM and Ctrl-C end it after the steps in hand, with exit
     status 0.
