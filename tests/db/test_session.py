@@ -39,7 +39,12 @@ ENVIRONMENT = {
     "PGOPTIONS": "-c intervalstyle=sql_standard -c search_path=pg_catalog -c bytea_output=escape",
 }
 # Connections that need no settings, as they run no statement of ours.
-ELSEWHERE = {"app/audit/plans.py", "app/devdb/backup.py", "app/system/doctor.py"}
+ELSEWHERE = {
+    "app/audit/cluster.py",
+    "app/audit/plans.py",
+    "app/devdb/backup.py",
+    "app/system/doctor.py",
+}
 
 
 def differ(database_url: str) -> None:
