@@ -13,7 +13,7 @@ CREATE TABLE users (
     CONSTRAINT users_email_key_unique UNIQUE (email_key)
 );
 
--- For who leaves disabled accounts out.
+-- Finds the disabled accounts, which due_webhooks leaves out.
 CREATE INDEX users_disabled ON users (id) WHERE disabled_at IS NOT NULL;
 
 COMMENT ON TABLE users IS 'One row per account.';

@@ -15,13 +15,18 @@ FAKE_MAKE = """#!/bin/sh
 echo "make $*" >>"$CALLS"
 case "$*" in
     *last-failed*) exit "$AGAIN" ;;
-    *" $FAILING" | *" $FAILING "*) echo "FAILED tests/test_a.py::test_b - it failed"; exit 1 ;;
+    *" $FAILING" | *" $FAILING "*) echo "$SAYS"; exit 1 ;;
 esac
 """
 
 
-def run(directory: Path, failing: str, again: int = 1) -> tuple[int, list[str], str]:
-    """Runs .ci/run with a fake make, in which one target fails.
+FAILED = "FAILED tests/test_a.py::test_b - it failed\n=== 1 failed, 9 passed in 2.00s ==="
+
+
+def run(
+    directory: Path, failing: str, again: int = 1, says: str = FAILED
+) -> tuple[int, list[str], str]:
+    """Runs .ci/run with a fake make, in which one target fails and says something.
 
     `again` is the status of tests that failed and are run once more. Returns the exit status, the
     calls of make, and the output.
@@ -43,6 +48,7 @@ def run(directory: Path, failing: str, again: int = 1) -> tuple[int, list[str], 
             "CALLS": str(calls),
             "FAILING": failing,
             "AGAIN": str(again),
+            "SAYS": says,
         },
         capture_output=True,
         text=True,
@@ -103,3 +109,17 @@ def test_tests_that_fail_are_named_and_run_once_more_alone(tmp_path: Path) -> No
 def test_no_step_is_run_without_the_dependencies(tmp_path: Path) -> None:
     status, made, output = run(tmp_path, failing=".venv/.installed/requirements-dev.txt")
     assert (status != 0, steps(made)) == (True, []), output
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "make: *** [Makefile:52: test] Terminated",
+        f"INTERNALERROR> Traceback\n{FAILED}",
+        f"FAIL Required test coverage of 95.0% not reached. Total coverage: 94.00%\n{FAILED}",
+    ],
+    ids=["no end", "internal error", "coverage"],
+)
+def test_a_suite_that_fails_by_more_than_its_tests_fails_the_run(tmp_path: Path, says: str) -> None:
+    status, made, output = run(tmp_path, failing="test", again=0, says=says)
+    assert (status, AGAIN in steps(made)) == (1, False), output

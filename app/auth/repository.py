@@ -221,7 +221,7 @@ REQUEST_RESET = db.load("auth/request_reset")
 LIST_RESET_REQUESTS = db.load("auth/list_reset_requests", ResetRequest)
 DROP_RESET_REQUEST = db.load("auth/drop_reset_request")
 
-COUNTED = (  # in count_account.sql, besides the kinds of items
+COUNTED = (  # in count_account.sql and count_ledger.sql, besides the kinds of items
     "completions", "ledger_entries", "idempotency_keys", "known_addresses", "api_tokens",
     "second_factors", "outgoing_mail", "account_tokens", "webhooks", "webhook_attempts", "feeds",
     "imports", "import_rows", "import_refs",

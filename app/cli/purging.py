@@ -50,7 +50,7 @@ class Purging:
         try:
             output, errors = self._process.communicate(timeout=WAIT)
         except subprocess.TimeoutExpired:
-            return Outcome(1)
+            return Outcome(is_under_way=True)
         status, self._process = self._process.returncode, None
         if status:
             raise PurgeError(errors.strip() or f"flask ledger purge ended with status {status}")

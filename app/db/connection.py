@@ -118,8 +118,9 @@ class Connection(psycopg.Connection[Any]):
     def _roll_back(self) -> None:
         """Ends a transaction whose COMMIT the server has skipped, behind an error."""
         if self.pgconn.transaction_status == TransactionStatus.INERROR:
-            self.pgconn.send_query_params(ROLLBACK, None)
-            self._results(1)
+            with suppress(psycopg.Error):  # the statement's own error says more
+                self.pgconn.send_query_params(ROLLBACK, None)
+                self._results(1)
 
     def has_input(self) -> bool:
         """Whether the server has sent something that no statement asked for."""

@@ -193,7 +193,7 @@ def set_propagation(connection: psycopg.Connection[Any]) -> None:
 def distribute(url: str) -> Iterator[str]:
     """Distributes what is not distributed yet; says what it has done, a sentence for each thing.
 
-    All that concerns tables is one transaction. Raises RefusedError before it has done anything.
+    All that concerns tables is one transaction. Raises RefusedError before it has changed a table.
     """
     with session.connect(url, "ownrow migration") as connection:
         _require_citus(connection)

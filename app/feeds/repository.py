@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from app import db
 from app.errors import NO_SUCH_ITEM, Detail, NotFound, ValidationFailed
 from app.ledger.repository import lock
-from app.lists.repository import find_existing, is_living
+from app.lists.repository import exists, find_existing
 from app.values import Uuid
 
 
@@ -106,7 +106,7 @@ def create(
     feed = {"id": feed_id, "component": component, "secret_hash": secret_hash}
     with db.transaction():
         lock(owner_id)
-        if list_id is not None and not is_living(owner_id, list_id):
+        if list_id is not None and not exists(owner_id, list_id):
             raise ValidationFailed(details=[NO_LIST])
         (found,) = db.fetch_all(COUNT, owner)
         if found.number >= MOST:

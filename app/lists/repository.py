@@ -40,10 +40,9 @@ class State(NamedTuple):
 
 
 class ExistingList(NamedTuple):
-    """A list that is there, and whether it is in the trash."""
+    """A list that is there, if only in the trash."""
 
     id: Uuid
-    is_deleted: bool
 
 
 STATES = States(KIND, db.load("lists/find", State), db.load("lists/store", Written))
@@ -105,12 +104,7 @@ def search(
     return page_by_position(LIST_BY_POSITION, owner_id, wanted, position, limit, known_tags)
 
 
-def find_existing(owner_id: Uuid, ids: Collection[Uuid]) -> dict[Uuid, bool]:
-    """Those of the lists that are there, and whether each is in the trash."""
+def find_existing(owner_id: Uuid, ids: Collection[Uuid]) -> set[Uuid]:
+    """Those of the lists that are there, also in the trash."""
     found = db.fetch_all(FIND_EXISTING, {"owner_id": owner_id, "ids": list(ids)})
-    return {each.id: each.is_deleted for each in found}
-
-
-def is_living(owner_id: Uuid, list_id: Uuid) -> bool:
-    """Whether the list is there, outside the trash."""
-    return find_existing(owner_id, [list_id]).get(list_id) is False
+    return {each.id for each in found}

@@ -10,12 +10,14 @@ class Outcome(NamedTuple):
     """What one run of a job did.
 
     `lag` is how many seconds the oldest thing that was due had been waiting when the run began;
-    `counts` has how often each result came about, such as {"sent": 3, "failed": 1}.
+    `counts` has how often each result came about, such as {"sent": 3, "failed": 1}. A run that
+    `is_under_way` goes on with the next call, and has neither succeeded nor failed yet.
     """
 
     done: int = 0
     lag: float = 0.0
     counts: Mapping[str, int] = NOTHING
+    is_under_way: bool = False
 
 
 class Job(Protocol):

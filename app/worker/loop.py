@@ -82,6 +82,8 @@ class Loop:
         except Exception as error:  # noqa: BLE001  # a failing job must not end the others
             self._note_failure(job.name, error)
             return False
+        if outcome.is_under_way:
+            return True
         if self._failures[job.name]:
             log.info("%s: goes on after %d failures", job.name, self._failures[job.name])
             self._failures[job.name] = 0

@@ -3,7 +3,7 @@
 -- @reads
 -- @param owner_id uuid
 -- @param ids uuid[]
--- @returns id uuid, is_deleted boolean
-SELECT id, deleted_at IS NOT NULL AS is_deleted
+-- @returns id uuid
+SELECT id
 FROM lists
 WHERE owner_id = %(owner_id)s AND id = ANY(%(ids)s::uuid[])

@@ -173,3 +173,26 @@ def test_a_step_that_does_not_end_holds_up_no_other_job_and_not_the_end(
     assert "stuck: given up" in caplog.text
     assert "other: given up" not in caplog.text
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+class UnderWay(Failing):
+    """A job that fails in its second call, which is the same run as the first."""
+
+    def run_once(self) -> Outcome:
+        if self.error is not None and self.runs % 2 == 0:
+            self.runs += 1
+            return Outcome(is_under_way=True)
+        return super().run_once()
+
+
+@pytest.mark.proves("WORKER-2")
+def test_a_run_that_is_under_way_is_no_success(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    job = UnderWay("long", 1)
+    loop, _ = loop_of(job)
+    until(lambda: loop.call_once(job) is False and job.runs >= 4, 10)
+    assert "long: failed; trying again in 2 s" in caplog.text
+    assert "goes on" not in caplog.text
+    job.error = None
+    until(lambda: loop.call_once(job), 10)
+    assert "long: goes on after 2 failures" in caplog.text
