@@ -93,24 +93,23 @@ class Connection(psycopg.Connection[Any]):
     def _run_in_block(self, sent: Sequence[Sent]) -> list[PGresult]:
         """Runs the statements between BEGIN and COMMIT, all in one pipeline."""
         try:
-            return self._run_pipeline(sent, first=BEGIN, last=COMMIT)[1:-1]
+            return self._run_pipeline(sent, in_block=True)[1:-1]
         finally:
             if not self.closed:
                 self._roll_back()
 
-    def _run_pipeline(
-        self, sent: Sequence[Sent], *, first: bytes = b"", last: bytes = b""
-    ) -> list[PGresult]:
+    def _run_pipeline(self, sent: Sequence[Sent], *, in_block: bool = False) -> list[PGresult]:
+        """The results of the statements; `in_block` those of BEGIN and COMMIT around them, too."""
         self.pgconn.enter_pipeline_mode()
         try:
-            if first:
-                self.pgconn.send_query_params(first, None)
+            if in_block:
+                self.pgconn.send_query_params(BEGIN, None)
             for each in sent:
                 self._send(*each)
-            if last:
-                self.pgconn.send_query_params(last, None)
+            if in_block:
+                self.pgconn.send_query_params(COMMIT, None)
             self.pgconn.pipeline_sync()
-            return self._results(len(sent) + bool(first) + bool(last))
+            return self._results(len(sent) + 2 * in_block)
         finally:
             if not self.closed:
                 self.pgconn.exit_pipeline_mode()

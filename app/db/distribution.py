@@ -9,10 +9,9 @@ from typing import Any
 
 import psycopg
 
-from app.db import session
+from app.db import schema, session
 from app.db.placement import DISTRIBUTED, LOCAL, LOCAL_FUNCTIONS
 
-LOCK = 7306086967  # the lock of migrations: nothing migrates meanwhile
 LOCK_TIMEOUT = "10s"  # for a table that is still in use
 UNMADE_TRIGGER = "ledgers_kept"  # it compares a ledger with its account, which is on another node
 
@@ -197,7 +196,9 @@ def distribute(url: str) -> Iterator[str]:
     """
     with session.connect(url, "ownrow migration") as connection:
         _require_citus(connection)
-        connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        connection.execute(
+            "SELECT pg_advisory_lock(%s)", [schema.LOCK]
+        )  # nothing migrates meanwhile
         connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         yield from _share_roles(connection)
         yield from _allow_triggers(connection)

@@ -17,7 +17,6 @@ from yoyo.migrations import Migration, MigrationList
 from app.db import distribution, schema, session
 
 TABLE = "_yoyo_migration"
-LOCK = 7306086967  # any number that no other program locks in the same database
 # A change of a table waits for its users, and new users wait behind it: it gives up long before the
 # service's own lock_timeout, and begins again.
 LOCK_TIMEOUT = "200ms"
@@ -81,13 +80,13 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
         if self._is_locked:
             yield
             return
-        self.execute(f"SELECT pg_advisory_lock({LOCK})")
+        self.execute(f"SELECT pg_advisory_lock({schema.LOCK})")
         self._is_locked = True
         try:
             yield
         finally:
             self._is_locked = False
-            self.execute(f"SELECT pg_advisory_unlock({LOCK})")
+            self.execute(f"SELECT pg_advisory_unlock({schema.LOCK})")
 
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
         self._change(migration, "apply", self.mark_one, force=force)

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 DIRECTORY = Path(__file__).resolve().parent.parent.parent / "migrations"
+# Of whatever changes the schema: any number that no other program locks in the same database.
+LOCK = 7306086967
 
 
 def known() -> list[str]:
